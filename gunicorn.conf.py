@@ -1,0 +1,16 @@
+"""Gunicorn's settings; GUNICORN_CMD_ARGS overrides them."""
+
+import os
+
+bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+worker_class = "gthread"
+threads = 8
+# Platforms kill after 30 seconds: with 30 here, the kill would come first.
+graceful_timeout = 20
+max_requests = 10_000
+max_requests_jitter = 1_000
+control_socket_disable = True
+accesslog = "-"
+# Without the query string and the referrer: links in mails carry tokens.
+access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(b)s %(M)sms'

@@ -1,0 +1,149 @@
+"""Who carries what: the table of message types, and MAILERS built from the environment.
+
+Three tiers, all of them entries of MAILERS: apps name a *channel*; a channel's outbox names a
+*route* (only where there is more than one provider) or a *provider*.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.utils import formataddr, parseaddr
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from environs import Env
+
+from mailroom.mailer_tree import MailerTree
+from mailroom.mailer_urls import Fault, MailerUrlError, Tree, parse
+from mailroom.types import MessageType, bulk, transactional
+
+CHANNELS = ("default", "registration", "password_reset", "notifications", "newsletters")
+
+OUTBOX = "mailroom.backends.outbox.EmailBackend"
+OPS = "mailroom.backends.ops.EmailBackend"
+
+_hour = timedelta(hours=1)
+_day = timedelta(days=1)
+_code = timedelta(minutes=3)  # as long as allauth accepts a code
+
+MESSAGE_TYPES: dict[str, MessageType] = {
+    "accounts.confirm_email": transactional("registration", lasts=3 * _day, secret=True),
+    "accounts.account_already_exists": transactional("registration", lasts=3 * _day),
+    "accounts.password_reset": transactional("password_reset", lasts=3 * _day, secret=True),
+    "accounts.password_reset_code": transactional("password_reset", lasts=_code, secret=True),
+    "accounts.login_code": transactional("password_reset", lasts=_code, secret=True),
+    "accounts.unknown_account": transactional("password_reset", lasts=_day),
+    "accounts.email_changed": transactional("notifications"),
+    "accounts.email_confirmed": transactional("notifications"),
+    "accounts.email_deleted": transactional("notifications"),
+    "accounts.password_changed": transactional("notifications"),
+    "accounts.password_set": transactional("notifications"),
+    "accounts.password_was_reset": transactional("notifications"),
+    "accounts.totp_activated": transactional("notifications"),
+    "accounts.totp_deactivated": transactional("notifications"),
+    "accounts.recovery_codes_generated": transactional("notifications"),
+    "accounts.webauthn_added": transactional("notifications"),
+    "accounts.webauthn_removed": transactional("notifications"),
+    "newsletters.confirm_subscription": transactional("registration", lasts=7 * _day, secret=True),
+    "newsletters.issue": bulk(
+        "newsletters",
+        headers={"Precedence": "bulk"},
+        personal="newsletters.emails.personal_values",
+        gate="newsletters.publishing.skip_reasons",
+    ),
+    "notifications.announcement": bulk("notifications"),
+}
+
+
+@dataclass
+class Mail:
+    """What the environment says of mail."""
+
+    mailers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    urls: dict[str, str] = field(default_factory=dict)
+    default_from: str = "webmaster@localhost"
+    faults: list[Fault] = field(default_factory=list)
+
+
+def from_environment(env: Env, *, debug: bool, public_url: str, var_dir: Path) -> Mail:
+    """Read the MAIL… variables. What is missing or wrong is collected, never raised."""
+    mail, tree = Mail(), MailerTree()
+    fallback = env.str("MAILER_URL", "") or ("inbox:" if debug else "")
+    mail.default_from = _from(mail, env, "MAIL_FROM", _own_address(public_url))
+    for channel in CHANNELS:
+        via = tree.add(_tree(mail, env, channel, fallback))
+        mail.mailers[channel] = {"BACKEND": OUTBOX, "OPTIONS": _options(mail, env, channel, via)}
+    via = tree.add(_tree(mail, env, "ops", fallback))
+    mail.mailers["ops"] = {"BACKEND": OPS, "OPTIONS": {"via": via}}
+    mail.mailers |= tree.mailers
+    mail.urls = tree.urls
+    if not debug and "inbox" in tree.mailers and not mail.faults:
+        mail.faults.append(Fault("MAILER_URL", "names inbox:, which is for development only"))
+    return mail
+
+
+def _tree(mail: Mail, env: Env, channel: str, fallback: str) -> Tree | None:
+    own = f"MAILER_URL_{channel.upper()}"
+    url = env.str(own, "") if channel != "default" else ""
+    variable = own if url else "MAILER_URL"
+    if not (url or fallback):
+        _add(mail, Fault("MAILER_URL", "is missing: for instance smtp://user:password@host"))
+        return None
+    try:
+        return parse(url or fallback)
+    except MailerUrlError as error:
+        _add(mail, Fault(variable, str(error)))
+        return None
+
+
+def _options(mail: Mail, env: Env, channel: str, via: str) -> dict[str, Any]:
+    suffix = channel.upper()
+    return {
+        "via": via,
+        "from_email": _from(mail, env, f"MAIL_FROM_{suffix}", mail.default_from),
+        "reply_to": _from(mail, env, f"MAIL_REPLY_TO_{suffix}", env.str("MAIL_REPLY_TO", "")),
+        "rate": _rate(mail, env, f"MAIL_RATE_{suffix}"),
+    }
+
+
+def _from(mail: Mail, env: Env, variable: str, fallback: str) -> str:
+    """An address as `Name <address>`; a faulty one is reported and replaced by the fallback."""
+    text = env.str(variable, "").strip()
+    if not text:
+        return fallback
+    try:
+        validate_email(parseaddr(text)[1])
+        if not text.isprintable():
+            raise ValidationError("control character")
+    except ValidationError:
+        _add(mail, Fault(variable, "must be an address such as Mailroom <mail@example.com>"))
+        return fallback
+    return text
+
+
+def _rate(mail: Mail, env: Env, variable: str) -> float | None:
+    """Messages per second over all processes together; None for no limit."""
+    text = env.str(variable, "")
+    try:
+        rate = float(text) if text else None
+    except ValueError:
+        rate = 0
+    if rate is not None and not 0 < rate < float("inf"):
+        _add(mail, Fault(variable, "must be a number of messages per second above 0"))
+        return None
+    return rate
+
+
+def _own_address(public_url: str) -> str:
+    host = urlsplit(public_url).hostname or "localhost"
+    domain = (
+        host if "." in host and not host.replace(".", "").isdigit() else "localhost.localdomain"
+    )
+    return formataddr(("Mailroom", f"mailroom@{domain.removeprefix('www.')}"))
+
+
+def _add(mail: Mail, fault: Fault) -> None:
+    if fault not in mail.faults:
+        mail.faults.append(fault)

@@ -1,0 +1,204 @@
+"""Every setting of the site, read from the environment, in one file.
+
+With no variable at all this module imports (a PaaS builds that way), and whatever is missing or
+wrong is collected in CONFIGURATION_FAULTS: `wsgi.py` and the worker refuse to start with them,
+every other command reports them through the system checks.
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from environs import Env
+
+from site_config import environment, mailers
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+# Ignored by git: the development database and inbox.
+VAR_DIR = Path(os.environ.get("VAR_DIR", BASE_DIR / "var"))
+
+env = Env(eager=False)  # not eager: all faulty variables are reported together
+if env_file := os.environ.get("ENV_FILE", str(BASE_DIR / ".env")):
+    env.read_env(env_file, recurse=False)  # what is in the environment already wins
+
+# -- Essentials -----------------------------------------------------------------------------------
+
+SITE_NAME = "Mailroom"
+DEBUG = env.bool("DEBUG", False)
+PUBLIC_URL = env.str("PUBLIC_URL", "http://127.0.0.1:8000" if DEBUG else "").rstrip("/")
+SECRET_KEY = env.str("SECRET_KEY", "") or environment.PLACEHOLDER_KEY
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", []) or environment.hosts(PUBLIC_URL, DEBUG)
+ADMINS: list[str] = env.list("ADMINS", [])
+MANAGERS = ADMINS
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
+
+INSTALLED_APPS = [
+    "site_config",
+    "accounts",
+    "newsletters",
+    "notifications",
+    "mailroom",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "anymail",
+    "django_tasks_db",
+    "import_export",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    *environment.development_apps(DEBUG),
+]
+
+MIDDLEWARE = [
+    "site_config.middleware.HealthMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "accounts.middleware.SecretPathsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+]
+
+ROOT_URLCONF = "site_config.urls"
+WSGI_APPLICATION = "site_config.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.template.context_processors.csp",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "site_config.context.site",
+                "notifications.context.unread",
+            ],
+        },
+    }
+]
+
+# -- Data -----------------------------------------------------------------------------------------
+
+DATABASES = {"default": environment.database(env, DEBUG, VAR_DIR)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Shared by all processes: rate limits count over the whole site, not per process.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+    }
+}
+
+# -- People: accounts and log-in ------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_REDIRECT_URL = "account_profile"
+LOGOUT_REDIRECT_URL = "home"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {
+    "signup": "accounts.forms.SignupForm",
+    "reset_password": "accounts.forms.ResetPasswordForm",
+}
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers get no mail
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_CHANGE_EMAIL = True
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
+USERSESSIONS_TRACK_ACTIVITY = True
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
+
+# -- Mail: channels, routes, providers (mailers.py reads as a sentence) ---------------------------
+
+_mail = mailers.from_environment(env, debug=DEBUG, public_url=PUBLIC_URL, var_dir=VAR_DIR)
+MAILERS = _mail.mailers
+MAILER_URLS = _mail.urls  # alias -> provider URL with its secrets masked
+MESSAGE_TYPES = mailers.MESSAGE_TYPES
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = _mail.default_from
+EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
+ANYMAIL = {"WEBHOOK_SECRET": env.str("WEBHOOK_SECRET", "") or None}
+MAIL_LEASE_SECONDS = env.int("MAIL_LEASE_SECONDS", 60)
+MAIL_RETRY_SECONDS = env.float("MAIL_RETRY_SECONDS", 30)
+MAIL_RETENTION_DAYS = env.int("MAIL_RETENTION_DAYS", 90)
+MAIL_PREVIEW_ROOT = VAR_DIR / "inbox"
+MAIL_PREVIEW_MAX_MESSAGES = 2000
+MAIL_PREVIEW_TAGS = "mailroom.development.tags"
+
+# -- Work outside the request ---------------------------------------------------------------------
+
+TASKS_URL = env.str("TASKS_URL", "")  # a broker for Celery; the project's database without one
+TASKS = environment.tasks(TASKS_URL)
+
+# -- Languages ------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("fr", "Français"), ("pa", "ਪੰਜਾਬੀ")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# -- Static files: hashed and compressed by WhiteNoise --------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": environment.static_storage(DEBUG)},
+}
+
+# -- Security -------------------------------------------------------------------------------------
+
+_https = urlsplit(PUBLIC_URL).scheme == "https"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = _https
+SESSION_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = _https
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
+SECURE_CSP = environment.CONTENT_SECURITY_POLICY
+X_FRAME_OPTIONS = "SAMEORIGIN"  # mail previews stand in frames of our own pages
+
+# -- Logs -----------------------------------------------------------------------------------------
+
+LOGGING = environment.logging(DEBUG)
+
+CONFIGURATION_FAULTS = environment.faults(
+    env, debug=DEBUG, public_url=PUBLIC_URL, secret_key=SECRET_KEY, mail=_mail.faults
+)
