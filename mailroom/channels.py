@@ -1,0 +1,55 @@
+"""Channels: entries of MAILERS whose backend is the outbox. Apps name them, nothing else."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from django.conf import settings
+from django.core.mail import InvalidMailer, mailers
+
+OUTBOX = "mailroom.backends.outbox.EmailBackend"
+
+
+class ChannelOptions(NamedTuple):
+    """A channel's OPTIONS: the mailer it goes by, From, Reply-To, messages per second."""
+
+    via: str = ""
+    from_email: str = ""
+    reply_to: list[str] = []  # never written to
+    rate: float | None = None
+
+
+def channel_options(alias: str) -> ChannelOptions:
+    """The options of a channel.
+
+    Raises InvalidMailer where MAILERS has no such alias; an alias that is no outbox (the test
+    runner replaces them all) has DEFAULT_FROM_EMAIL and no mailer behind it.
+    """
+    entry = mailers.settings.get(alias)
+    if entry is None:
+        raise InvalidMailer(f"No channel {alias!r} in MAILERS.", alias=alias)
+    if entry.get("BACKEND") != OUTBOX:
+        return ChannelOptions(from_email=settings.DEFAULT_FROM_EMAIL)
+    options = dict(entry["OPTIONS"])
+    reply_to = options.pop("reply_to", "")
+    return ChannelOptions(reply_to=[reply_to] if reply_to else [], **options)
+
+
+def channels() -> list[str]:
+    """The aliases of all channels, in their order in MAILERS."""
+    return [alias for alias, entry in mailers.settings.items() if entry.get("BACKEND") == OUTBOX]
+
+
+def providers(alias: str) -> Iterator[str]:
+    """The providers that a channel or route can end at, in order of preference, each once."""
+    seen: set[str] = set()
+    waiting = [alias]
+    while waiting:
+        current = waiting.pop(0)
+        if current in seen:
+            continue
+        seen.add(current)
+        via = mailers.settings.get(current, {}).get("OPTIONS", {}).get("via", [])
+        children = [via] if isinstance(via, str) else list(via)
+        if not children:
+            yield current
+        waiting = children + waiting

@@ -1,0 +1,126 @@
+"""System checks: every alias can be built, every message type is routed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.core import checks
+from django.core.mail import mailers
+from django.template import engines
+
+from mailroom.channels import channels
+
+Found = list[checks.CheckMessage]
+
+
+class MailerFault(NamedTuple):
+    """An alias of MAILERS that can't be built, and why, without secrets."""
+
+    alias: str
+    msg: str
+
+
+def register() -> None:
+    checks.register(every_mailer_builds)
+    checks.register(every_type_is_routed)
+    checks.register(every_template_has_a_type)
+
+
+def mailer_faults() -> list[MailerFault]:
+    """Build every alias of MAILERS; the ones that fail. Nothing connects, nothing is sent."""
+    return [
+        MailerFault(alias, f"The mailer {alias!r} can't be built: {problem}")
+        for alias in mailers.settings
+        if (problem := _problem(alias))
+    ]
+
+
+def _problem(alias: str) -> str:
+    try:
+        mailers[alias]
+    except Exception as error:  # noqa: BLE001  (any error of any backend's constructor is a fault)
+        return _without_secrets(f"{type(error).__name__}: {error}", alias)
+    via = mailers.settings[alias].get("OPTIONS", {}).get("via", [])
+    missing = [name for name in ([via] if isinstance(via, str) else via) if name not in mailers]
+    return f"it names {missing[0]!r}, which MAILERS does not have" if missing else ""
+
+
+def _without_secrets(text: str, alias: str) -> str:
+    for value in mailers.settings[alias].get("OPTIONS", {}).values():
+        if isinstance(value, str) and len(value) > 3:
+            text = text.replace(value, "***")
+    return text
+
+
+def every_mailer_builds(app_configs: object, **kwargs: Any) -> Found:
+    """mailroom.E001: Django's own check looks at `default` alone, and builds nothing."""
+    hint = "Correct the mailer URL: its query parameters are the backend's options."
+    return [
+        checks.Error(fault.msg, hint=hint, obj=fault.alias, id="mailroom.E001")
+        for fault in mailer_faults()
+    ]
+
+
+def every_type_is_routed(app_configs: object, **kwargs: Any) -> Found:
+    """mailroom.E002: a type names a channel that MAILERS does not have as an outbox."""
+    if _is_under_test():
+        return []
+    return [
+        checks.Error(
+            f"The message type {name!r} has the channel {row.channel!r}, which MAILERS lacks.",
+            hint="Name one of: " + ", ".join(channels()),
+            obj=name,
+            id="mailroom.E002",
+        )
+        for name, row in settings.MESSAGE_TYPES.items()
+        if row.channel not in channels()
+    ]
+
+
+def every_template_has_a_type(app_configs: object, **kwargs: Any) -> Found:
+    """mailroom.E003: an e-mail template without a row; mailroom.E004: a row without a template."""
+    templates = set(_email_templates())
+    rows = set(settings.MESSAGE_TYPES)
+    unrouted = [
+        checks.Error(
+            f"The e-mail template of {name!r} has no row in MESSAGE_TYPES: it has no channel.",
+            obj=name,
+            id="mailroom.E003",
+        )
+        for name in sorted(templates - rows)
+    ]
+    bare = [
+        checks.Error(
+            f"The message type {name!r} has no template emails/{name.replace('.', '/', 1)}.html.",
+            obj=name,
+            id="mailroom.E004",
+        )
+        for name in sorted(rows - templates)
+    ]
+    return [*unrouted, *bare]
+
+
+def _email_templates() -> Iterator[str]:
+    """Types by their templates: emails/<app>/<name>.html is `app.name`; parts begin with `_`."""
+    for folder in engines["django"].template_dirs:
+        for path in Path(folder, "emails").glob("*/*.html"):
+            if not path.name.startswith("_"):
+                yield f"{path.parent.name}.{path.stem}"
+
+
+def _is_under_test() -> bool:
+    """The test runner replaces every mailer by one in memory: there are no channels then."""
+    return not channels()
+
+
+def refuse_faulty_configuration() -> None:
+    """Exit, listing every fault at once, where the configuration could not deliver mail.
+
+    Gunicorn runs no system checks, so what serves and what sends call this. Raises SystemExit.
+    """
+    faults = [str(fault) for fault in getattr(settings, "CONFIGURATION_FAULTS", [])]
+    faults += [fault.msg for fault in mailer_faults()]
+    if faults:
+        lines = "\n".join(f"  - {fault}" for fault in faults)
+        raise SystemExit(f"Not started, the configuration has {len(faults)} fault(s):\n{lines}")

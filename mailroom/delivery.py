@@ -1,0 +1,121 @@
+"""The engine: claim a batch, send it window by window, write down every outcome.
+
+A *window* is what goes out in about a tenth of a second. Only a window's rows are ever `sending`
+without an outcome, so that is all a kill -9 can leave in doubt.
+"""
+
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from mailroom import leases, shutdown
+from mailroom.carrier import Carrier
+from mailroom.channels import channel_options
+from mailroom.gate import skip_reasons
+from mailroom.models import Delivery
+from mailroom.outcomes import Outcome
+from mailroom.record import record, skip
+
+WINDOW_SECONDS = 0.1
+LARGEST_WINDOW = 100
+
+Parcel = list[Delivery]  # what shares one call to a provider
+
+
+def deliver_due(channel: str) -> int:
+    """Send all that is due on a channel, until nothing is or a shutdown is wanted; rows handled."""
+    holder = f"{channel}:{uuid.uuid4().hex[:12]}"
+    handled = 0
+    with leases.kept(holder):
+        while not shutdown.is_wanted() and (ids := leases.claim(channel, holder)):
+            handled += _deliver_batch(ids, channel, holder)
+    return handled
+
+
+def _deliver_batch(ids: Sequence[int], channel: str, holder: str) -> int:
+    """Send one leased batch. What is left when the mailer is down waits, without an attempt."""
+    handled = 0
+    with Carrier(channel_options(channel).via) as carrier:
+        for window in _windows(_parcels(ids)):
+            if shutdown.is_wanted():
+                break
+            if carrier.is_down:
+                leases.postpone(holder, settings.MAIL_RETRY_SECONDS)
+                break
+            handled += sum(map(len, window.parcels))
+            window.took(_deliver_window(window.parcels, carrier, holder))
+    return handled
+
+
+class _Window:
+    """The parcels of one window, and how long they took: the next one is as large as fits."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.parcels: list[Parcel] = []
+
+    def took(self, seconds: float) -> None:
+        fits = int(len(self.parcels) * WINDOW_SECONDS / max(seconds, 0.0001))
+        self.size = max(1, min(LARGEST_WINDOW, fits, self.size * 2))
+
+
+def _windows(parcels: Sequence[Parcel]) -> Iterator[_Window]:
+    size, position = 5, 0
+    while position < len(parcels):
+        window = _Window(size)
+        while position < len(parcels) and sum(map(len, window.parcels)) < size:
+            window.parcels.append(parcels[position])
+            position += 1
+        yield window
+        size = window.size
+
+
+def _parcels(ids: Sequence[int]) -> list[Parcel]:
+    found = Delivery.objects.select_related("message").in_bulk(ids)
+    deliveries = [found[pk] for pk in ids if pk in found]
+    grouped = sorted(
+        (one for one in deliveries if one.message.is_grouped),
+        key=lambda one: (one.message_id, one.pk),
+    )
+    together = [list(group) for _, group in groupby(grouped, key=lambda one: one.message_id)]
+    return together + [[one] for one in deliveries if not one.message.is_grouped]
+
+
+def _deliver_window(parcels: list[Parcel], carrier: Carrier, holder: str) -> float:
+    """Commit `sending`, send, commit the outcomes; seconds spent sending."""
+    parcels = _begin(parcels, carrier.alias, holder)
+    started = time.monotonic()
+    outcomes: list[tuple[Delivery, Outcome]] = []
+    for parcel in parcels:
+        sent = carrier.send(parcel)
+        outcomes += [(one, sent[one.pk]) for one in parcel]
+    seconds = time.monotonic() - started
+    record(outcomes, holder)
+    return seconds
+
+
+def _begin(parcels: list[Parcel], alias: str, holder: str) -> list[Parcel]:
+    """Skip what must not go out and mark the rest as in flight; what is really ours of it."""
+    deliveries = [one for parcel in parcels for one in parcel]
+    reasons = skip_reasons(deliveries, alias)
+    with transaction.atomic(durable=True):
+        skip(deliveries, reasons, holder)
+        ids = [one.pk for one in deliveries if one.pk not in reasons]
+        ours = Delivery.objects.held_by(holder).filter(pk__in=ids)
+        begun = ours.queued().update(
+            state=Delivery.State.SENDING,
+            attempts=F("attempts") + 1,
+            leased_until=leases.lease_end(),
+        )
+        sending = set(ids)
+        if begun != len(ids):  # a lease ran out, and somebody else has these
+            sending = set(ours.filter(state=Delivery.State.SENDING).values_list("pk", flat=True))
+    for one in deliveries:
+        one.attempts += 1
+    ready = ([one for one in parcel if one.pk in sending] for parcel in parcels)
+    return [parcel for parcel in ready if parcel]

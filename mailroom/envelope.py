@@ -1,0 +1,71 @@
+"""Out of the rows again: the e-mail that a delivery is."""
+
+from collections.abc import Sequence
+from email.utils import parseaddr
+from typing import Any
+
+from django.core.mail import EmailAlternative, EmailMultiAlternatives
+from django.utils.module_loading import import_string
+
+from mailroom.frozen import thaw_content
+from mailroom.mime import Mail
+from mailroom.models import Delivery, Message
+from mailroom.personal import fill
+
+
+def build(message: Message, deliveries: Sequence[Delivery]) -> EmailMultiAlternatives:
+    """Return the e-mail for deliveries that share one call to a provider.
+
+    deliveries: one, or those of a grouped message that still wait. Raises LookupError for a slot
+    without a value.
+    """
+    first = deliveries[0]
+    mail = Mail(
+        subject=message.subject,
+        body=message.body,
+        from_email=message.from_email,
+        reply_to=message.reply_to,
+        headers={**message.headers, "Message-ID": first.message_id_header},
+    )
+    thaw_content(mail, message.content)
+    if message.to or message.cc or message.bcc:
+        _address_visibly(mail, message, {one.address for one in deliveries})
+    else:
+        _address_alone(mail, first)
+    mail.metadata = {**getattr(mail, "metadata", {}), "delivery": str(first.pk)}  # type: ignore[attr-defined]
+    mail.channel = message.channel  # type: ignore[attr-defined]
+    return mail
+
+
+def _address_visibly(mail: EmailMultiAlternatives, message: Message, waiting: set[str]) -> None:
+    """To, Cc and Bcc as they were, less those who have it already: they must not get it twice."""
+    for name in ("to", "cc", "bcc"):
+        texts = [text for text in getattr(message, name) if parseaddr(text)[1] in waiting]
+        setattr(mail, name, texts)
+
+
+def _address_alone(mail: EmailMultiAlternatives, delivery: Delivery) -> None:
+    values = personal_values(delivery)
+    mail.to = [mailbox(delivery.name, delivery.address)]
+    mail.subject = fill(str(mail.subject), values)
+    mail.body = fill(str(mail.body), values, html=mail.content_subtype == "html")
+    mail.alternatives = [
+        EmailAlternative(fill(str(content), values, html=mimetype == "text/html"), mimetype)
+        for content, mimetype in mail.alternatives
+    ]
+    mail.extra_headers = {name: fill(value, values) for name, value in mail.extra_headers.items()}
+
+
+def personal_values(delivery: Delivery) -> dict[str, Any]:
+    """What fills the slots of a delivery: its own small values, and what its type's hook adds."""
+    hook = delivery.message.row.personal
+    more = import_string(hook)(delivery) if hook else {}
+    return {"name": delivery.name, "address": delivery.address, **delivery.values, **more}
+
+
+def mailbox(name: str, address: str) -> str:
+    """`"Name" <address>`, quoted as RFC 5322 section 3.4 asks; Django encodes what is not ASCII."""
+    if not name:
+        return address
+    quoted = name.replace("\\", r"\\").replace('"', r"\"")
+    return f'"{quoted}" <{address}>'

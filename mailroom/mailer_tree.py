@@ -1,0 +1,55 @@
+"""From parsed mailer URLs to entries of MAILERS: one alias a provider, one a route."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from mailroom.mailer_urls import Failover, Provider, Split, Tree
+
+FAILOVER = "mailroom.backends.failover.EmailBackend"
+SPLIT = "mailroom.backends.split.EmailBackend"
+UNCONFIGURED = "mailroom.backends.unconfigured.EmailBackend"
+
+
+class MailerTree:
+    """Collects providers and routes; equal ones share an alias, others never do.
+
+    `mailers` are entries for MAILERS, `urls` the masked URL of each provider by alias.
+    """
+
+    def __init__(self) -> None:
+        self.mailers: dict[str, dict[str, Any]] = {}
+        self.urls: dict[str, str] = {}
+
+    def add(self, tree: Tree | None) -> str:
+        """Add a tree; the alias of its root. None, for an unusable URL, refuses to send."""
+        match tree:
+            case Provider():
+                return self._provider(tree)
+            case Failover():
+                children = [self.add(child) for child in tree.children]
+                return self._entry(_route_name("failover", children), FAILOVER, {"via": children})
+            case Split():
+                children = [self.add(child) for child in tree.children]
+                weights = list(tree.weights)
+                parts = (f"{w} {child}" for w, child in zip(weights, children, strict=True))
+                options = {"via": children, "weights": weights}
+                return self._entry(_route_name("split", parts), SPLIT, options)
+            case None:
+                return self._entry("unconfigured", UNCONFIGURED, {})
+
+    def _provider(self, provider: Provider) -> str:
+        alias = self._entry(provider.name, provider.backend, provider.options)
+        self.urls[alias] = provider.masked
+        return alias
+
+    def _entry(self, name: str, backend: str, options: dict[str, Any]) -> str:
+        entry = {"BACKEND": backend, "OPTIONS": options}
+        alias, number = name, 1
+        while self.mailers.setdefault(alias, entry) != entry:
+            number += 1
+            alias = f"{name}-{number}"
+        return alias
+
+
+def _route_name(kind: str, children: Iterable[str]) -> str:
+    return f"{kind}:{', '.join(children)}"

@@ -1,0 +1,208 @@
+"""The grammar of mailer URLs: text in a variable → a tree of providers and routes.
+
+    smtp://user:password@host:587        STARTTLS          postmark://TOKEN
+    smtps://user:password@host:465       TLS               mailgun://KEY@domain
+    smtp+plain://host:25                 no TLS            ses://?region_name=eu-west-1
+    console:   file:///folder   inbox:                     … every other backend of Anymail
+    failover(URL URL …)                  split(90 URL 10 URL)
+
+Query parameters become the backend's OPTIONS. Errors never hold a secret.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from mailroom.providers import ANYMAIL, DEVELOPMENT, SMTP, SMTP_TIMEOUT_SECONDS
+
+TOKENS = re.compile(r"(?:failover|split)\(|\)|[^\s()]+")
+SECRET_OPTION = re.compile(r"key|secret|token|password", re.IGNORECASE)
+WHOLE_NUMBERS = {"timeout", "port"}
+
+
+class Fault(NamedTuple):
+    """Something wrong in the environment: the variable's name, and what is wrong with it."""
+
+    variable: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.variable} {self.problem}"
+
+
+class MailerUrlError(ValueError):
+    """A mailer URL that can't be used; its text says why and holds no secret."""
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One provider: a backend and its options.
+
+    `name` is what it is (`postmark`, `smtp:mail.example.com`), `masked` its URL without secrets.
+    """
+
+    name: str
+    backend: str
+    options: dict[str, Any] = field(hash=False)
+    masked: str = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Failover:
+    """Children in order of preference: the next one carries what the one before did not accept."""
+
+    children: tuple["Tree", ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Children with whole-number weights: each delivery belongs to one of them by its id."""
+
+    weights: tuple[int, ...]
+    children: tuple["Tree", ...]
+
+
+Tree = Provider | Failover | Split
+
+
+def parse(text: str) -> Tree:
+    """Parse a mailer URL or a composite of them.
+
+    Raises MailerUrlError, whose text says what is wrong with secrets masked.
+    """
+    tokens = TOKENS.findall(text)
+    tree, rest = _tree(tokens)
+    if rest:
+        raise MailerUrlError(f"has {len(rest)} part(s) too many after its first URL")
+    return tree
+
+
+def _tree(tokens: list[str]) -> tuple[Tree, list[str]]:
+    if not tokens:
+        raise MailerUrlError("is empty: a mailer URL such as smtp://user:password@host is needed")
+    first, rest = tokens[0], tokens[1:]
+    if first == "failover(":
+        return _failover(rest)
+    if first == "split(":
+        return _split(rest)
+    return _provider(first), rest
+
+
+def _failover(tokens: list[str]) -> tuple[Tree, list[str]]:
+    children = []
+    while tokens and tokens[0] != ")":
+        child, tokens = _tree(tokens)
+        children.append(child)
+    if len(children) < 2:
+        raise MailerUrlError("has a failover(…) of fewer than two URLs")
+    return Failover(tuple(children)), _closed(tokens, "failover")
+
+
+def _split(tokens: list[str]) -> tuple[Tree, list[str]]:
+    weights, children = [], []
+    while tokens and tokens[0] != ")":
+        if not tokens[0].isdecimal():
+            raise MailerUrlError("has a split(…) that isn't written as split(90 URL 10 URL)")
+        weights.append(int(tokens[0]))
+        child, tokens = _tree(tokens[1:])
+        children.append(child)
+    if len(children) < 2 or not sum(weights):
+        raise MailerUrlError("has a split(…) without two URLs, or whose weights are all 0")
+    return Split(tuple(weights), tuple(children)), _closed(tokens, "split")
+
+
+def _closed(tokens: list[str], name: str) -> list[str]:
+    if not tokens:
+        raise MailerUrlError(f"has a {name}(…) that isn't closed")
+    return tokens[1:]
+
+
+def _provider(url: str) -> Provider:
+    scheme, colon, _ = url.partition(":")
+    if not colon:
+        raise MailerUrlError("has a part that isn't a URL: it lacks a scheme such as smtp://")
+    if "#" in url:  # before the parsing, which would take the rest of a password for a fragment
+        raise MailerUrlError(f"has a {scheme[:20]} URL with a # in it: write it as %23")
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # its parsing is what may fail
+    except ValueError:
+        raise MailerUrlError(f"has a {scheme} URL whose host or port can't be read") from None
+    if parts.scheme in SMTP:
+        return _smtp(parts)
+    if parts.scheme in ANYMAIL:
+        return _anymail(parts)
+    if parts.scheme in DEVELOPMENT:
+        return _development(parts)
+    known = ", ".join([*SMTP, *ANYMAIL, *DEVELOPMENT])
+    raise MailerUrlError(f"has the unknown scheme {scheme[:20]!r}; known are {known}")
+
+
+def _smtp(parts: SplitResult) -> Provider:
+    if not parts.hostname:
+        raise MailerUrlError(f"has an {parts.scheme} URL without a host")
+    kind = SMTP[parts.scheme]
+    port = parts.port or kind.port
+    options = {
+        "host": parts.hostname,
+        "port": port,
+        **dict.fromkeys(kind.flags, True),
+        "timeout": SMTP_TIMEOUT_SECONDS,
+        **({"username": unquote(parts.username)} if parts.username else {}),
+        **({"password": unquote(parts.password)} if parts.password else {}),
+        **_query(parts),
+    }
+    place = parts.hostname if port == kind.port else f"{parts.hostname}:{port}"
+    return Provider(f"smtp:{place}", kind.backend, options, _masked(parts))
+
+
+def _anymail(parts: SplitResult) -> Provider:
+    kind = ANYMAIL[parts.scheme]
+    account, at, place = parts.netloc.rpartition("@")
+    values = [unquote(value) for value in account.split(":") if value]
+    if not at:  # no @: all of it is the key, or there is nothing
+        values, place = ([unquote(place)] if place else []), ""
+    if len(values) < len(kind.secrets) or bool(place) != bool(kind.place):
+        raise MailerUrlError(f"has a {parts.scheme} URL that isn't written as {kind.example}")
+    options: dict[str, Any] = dict(zip(kind.secrets, values, strict=False))
+    if kind.place:
+        options[kind.place] = place
+    options |= kind.arrange(_query(parts))
+    name = f"{parts.scheme}:{place}" if place else parts.scheme
+    return Provider(name, kind.backend, options, _masked(parts))
+
+
+def _development(parts: SplitResult) -> Provider:
+    options: dict[str, Any] = _query(parts)
+    if parts.scheme == "file":
+        if parts.netloc or not parts.path.strip("/"):
+            raise MailerUrlError("has a file URL that isn't written as file:///folder")
+        options["file_path"] = unquote(parts.path)
+    return Provider(parts.scheme, DEVELOPMENT[parts.scheme], options, _masked(parts))
+
+
+def _query(parts: SplitResult) -> dict[str, Any]:
+    return {name: _value(name, text) for name, text in parse_qsl(parts.query, True)}
+
+
+def _value(name: str, text: str) -> Any:
+    if text.lower() in {"true", "false"}:
+        return text.lower() == "true"
+    if name not in WHOLE_NUMBERS:
+        return text
+    if not text.isdecimal() or int(text) == 0:
+        raise MailerUrlError(f"has the option {name}, which must be a whole number above 0")
+    return int(text)
+
+
+def _masked(parts: SplitResult) -> str:
+    _, at, host = parts.netloc.rpartition("@")
+    is_key = parts.scheme in ANYMAIL and parts.netloc and not at
+    netloc = "***" if is_key else (f"***@{host}" if at else host)
+    query = "&".join(
+        f"{name}={'***' if SECRET_OPTION.search(name) else value}"
+        for name, value in parse_qsl(parts.query, True)
+    )
+    slashes = "//" if netloc or parts.path or parts.scheme in ANYMAIL else ""
+    return f"{parts.scheme}:{slashes}{netloc}{parts.path}" + (f"?{query}" if query else "")

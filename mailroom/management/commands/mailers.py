@@ -1,0 +1,39 @@
+"""`manage.py mailers [--json]`: each message type, its channel, route, providers and From."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from mailroom.registry import describe
+
+
+class Command(BaseCommand):
+    help = "Show which mailer carries each message type. Secrets are masked."
+    requires_system_checks = ()  # it helps to see them while something is wrong
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, json: bool, **options: Any) -> None:
+        found = describe()
+        self.stdout.write(_as_json(found) if json else self._as_text(found))
+
+    def _as_text(self, found: dict[str, list[dict[str, Any]]]) -> str:
+        lines = []
+        for channel in found["channels"]:
+            lines.append(self.style.MIGRATE_HEADING(channel["alias"]))
+            lines.append(f"  via       {channel['via']}")
+            lines.append(f"  providers {', '.join(channel['providers'])}")
+            lines.append(f"  from      {channel['from']}")
+            lines += [f"  carries   {name}" for name in channel["messages"]]
+        lines.append(self.style.MIGRATE_HEADING("providers"))
+        lines += [f"  {one['alias']}  {one['url']}" for one in found["providers"]]
+        return "\n".join(lines)
+
+
+def _as_json(found: dict[str, list[dict[str, Any]]]) -> str:
+    for channel in found["channels"]:
+        del channel["via"]  # the route's name is for people
+    return json.dumps(found, indent=2, ensure_ascii=False)

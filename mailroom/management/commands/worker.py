@@ -1,0 +1,24 @@
+"""`manage.py worker [--drain]`: the one process type beside the web."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from mailroom import worker
+from mailroom.checks import refuse_faulty_configuration
+
+
+class Command(BaseCommand):
+    help = "Send queued mail, run tasks, wind the clock."
+    requires_system_checks = ()  # its own refusal lists every fault at once
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--drain", action="store_true", help="do all that is due, then exit")
+
+    def handle(self, *args: Any, drain: bool, **options: Any) -> None:
+        refuse_faulty_configuration()
+        if drain:
+            worker.drain()
+        else:
+            worker.run()

@@ -1,0 +1,91 @@
+"""An e-mail from a template: the blocks `subject`, `text_body` and `html_body`, in one language."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import css_inline
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.utils import translation
+from templated_mail.mail import BaseEmailMessage
+
+from mailroom.rendering import BlockRenderer
+from mailroom.types import message_type
+
+
+class TemplatedMessage(BaseEmailMessage):
+    """An e-mail of one type, rendered from `emails/<app>/<name>.html`.
+
+    type: `app.name`, which has a row in settings.MESSAGE_TYPES; that row names the channel.
+    to: addresses; empty only for a message whose deliveries are added later.
+    context: values for the template, which also gets site_name, public_url and language.
+    language: a language code; the active language where it is None.
+    headers: beside those of the type.
+
+    Raises LookupError for a type without a row. From is the channel's, put on by its outbox.
+    """
+
+    def __init__(
+        self,
+        type: str,
+        *,
+        to: list[str],
+        context: Mapping[str, Any] | None = None,
+        language: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        row = message_type(type)
+        super().__init__(
+            context=dict(context or {}),
+            template_name=f"emails/{type.replace('.', '/', 1)}.html",
+            to=to,
+            headers={**row.headers, **(headers or {})},
+            **kwargs,
+        )
+        self.type = type
+        self.channel = row.channel
+        self.language = language or translation.get_language() or settings.LANGUAGE_CODE
+        self._is_rendered = False
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """The template's values. Links are built on PUBLIC_URL: a Host header can be forged."""
+        return {
+            "site_name": settings.SITE_NAME,
+            "public_url": settings.PUBLIC_URL,
+            "language": self.language,
+            "LANGUAGE_CODE": self.language,
+            **self.context,
+            **kwargs,
+        }
+
+    def render(self) -> None:
+        """Render subject, text and HTML in the message's language; a second call does nothing."""
+        if self._is_rendered:
+            return
+        with translation.override(self.language):
+            blocks = BlockRenderer(self.template_name, self.get_context_data())
+            self.subject = " ".join(blocks.block("subject", autoescape=False).splitlines())
+            self.body = blocks.block("text_layout", "text_body", autoescape=False)
+            self.html = blocks.block("html_layout", "html_body")
+        if self.html:
+            self.html = _inliner().inline(self.html)
+        self._attach_body()
+        self._is_rendered = True
+
+    def message(self, **kwargs: Any) -> Any:
+        """The MIME message, as Django builds it; renders first where that was not done."""
+        self.render()
+        return super().message(**kwargs)
+
+    def send(self, *, using: str | None = None) -> int:
+        """Render, and hand the message to its channel (or the mailer `using`); the number sent."""
+        self.render()
+        return EmailMultiAlternatives.send(self, using=using or self.channel)
+
+
+@cache
+def _inliner() -> css_inline.CSSInliner:
+    """Mail programs that drop <style> get the styles inline; the others keep it, for dark mode."""
+    return css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False)

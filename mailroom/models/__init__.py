@@ -1,0 +1,18 @@
+"""The outbox: what is to be sent, to whom, what became of it, and what providers said later."""
+
+from mailroom.models.delivery import Delivery
+from mailroom.models.event import Event
+from mailroom.models.health import MailerHealth
+from mailroom.models.message import Message
+from mailroom.models.suppression import Suppression
+from mailroom.models.worker import ClockLease, WorkerBeat
+
+__all__ = [
+    "ClockLease",
+    "Delivery",
+    "Event",
+    "MailerHealth",
+    "Message",
+    "Suppression",
+    "WorkerBeat",
+]

@@ -1,0 +1,136 @@
+"""One recipient of one message, and what became of it. The row is the queue."""
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from mailroom.models.message import Message
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    """Named questions about deliveries."""
+
+    def queued(self) -> "DeliveryQuerySet":
+        return self.filter(state=Delivery.State.QUEUED)
+
+    def due(self, now: datetime | None = None) -> "DeliveryQuerySet":
+        """Queued, their time has come, and in no worker's hands."""
+        now = now or timezone.now()
+        free = Q(leased_until=None) | Q(leased_until__lt=now)
+        return self.queued().filter(free, not_before__lte=now)
+
+    def abandoned(self, now: datetime | None = None) -> "DeliveryQuerySet":
+        """In flight when their worker died: no outcome was written and the lease ran out."""
+        now = now or timezone.now()
+        return self.filter(state=Delivery.State.SENDING, leased_until__lt=now)
+
+    def held_by(self, holder: str) -> "DeliveryQuerySet":
+        return self.filter(leased_by=holder)
+
+    def unfinished(self) -> "DeliveryQuerySet":
+        return self.filter(state__in=[Delivery.State.QUEUED, Delivery.State.SENDING])
+
+    def retryable(self) -> "DeliveryQuerySet":
+        """What a person may queue again: failed or uncertain, and the content is still there."""
+        states = [Delivery.State.FAILED, Delivery.State.UNCERTAIN]
+        return self.filter(state__in=states, message__erased_at=None)
+
+    def requeue(self) -> int:
+        """Queue these again, as if for the first time; the number of rows."""
+        return self.update(
+            state=Delivery.State.QUEUED,
+            attempts=0,
+            reason="",
+            expires_at=None,
+            finished_at=None,
+            leased_until=None,
+            leased_by="",
+            not_before=timezone.now(),
+        )
+
+
+class Delivery(models.Model):
+    """queued → sending → sent | failed | uncertain | skipped(reason).
+
+    `address` is an address, never a key to a user: an account may go while its mail is under way.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("queued")
+        SENDING = "sending", _("sending")
+        SENT = "sent", _("sent")
+        FAILED = "failed", _("failed")
+        UNCERTAIN = "uncertain", _("uncertain")
+        SKIPPED = "skipped", _("skipped")
+
+    class Feedback(models.TextChoices):
+        DELIVERED = "delivered", _("delivered")
+        BOUNCED = "bounced", _("bounced")
+        COMPLAINED = "complained", _("complained")
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="deliveries")
+    channel = models.CharField(_("channel"), max_length=50)
+    address = models.CharField(_("address"), max_length=320)
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    values = models.JSONField(default=dict, blank=True)
+
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
+    reason = models.CharField(_("reason"), max_length=100, blank=True)
+    error = models.TextField(_("error"), blank=True)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    created_at = models.DateTimeField(_("queued at"), default=timezone.now, editable=False)
+    not_before = models.DateTimeField(_("not before"), default=timezone.now)
+    expires_at = models.DateTimeField(_("worthless after"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+
+    leased_until = models.DateTimeField(null=True, blank=True, editable=False)
+    leased_by = models.CharField(max_length=64, blank=True, editable=False)
+
+    alias = models.CharField(_("mailer"), max_length=200, blank=True)
+    provider_id = models.CharField(_("provider's id"), max_length=200, blank=True)
+    feedback = models.CharField(_("feedback"), max_length=10, choices=Feedback, blank=True)
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        constraints = [
+            models.UniqueConstraint(fields=["message", "address"], name="one_delivery_an_address")
+        ]
+        indexes = [
+            # Only open rows are ever claimed, so the index stays small however much was sent.
+            models.Index(
+                F("channel"),
+                F("not_before"),
+                F("id"),
+                name="delivery_queue",
+                condition=Q(state="queued"),
+            ),
+            models.Index(F("leased_by"), name="delivery_lease", condition=~Q(leased_by="")),
+            models.Index(
+                F("leased_until"), name="delivery_in_flight", condition=Q(state="sending")
+            ),
+            models.Index(fields=["message", "state"], name="delivery_progress"),
+            models.Index(fields=["address"], name="delivery_by_address"),
+            models.Index(fields=["provider_id"], name="delivery_by_provider_id"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk} to {self.address}"
+
+    @property
+    def message_id_header(self) -> str:
+        """The one Message-ID of this delivery over all its attempts (RFC 5322 section 3.6.4)."""
+        domain = self.message.from_email.rpartition("@")[2].strip(" >") or "localhost"
+        return f"<{self.pk}.{self.message.uid.hex}@{domain.encode('idna').decode()}>"
+
+    def send_again(self) -> bool:
+        """Queue a failed or uncertain delivery once more, a person's decision.
+
+        False, with nothing changed, where it is neither or its content was erased.
+        """
+        return Delivery.objects.filter(pk=self.pk).retryable().requeue() == 1

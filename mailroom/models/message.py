@@ -1,0 +1,76 @@
+"""The content of a mail, frozen when it was queued."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Count
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from mailroom.types import MessageType, type_or_untyped
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    """Named questions about messages."""
+
+    def finished(self) -> "MessageQuerySet":
+        """Messages none of whose deliveries may still be sent by itself."""
+        from mailroom.models.delivery import Delivery
+
+        open_ones = Delivery.objects.unfinished().filter(message=models.OuterRef("pk"))
+        return self.filter(~models.Exists(open_ones))
+
+
+class Message(models.Model):
+    """What is sent: one row for a password reset, one for an issue with 100,000 deliveries.
+
+    A *grouped* message has several visible recipients (To, Cc) and is one call to a provider; any
+    other is addressed to each of its deliveries alone.
+    """
+
+    uid = models.UUIDField(default=uuid.uuid4, editable=False, unique=True)
+    type = models.CharField(_("type"), max_length=100, blank=True)
+    channel = models.CharField(_("channel"), max_length=50)
+    is_bulk = models.BooleanField(_("bulk"), default=False)
+    is_secret = models.BooleanField(_("erased when sent"), default=False)
+    is_grouped = models.BooleanField(default=False)
+    subject = models.TextField(_("subject"), blank=True)
+    body = models.TextField(_("text"), blank=True)
+    from_email = models.TextField(_("from"))
+    to = models.JSONField(default=list, blank=True)
+    cc = models.JSONField(default=list, blank=True)
+    bcc = models.JSONField(default=list, blank=True)
+    reply_to = models.JSONField(default=list, blank=True)
+    headers = models.JSONField(default=dict, blank=True)
+    # Alternatives, attachments, subtype, encoding and Anymail's extras: see mailroom.frozen.
+    content = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(_("queued at"), default=timezone.now, editable=False)
+    erased_at = models.DateTimeField(_("erased at"), null=True, blank=True, editable=False)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        indexes = [
+            models.Index(fields=["channel", "-created_at"], name="message_by_channel"),
+            models.Index(fields=["created_at"], name="message_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type or self.channel} {self.pk}"
+
+    @property
+    def row(self) -> MessageType:
+        """This message's row in the table of types."""
+        return type_or_untyped(self.type, self.channel)
+
+    def progress(self) -> dict[str, int]:
+        """How many deliveries are in each state, in one query; states without any are left out."""
+        counted = self.deliveries.order_by().values_list("state").annotate(Count("pk"))
+        return dict(counted)
+
+    def erase(self) -> None:
+        """Forget the content, which has done its work; who got it and when stays."""
+        self.body, self.content, self.erased_at = "", {}, timezone.now()
+        self.save(update_fields=["body", "content", "erased_at"])

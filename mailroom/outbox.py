@@ -1,0 +1,136 @@
+"""Into the outbox: an e-mail becomes one Message and a Delivery for each recipient.
+
+The rows stand in the caller's transaction: no row without the change that caused it, and no change
+without its row. The task that is enqueued at commit is only a nudge.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from email.utils import parseaddr
+from itertools import batched
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.utils import timezone
+
+from mailroom.channels import channel_options
+from mailroom.frozen import freeze_content
+from mailroom.models import Delivery, Message
+from mailroom.tasks import nudge
+from mailroom.types import type_or_untyped
+
+BATCH = 1000  # rows a statement: bounded memory however long a list is
+
+
+class Recipient(NamedTuple):
+    """One addressee: a bare address, a name to greet, and small values for the slots."""
+
+    address: str
+    name: str = ""
+    values: dict[str, Any] = {}  # never written to
+
+
+def put(message: EmailMessage, channel: str) -> Message:
+    """Freeze a message and queue it to all its recipients, in the current transaction.
+
+    channel: alias of a channel in MAILERS. Raises ValueError for a header that could not be sent.
+    """
+    with transaction.atomic():
+        row = freeze(message, channel)
+        names = dict(parseaddr(text)[::-1] for text in reversed(message.recipients()))
+        add_deliveries(row, (Recipient(address, name[:200]) for address, name in names.items()))
+    return row
+
+
+def freeze(message: EmailMessage, channel: str = "") -> Message:
+    """Store a message's content; its deliveries are added with `add_deliveries`.
+
+    channel: needed only where the message names none itself.
+    Raises ValueError for header injection, NUL or an address that can't be one; TypeError for
+    something JSON can't hold.
+    """
+    channel = channel or message.channel  # type: ignore[attr-defined]
+    if hasattr(message, "render"):
+        message.render()
+    options = channel_options(channel)
+    sender = str(message.from_email)
+    if sender == settings.DEFAULT_FROM_EMAIL:
+        sender = options.from_email
+    name = getattr(message, "type", "")
+    row = type_or_untyped(name, channel)
+    frozen = Message(
+        type=name,
+        channel=channel,
+        is_bulk=row.bulk,
+        is_secret=row.secret,
+        is_grouped=len({parseaddr(text)[1] for text in message.recipients()}) > 1,
+        subject=str(message.subject),
+        body=str(message.body),
+        from_email=sender,
+        to=[str(text) for text in message.to],
+        cc=[str(text) for text in message.cc],
+        bcc=[str(text) for text in message.bcc],
+        reply_to=[str(text) for text in message.reply_to or options.reply_to],
+        headers={str(name): str(value) for name, value in message.extra_headers.items()},
+        content=freeze_content(message),
+    )
+    _refuse_unsendable(message, frozen)
+    frozen.save()
+    return frozen
+
+
+def add_deliveries(message: Message, recipients: Iterable[Recipient]) -> int:
+    """Queue a frozen message to recipients and nudge a worker; the number of recipients given.
+
+    Runs in batches of 1,000 rows, each in a transaction of its own where none is open. A pair of
+    message and address exists once, so that a repeated call adds only what is missing.
+    """
+    total = 0
+    for batch in batched(recipients, BATCH, strict=False):
+        now = timezone.now()
+        rows = [_delivery(message, recipient, now) for recipient in batch]
+        with transaction.atomic():
+            Delivery.objects.bulk_create(rows, ignore_conflicts=True)
+            # robust: what is committed is queued, also where the task queue can't be reached.
+            transaction.on_commit(lambda: nudge(message.channel), robust=True)
+        total += len(rows)
+    return total
+
+
+def _delivery(message: Message, recipient: Recipient, now: datetime) -> Delivery:
+    lasts = message.row.lasts
+    return Delivery(
+        message=message,
+        channel=message.channel,
+        address=recipient.address,
+        name=recipient.name,
+        values=recipient.values,
+        created_at=now,
+        not_before=now,
+        expires_at=now + lasts if lasts else None,
+    )
+
+
+def _refuse_unsendable(message: EmailMessage, frozen: Message) -> None:
+    """What can never be sent is refused here, where its author sees it.
+
+    Django refuses line breaks in header values when the message is built; NUL and line breaks in a
+    header's *name* it lets pass. A database column can't hold NUL either.
+    """
+    for name, value in frozen.headers.items():
+        if not name.isascii() or not name.isprintable() or set(name) & {" ", ":"}:
+            raise ValueError(f"The header name {name!r} is not one (RFC 5322 section 2.2).")
+        _refuse_nul(f"header {name}", value)
+    _refuse_nul("subject", frozen.subject)
+    _refuse_nul("body", frozen.body)
+    for text in [*frozen.to, *frozen.cc, *frozen.bcc]:
+        if "\x00" in text or not parseaddr(text)[1]:
+            raise ValueError(f"{text!r} is not an e-mail address.")
+    message.message()
+
+
+def _refuse_nul(what: str, text: str) -> None:
+    if "\x00" in text:
+        raise ValueError(f"The {what} of an e-mail must not contain NUL.")

@@ -1,0 +1,16 @@
+"""Signals of the outbox, sent for every backend alike, SMTP included.
+
+Each carries `channel`, `alias` (the mailer that carries it; for about_to_send the channel's route)
+and `delivery`.
+"""
+
+from django.dispatch import Signal
+
+# A receiver that raises mailroom.signals.Cancel stops this delivery: it becomes skipped.
+about_to_send = Signal()
+sent = Signal()
+failed = Signal()
+
+
+class Cancel(Exception):  # noqa: N818  (a decision, not an error)
+    """Raised by a receiver of about_to_send; its text becomes the delivery's reason."""

@@ -1,0 +1,85 @@
+"""Message types: what each e-mail of the site is, and what that means for its delivery."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.conf import settings
+
+# RFC 3834 section 5: a reply by machine, or a notice nobody asked for by a mail of their own.
+AUTO_GENERATED = {"Auto-Submitted": "auto-generated"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageType:
+    """One row of the table of types.
+
+    channel: alias in MAILERS that carries it.
+    bulk: opt-outs and complaints stop it, and it waits as `uncertain` when its outcome is unknown;
+        a transactional one is stopped by neither, and is sent again.
+    lasts: how long after queueing it is still worth sending; None for as long as it takes.
+    secret: its bodies hold a link or code that opens an account: erased once they did their work.
+    headers: added to each message of the type.
+    personal: dotted path of `f(delivery) -> dict[str, str]`, values for the slots of a delivery.
+    gate: dotted path of `f(deliveries) -> dict[pk, reason]`, which ones must not be sent any more.
+    """
+
+    channel: str
+    bulk: bool
+    lasts: timedelta | None = None
+    secret: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    personal: str = ""
+    gate: str = ""
+
+
+def transactional(
+    channel: str, *, lasts: timedelta | None = None, secret: bool = False
+) -> MessageType:
+    """A type that a person asked for or must be told: never stopped by an opt-out."""
+    return MessageType(
+        channel=channel, bulk=False, lasts=lasts, secret=secret, headers=AUTO_GENERATED
+    )
+
+
+def bulk(
+    channel: str,
+    *,
+    lasts: timedelta | None = None,
+    headers: Mapping[str, str] = AUTO_GENERATED,
+    personal: str = "",
+    gate: str = "",
+) -> MessageType:
+    """A type that people may opt out of."""
+    return MessageType(
+        channel=channel, bulk=True, lasts=lasts, headers=headers, personal=personal, gate=gate
+    )
+
+
+def message_type(name: str) -> MessageType:
+    """Return the row of a type.
+
+    Raises LookupError, naming the table, for a type that has none.
+    """
+    try:
+        found: MessageType = settings.MESSAGE_TYPES[name]
+    except KeyError:
+        raise LookupError(
+            f"The message type {name!r} has no row in settings.MESSAGE_TYPES: add one there."
+        ) from None
+    return found
+
+
+def untyped(channel: str) -> MessageType:
+    """The type of a message that names none: mail of Django itself or of third-party apps.
+
+    What comes by a channel whose own types are all bulk is bulk; anything else is transactional.
+    """
+    own = [row for row in settings.MESSAGE_TYPES.values() if row.channel == channel]
+    return MessageType(channel=channel, bulk=bool(own) and all(row.bulk for row in own))
+
+
+def type_or_untyped(name: str, channel: str) -> MessageType:
+    """The row of `name`, or what `untyped` says where it is empty or no longer in the table."""
+    row: MessageType | None = settings.MESSAGE_TYPES.get(name)
+    return row or untyped(channel)

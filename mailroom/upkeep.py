@@ -1,0 +1,54 @@
+"""What the mailroom itself does again and again."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import transaction
+from django.utils import timezone
+
+from mailroom.channels import channels
+from mailroom.clock import every
+from mailroom.models import Delivery, Message, WorkerBeat
+from mailroom.record import FREE
+from mailroom.tasks import nudge
+
+State = Delivery.State
+
+
+@every(seconds=1)
+def nudge_due_channels() -> None:
+    """Find what is due, be it a retry or a row whose nudge was lost."""
+    for channel in channels():
+        if Delivery.objects.due().filter(channel=channel).exists():
+            nudge(channel)
+
+
+@every(seconds=2)
+def settle_abandoned() -> None:
+    """Deliveries whose worker died with them in flight: nobody knows whether they were accepted.
+
+    Bulk waits as uncertain, since twice would be worse; anything else is queued again with its own
+    Message-ID, since a lost password reset would be worse.
+    """
+    with transaction.atomic(durable=True):
+        lost = Delivery.objects.abandoned()
+        lost.filter(message__is_bulk=True).update(
+            state=State.UNCERTAIN,
+            error="The worker ended before the answer was written.",
+            finished_at=timezone.now(),
+            **FREE,
+        )
+        lost.update(state=State.QUEUED, not_before=timezone.now(), **FREE)
+
+
+@every(seconds=3600)
+def forget_old() -> None:
+    """Delete messages older than MAIL_RETENTION_DAYS and their deliveries, and old tasks."""
+    limit = timezone.now() - timedelta(days=settings.MAIL_RETENTION_DAYS)
+    old = Message.objects.finished().filter(created_at__lt=limit)
+    while ids := list(old.values_list("pk", flat=True)[:100]):
+        Message.objects.filter(pk__in=ids).delete()
+    WorkerBeat.objects.exclude(pk__in=WorkerBeat.alive()).delete()
+    if settings.TASKS["default"]["BACKEND"].startswith("django_tasks_db"):
+        call_command("prune_db_task_results", min_age_days=1, verbosity=0)
