@@ -1,0 +1,35 @@
+"""Where allauth hands its e-mails over: to the right channel, with links on PUBLIC_URL."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.forms import Form
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import translation
+
+from accounts.emails import account_message
+from accounts.models import User
+from mailroom.links import public_url
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Every e-mail of allauth passes `send_mail`; every link in one comes from the other two."""
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        account_message(template_prefix, email, context).send()
+
+    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
+        return public_url("account_confirm_email", emailconfirmation.key)
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
+        return public_url("home") + path.lstrip("/").replace("UID-KEY", key)
+
+    def send_account_already_exists_mail(self, email: str) -> None:
+        self.send_mail("account/email/account_already_exists", email, {})
+
+    def save_user(self, request: HttpRequest, user: User, form: Form, commit: bool = True) -> User:
+        user.name = form.cleaned_data.get("name", "")
+        user.language = translation.get_language() or user.language
+        return super().save_user(request, user, form, commit)

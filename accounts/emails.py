@@ -1,0 +1,66 @@
+"""The e-mails of this app: each of allauth's becomes one of ours, with a template of ours.
+
+A new e-mail of allauth needs a line here, a row in the table of types and a template; a system
+check says so.
+"""
+
+from typing import Any
+
+from django.utils import translation
+
+from accounts.models import User
+from mailroom.messages import TemplatedMessage
+
+TYPES = {
+    "account/email/account_already_exists": "accounts.account_already_exists",
+    "account/email/email_changed": "accounts.email_changed",
+    "account/email/email_confirm": "accounts.email_confirmed",
+    "account/email/email_confirmation": "accounts.confirm_email",
+    "account/email/email_confirmation_signup": "accounts.confirm_email",
+    "account/email/email_deleted": "accounts.email_deleted",
+    "account/email/login_code": "accounts.login_code",
+    "account/email/password_changed": "accounts.password_changed",
+    "account/email/password_reset": "accounts.password_was_reset",
+    "account/email/password_reset_code": "accounts.password_reset_code",
+    "account/email/password_reset_key": "accounts.password_reset",
+    "account/email/password_set": "accounts.password_set",
+    "account/email/unknown_account": "accounts.unknown_account",
+    "mfa/email/recovery_codes_generated": "accounts.recovery_codes_generated",
+    "mfa/email/totp_activated": "accounts.totp_activated",
+    "mfa/email/totp_deactivated": "accounts.totp_deactivated",
+    "mfa/email/webauthn_added": "accounts.webauthn_added",
+    "mfa/email/webauthn_removed": "accounts.webauthn_removed",
+}
+
+# What our templates use of allauth's context. Its links come from the Host header, its request and
+# user hold more than a mail needs: neither gets in.
+VALUES = (
+    "activate_url",
+    "code",
+    "deleted_email",
+    "from_email",
+    "ip",
+    "password_reset_url",
+    "timestamp",
+    "to_email",
+    "user_agent",
+)
+
+
+def account_message(prefix: str, email: str, context: dict[str, Any]) -> TemplatedMessage:
+    """The message for one of allauth's e-mails, in the language of the person it goes to.
+
+    prefix: allauth's template prefix. Raises LookupError for one that has no type.
+    """
+    try:
+        name = TYPES[prefix]
+    except KeyError:
+        raise LookupError(f"allauth's e-mail {prefix!r} has no type in accounts.emails") from None
+    user = User.objects.filter(email__iexact=email).first() or context.get("user")
+    values = {name: context[name] for name in VALUES if name in context}
+    return TemplatedMessage(
+        name,
+        to=[email],
+        context={**values, "email": email, "name": getattr(user, "name", "")},
+        language=getattr(user, "language", None) or translation.get_language(),
+    )

@@ -1,0 +1,60 @@
+"""Forms for accounts: allauth's, with a name, and levelled so that they tell nothing."""
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from allauth.account import forms as allauth_forms
+from django import forms
+from django.contrib.auth.hashers import make_password
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User, no_control_characters
+from accounts.pretence import pretend_reset
+
+
+class SignupForm(allauth_forms.SignupForm):
+    """allauth's form with a name."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=100,
+        validators=[no_control_characters],
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+
+    field_order = ("name", "email", "password1", "password2")
+
+    def try_save(self, request: HttpRequest) -> tuple[User | None, Any]:
+        if self.account_already_exists:
+            # A new account costs a hash: without one here, the time would tell the two apart.
+            make_password(self.cleaned_data["password1"])
+        result: tuple[User | None, Any] = super().try_save(request)
+        return result
+
+
+class ResetPasswordForm(allauth_forms.ResetPasswordForm):
+    """allauth's form, which does as much for an unknown address as for a known one."""
+
+    def save(self, request: HttpRequest, **kwargs: Any) -> str:
+        if not self.users:
+            pretend_reset(self.cleaned_data["email"])
+        email: str = super().save(request, **kwargs)
+        return email
+
+
+class ProfileForm(forms.ModelForm[User]):
+    """What people may change about themselves without proving again who they are."""
+
+    time_zone = forms.ChoiceField(label=_("Time zone"))
+
+    class Meta:
+        model = User
+        fields = ("name", "language", "time_zone")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        zones = sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC")
+        field = self.fields["time_zone"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(zone, zone.replace("_", " ")) for zone in zones]
