@@ -1,0 +1,93 @@
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import TextField
+from django.forms import Textarea
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from newsletters.admin import issue_views
+from newsletters.models import Issue
+from newsletters.progress import Progress
+
+CONTENT = ["newsletter", "subject", "slug", "preheader", "body"]
+
+
+@admin.register(Issue)
+class IssueAdmin(admin.ModelAdmin):
+    """Write, preview, publish. What is published can be looked at, and no longer changed."""
+
+    list_display = ["subject", "newsletter", "state", "published_at", "author"]
+    list_filter = ["newsletter", "state"]
+    list_select_related = ["newsletter", "author"]
+    search_fields = ["subject"]
+    prepopulated_fields = {"slug": ["subject"]}
+    fields = tuple(CONTENT)
+    actions = None  # deleting many at once would not ask whether each of them is a draft
+    formfield_overrides = {
+        TextField: {"widget": Textarea(attrs={"rows": 24, "cols": 90}), "strip": False}
+    }
+    change_form_template = "admin/newsletters/issue/change_form.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        views = {
+            "publish": issue_views.PublishIssue,
+            "preview": issue_views.PreviewIssue,
+            "frame": issue_views.PreviewFrame,
+            "progress": issue_views.IssueProgress,
+        }
+        own = [
+            path(
+                f"<int:pk>/{name}/",
+                self.admin_site.admin_view(view.as_view(model_admin=self)),
+                name=f"newsletters_issue_{name}",
+            )
+            for name, view in views.items()
+        ]
+        return own + super().get_urls()
+
+    def view_on_site(self, obj: Issue) -> str | None:
+        return obj.get_absolute_url() if obj.published_at else None
+
+    def has_change_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.is_draft)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and (obj is None or obj.is_draft)
+
+    def has_publish_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("newsletters.publish_issue")
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Issue | None = None) -> Any:
+        may_edit = self.has_change_permission(request, obj) if obj else True
+        return super().get_prepopulated_fields(request, obj) if may_edit else {}
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        """Change a draft only as long as it is one: a colleague may publish it meanwhile."""
+        if not change:
+            obj.author = request.user
+            super().save_model(request, obj, form, change)
+            return
+        content = {name: form.cleaned_data[name] for name in CONTENT}
+        drafts = Issue.objects.drafts().filter(pk=obj.pk)
+        obj.came_too_late = not drafts.update(**content, updated_at=timezone.now())
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        if not obj.came_too_late:
+            return super().response_change(request, obj)
+        messages.error(request, _("It was published meanwhile: your changes are not saved."))
+        return redirect("admin:newsletters_issue_change", obj.pk)
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        issue = kwargs.get("obj")
+        if issue:
+            context |= {
+                "progress": Progress(issue) if issue.published_at else None,
+                "may_publish": issue.is_draft and self.has_publish_permission(request),
+            }
+        return super().render_change_form(request, context, *args, **kwargs)

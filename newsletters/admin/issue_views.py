@@ -1,0 +1,125 @@
+"""The pages of an issue beside its form: preview, publish, progress."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.csp import CSP
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.csp import csp_override
+from django.views.generic import DetailView
+
+from mailroom.registry import describe
+from newsletters.models import Issue, Subscription
+from newsletters.preview import html_of, preview
+from newsletters.progress import Progress
+
+# A mail brings its own styles and pictures, and may do nothing else.
+MAIL_POLICY: dict[str, Any] = {
+    "default-src": [CSP.NONE],
+    "style-src": [CSP.UNSAFE_INLINE],
+    "img-src": [CSP.SELF, "data:", "https:"],
+    "frame-ancestors": [CSP.SELF],
+    "sandbox": True,
+}
+
+
+class IssueView(DetailView):
+    """An admin page about one issue, for who may see it."""
+
+    model_admin: Any = None  # the IssueAdmin, given by as_view
+    queryset = Issue.objects.select_related("newsletter", "message")
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not self.is_allowed(request):
+            raise PermissionDenied
+        return super().dispatch(request, *args, **kwargs)
+
+    def is_allowed(self, request: HttpRequest) -> bool:
+        return self.model_admin.has_view_permission(request)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        site = self.model_admin.admin_site.each_context(self.request)
+        return super().get_context_data(**site, opts=Issue._meta, **kwargs)
+
+
+class PublishIssue(IssueView):
+    """Asks once more, with numbers; the POST publishes."""
+
+    template_name = "admin/newsletters/issue/publish.html"
+
+    def is_allowed(self, request: HttpRequest) -> bool:
+        return super().is_allowed(request) and self.model_admin.has_publish_permission(request)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        channels = {channel["alias"]: channel for channel in describe()["channels"]}
+        return super().get_context_data(
+            title=_("Publish"),
+            people=self.object.audience().count(),
+            channel=channels.get("newsletters", {"alias": "newsletters"}),
+            **kwargs,
+        )
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        try:
+            if self.get_object().publish():
+                messages.success(request, _("Published. The mails are on their way."))
+            else:
+                messages.info(request, _("It was published already: nothing is sent twice."))
+        except ValidationError as error:
+            for fault in error.messages:
+                messages.error(request, fault)
+        return redirect("admin:newsletters_issue_change", pk)
+
+
+class PreviewIssue(IssueView):
+    template_name = "admin/newsletters/issue/preview.html"
+    looks = {"desktop": 720, "mobile": 375, "text": 0, "headers": 0}
+
+    @cached_property
+    def reader(self) -> Subscription:
+        """The subscriber to preview for, or somebody made up."""
+        known = Subscription.objects.of(self.request.GET.get("reader", ""))
+        found = known.filter(newsletter=self.object.newsletter).first()
+        return found or Subscription(name="Ada Lovelace", email="ada@example.com")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        look = self.request.GET.get("look", "desktop")
+        confirmed = self.object.newsletter.subscriptions.confirmed()
+        return super().get_context_data(
+            title=_("Preview"),
+            mail=self.mail,
+            headers=self.mail.message().items(),
+            look=look if look in self.looks else "desktop",
+            width=self.looks.get(look, 720),
+            looks=self.looks,
+            reader=self.reader,
+            readers=confirmed.order_by("pk")[:20],
+            **kwargs,
+        )
+
+    @cached_property
+    def mail(self) -> Any:
+        return preview(self.object, self.reader.name, self.reader.email)
+
+
+@method_decorator([csp_override(MAIL_POLICY), xframe_options_sameorigin], name="dispatch")
+class PreviewFrame(PreviewIssue):
+    """The mail's HTML alone, in a frame of its own address and policy."""
+
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        return HttpResponse(html_of(self.mail))
+
+
+class IssueProgress(IssueView):
+    template_name = "admin/newsletters/issue/_progress.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(progress=Progress(self.object), **kwargs)

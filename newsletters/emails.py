@@ -1,0 +1,106 @@
+"""The e-mails of this app: one function each. Sending is the caller's decision."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from mailroom.links import public_url
+from mailroom.messages import TemplatedMessage
+from mailroom.models import Delivery
+from mailroom.personal import slot
+from newsletters.markdown import fill, render_html, render_text, used_in
+from newsletters.models import Issue, Newsletter, Subscription
+from newsletters.tokens import confirm_token, member_token
+
+SLOTS = ("name", "greeting", "unsubscribe_url", "preferences_url")
+
+
+def confirm_subscription(subscription: Subscription) -> TemplatedMessage:
+    """Asks the owner of an address whether they want the newsletter.
+
+    The name is left out: whoever filled in the form could write to a stranger by it.
+    """
+    return TemplatedMessage(
+        "newsletters.confirm_subscription",
+        to=[subscription.email],
+        context={
+            "newsletter": subscription.newsletter,
+            "confirm_url": public_url("newsletters:confirm", confirm_token(subscription)),
+        },
+        language=subscription.language,
+    )
+
+
+def issue(issue: Issue) -> TemplatedMessage:
+    """An issue for everybody, with slots where each reader's own values will stand."""
+    newsletter = issue.newsletter
+    values = common_values(issue) | {name: slot(name) for name in SLOTS}
+    return TemplatedMessage(
+        "newsletters.issue",
+        to=[],
+        context={
+            **values,
+            "newsletter": newsletter,
+            "subject": fill(issue.subject, values),
+            "preheader": issue.preheader,
+            "greets": not used_in(issue.body) & {"name", "greeting"},
+            "html": render_html(issue.body, values),
+            "text": render_text(issue.body, values),
+        },
+        language=newsletter.language,
+        headers=list_headers(newsletter),
+    )
+
+
+def list_headers(newsletter: Newsletter) -> dict[str, str]:
+    """How mail programs recognise the list and offer the way out (RFC 2369, 2919, 8058)."""
+    host = urlsplit(public_url("home")).hostname or "localhost"
+    return {
+        "List-Id": f"<{newsletter.slug}.newsletters.{host}>",
+        "List-Unsubscribe": f"<{slot('unsubscribe_url')}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "List-Archive": f"<{public_url('newsletters:newsletter', newsletter.slug)}>",
+    }
+
+
+def common_values(issue: Issue) -> dict[str, str]:
+    """What is the same for every reader."""
+    slugs = issue.newsletter.slug, issue.slug
+    return {"newsletter": issue.newsletter.name, "web_url": public_url("newsletters:issue", *slugs)}
+
+
+def public_values(issue: Issue) -> dict[str, str]:
+    """What stands on the web, where nobody in particular reads."""
+    landing = public_url("newsletters:newsletter", issue.newsletter.slug)
+    return {
+        **common_values(issue),
+        **greeting("", issue.newsletter.language),
+        "unsubscribe_url": landing,
+        "preferences_url": landing,
+    }
+
+
+def personal_values(delivery: Delivery) -> dict[str, str]:
+    """The slots of one delivery, filled when it is sent."""
+    token = member_token(delivery.values["subscription"])
+    return {
+        **greeting(delivery.values["name"], delivery.values["language"]),
+        "unsubscribe_url": public_url("newsletters:unsubscribe", token),
+        "preferences_url": public_url("newsletters:preferences", token),
+    }
+
+
+def delivery_values(subscription: Subscription, language: str) -> dict[str, Any]:
+    """The small values kept with each delivery, from which its slots are filled."""
+    return {"subscription": subscription.pk, "name": subscription.name, "language": language}
+
+
+def greeting(name: str, language: str) -> dict[str, str]:
+    with translation.override(language):
+        return {
+            "name": name or pgettext("in place of a name", "reader"),
+            "greeting": _("Hello %(name)s,") % {"name": name} if name else _("Hello,"),
+        }

@@ -1,0 +1,55 @@
+"""Forms of the public pages."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from newsletters.models import Newsletter, Subscription
+
+
+class SubscribeForm(forms.ModelForm):
+    # People never see this field; programs that fill in every field give themselves away by it.
+    website = forms.CharField(
+        required=False, widget=forms.TextInput(attrs={"autocomplete": "off", "tabindex": "-1"})
+    )
+
+    class Meta:
+        model = Subscription
+        fields = ["email", "name"]
+        labels = {"name": _("Your name"), "email": _("Your e-mail address")}
+        widgets = {
+            "email": forms.EmailInput(attrs={"autocomplete": "email"}),
+            "name": forms.TextInput(attrs={"autocomplete": "name"}),
+        }
+
+    @property
+    def is_by_a_program(self) -> bool:
+        return bool(self.cleaned_data["website"])
+
+
+class ConfirmForm(forms.Form):
+    """What else waits for the same address to confirm it. Nothing is preselected."""
+
+    also = forms.ModelMultipleChoiceField(
+        Subscription.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label=_("Also waiting for your answer"),
+    )
+
+    def __init__(self, *args: Any, subscription: Subscription, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        pending = Subscription.objects.of(subscription.email).pending().exclude(pk=subscription.pk)
+        also: Any = self.fields["also"]
+        also.queryset = pending.select_related("newsletter")
+        also.label_from_instance = lambda other: other.newsletter.name
+
+
+class PreferencesForm(forms.Form):
+    newsletters = forms.ModelMultipleChoiceField(
+        Newsletter.objects.all(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label=_("Newsletters"),
+    )

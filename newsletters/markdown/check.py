@@ -1,0 +1,75 @@
+"""What is wrong with a text, each fault with its line, before anybody gets it."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from newsletters.markdown.parser import inline_tokens, parse
+from newsletters.markdown.placeholders import KNOWN, LINKS, PLACEHOLDER, TEXTS, used_in
+
+
+def validate_body(body: str) -> None:
+    """Raise ValidationError with every fault: unknown placeholders, links that lead nowhere."""
+    faults = [
+        _("Line %(line)s: %(fault)s") % {"line": line, "fault": fault}
+        for line, fault in _faults(body)
+    ]
+    if faults:
+        raise ValidationError(faults)
+
+
+def validate_subject(subject: str) -> None:
+    """A subject may greet the reader; a link makes no sense in it."""
+    for name in sorted(used_in(subject) - set(TEXTS)):
+        raise ValidationError(_("{%(name)s} can’t stand in a subject.") % {"name": name})
+
+
+def _faults(body: str) -> Iterator[tuple[int, str]]:
+    for line, token in inline_tokens(parse(body)):
+        if token.type == "text":
+            yield from ((line, fault) for fault in _unknown(token.content))
+        elif token.type == "link_open":
+            yield from ((line, fault) for fault in _link_faults(str(token.attrs["href"])))
+        elif token.type == "image":
+            yield from ((line, fault) for fault in _unknown(token.content))
+            yield from ((line, fault) for fault in _image_faults(str(token.attrs["src"])))
+
+
+def _unknown(text: str) -> Iterator[str]:
+    for name in PLACEHOLDER.findall(text):
+        if name not in KNOWN:
+            known = ", ".join(f"{{{name}}}" for name in KNOWN)
+            yield _("there is no placeholder {%(name)s}. There are: %(known)s.") % {
+                "name": name,
+                "known": known,
+            }
+
+
+def _link_faults(url: str) -> Iterator[str]:
+    if found := PLACEHOLDER.fullmatch(url):
+        if found[1] not in LINKS:
+            yield _("{%(name)s} is not a link.") % {"name": found[1]}
+    elif "%7B" in url and used_in(url.replace("%7B", "{").replace("%7D", "}")):
+        yield _("a placeholder must be the whole link, not a part of it: %(url)s.") % {"url": url}
+    elif not _is_absolute(url, "http", "https", "mailto", "tel"):
+        yield _relative(url)
+
+
+def _image_faults(url: str) -> Iterator[str]:
+    if not _is_absolute(url, "http", "https"):
+        yield _relative(url)
+
+
+def _relative(url: str) -> str:
+    return _("%(url)s is not an absolute link: in a mail it leads nowhere.") % {"url": url or "()"}
+
+
+def _is_absolute(url: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname if parts.scheme in ("http", "https") else parts.path
+    except ValueError:
+        return False
+    return parts.scheme in schemes and bool(host)

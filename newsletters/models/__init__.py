@@ -1,0 +1,5 @@
+from newsletters.models.issue import Issue
+from newsletters.models.newsletter import Newsletter
+from newsletters.models.subscription import Subscription
+
+__all__ = ["Issue", "Newsletter", "Subscription"]

@@ -1,0 +1,133 @@
+"""One issue of a newsletter, from draft to sent."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from mailroom.models import Message
+from newsletters.markdown import PLACEHOLDER_HELP, validate_body, validate_subject
+from newsletters.models.newsletter import Newsletter
+from newsletters.models.subscriptions import SubscriptionQuerySet
+from newsletters.validators import NotReserved, one_line, printable
+
+
+class State(models.TextChoices):
+    DRAFT = "draft", _("draft")
+    SENDING = "sending", _("sending")
+    SENT = "sent", _("sent")
+
+
+class IssueQuerySet(models.QuerySet["Issue"]):
+    def drafts(self) -> IssueQuerySet:
+        return self.filter(state=State.DRAFT)
+
+    def published(self) -> IssueQuerySet:
+        """What the public may read: whatever went out, or began to."""
+        return self.filter(published_at__isnull=False)
+
+    def to_queue(self) -> IssueQuerySet:
+        """Published ones whose mails are not all queued yet."""
+        return self.filter(state=State.SENDING, queued_at=None)
+
+    def under_way(self) -> IssueQuerySet:
+        """Those whose mails are all queued and not all sent, as far as the row says."""
+        return self.filter(state=State.SENDING, queued_at__isnull=False)
+
+
+class Issue(models.Model):
+    State = State
+
+    newsletter = models.ForeignKey(
+        Newsletter, models.PROTECT, related_name="issues", verbose_name=_("newsletter")
+    )
+    subject = models.CharField(
+        _("subject"), max_length=150, validators=[one_line, validate_subject]
+    )
+    slug = models.SlugField(
+        _("slug"),
+        max_length=150,
+        help_text=_("Part of its address on the web."),
+        validators=[NotReserved("feed", "join")],
+    )
+    preheader = models.CharField(
+        _("preheader"),
+        max_length=150,
+        blank=True,
+        help_text=_("The line that mail programs show beside the subject."),
+        validators=[one_line],
+    )
+    body = models.TextField(
+        _("body"), help_text=PLACEHOLDER_HELP, validators=[printable, validate_body]
+    )
+    state = models.CharField(
+        _("state"), max_length=12, choices=State.choices, default=State.DRAFT, editable=False
+    )
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("author"),
+    )
+    message = models.ForeignKey(
+        Message, models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed at"), auto_now=True)
+    published_at = models.DateTimeField(_("published at"), null=True, editable=False)
+    # Up to which subscription the mails are queued: a new attempt goes on from there.
+    queued_up_to = models.PositiveBigIntegerField(default=0, editable=False)
+    queued_at = models.DateTimeField(null=True, editable=False)
+    sent_at = models.DateTimeField(_("sent at"), null=True, editable=False)
+
+    objects = IssueQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-published_at", "-pk"]
+        verbose_name = _("issue")
+        verbose_name_plural = _("issues")
+        permissions = [("publish_issue", "Can publish an issue")]
+        constraints = [
+            models.UniqueConstraint(fields=["newsletter", "slug"], name="one_issue_per_slug")
+        ]
+        indexes = [models.Index(fields=["state"], name="issue_by_state")]
+
+    def __str__(self) -> str:
+        return self.subject
+
+    def get_absolute_url(self) -> str:
+        return reverse("newsletters:issue", args=[self.newsletter.slug, self.slug])
+
+    @property
+    def title(self) -> str:
+        """The subject as it stands where nobody in particular reads."""
+        from newsletters.reading import issue_title  # reading needs the models
+
+        return issue_title(self)
+
+    @property
+    def is_draft(self) -> bool:
+        return self.state == State.DRAFT
+
+    def audience(self) -> SubscriptionQuerySet:
+        """Who gets it: who was confirmed when it was published and has not left since."""
+        confirmed = self.newsletter.subscriptions.confirmed()
+        return (
+            confirmed.filter(confirmed_at__lte=self.published_at)
+            if self.published_at
+            else confirmed
+        )
+
+    def progress(self) -> dict[str, int]:
+        """How many mails are in which delivery state, in one query; empty before publishing."""
+        return self.message.progress() if self.message else {}
+
+    def publish(self) -> bool:
+        """Send it to its audience; False if it was published before. Raises ValidationError."""
+        from newsletters.publishing import publish  # publishing needs the models
+
+        return publish(self)

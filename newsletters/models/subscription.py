@@ -1,0 +1,148 @@
+"""Who gets a newsletter. Leaving is a state of this row, so that coming back can be confirmed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from newsletters.models.newsletter import Newsletter
+from newsletters.models.subscriptions import State, SubscriptionQuerySet, normalise
+from newsletters.validators import one_line
+
+ASK_AGAIN_AFTER = timedelta(days=1)
+UNDO_WITHIN = timedelta(hours=1)
+
+
+class Subscription(models.Model):
+    State = State
+
+    newsletter = models.ForeignKey(
+        Newsletter, models.CASCADE, related_name="subscriptions", verbose_name=_("newsletter")
+    )
+    email = models.EmailField(_("e-mail address"), validators=[one_line])
+    name = models.CharField(_("name"), max_length=100, blank=True, validators=[one_line])
+    language = models.CharField(
+        _("language"), max_length=12, choices=settings.LANGUAGES, default=settings.LANGUAGE_CODE
+    )
+    state = models.CharField(
+        _("state"), max_length=12, choices=State.choices, default=State.PENDING
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    confirmation_wanted = models.BooleanField(default=False, editable=False)
+    confirmation_sent_at = models.DateTimeField(
+        _("confirmation mail queued at"), null=True, editable=False
+    )
+    confirmed_at = models.DateTimeField(_("confirmed at"), null=True, editable=False)
+    unsubscribed_at = models.DateTimeField(_("unsubscribed at"), null=True, editable=False)
+    consent_at = models.DateTimeField(_("consent given at"), null=True, editable=False)
+    consent_source = models.CharField(
+        _("consent given on"), max_length=200, blank=True, editable=False
+    )
+    consent_ip = models.GenericIPAddressField(_("consent given from"), null=True, editable=False)
+    consent_wording = models.TextField(_("wording agreed to"), blank=True, editable=False)
+
+    objects = SubscriptionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["email"]
+        verbose_name = _("subscription")
+        verbose_name_plural = _("subscriptions")
+        constraints = [
+            models.UniqueConstraint(
+                "newsletter", Lower("email"), name="one_subscription_per_address"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(email=Lower("email")), name="subscription_email_lower_case"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["email"], name="subscription_by_email"),
+            models.Index(fields=["newsletter", "state", "id"], name="subscription_by_state"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def clean(self) -> None:
+        self.email = normalise(self.email)
+
+    @property
+    def is_confirmed(self) -> bool:
+        return self.state == State.CONFIRMED
+
+    @property
+    def is_pending(self) -> bool:
+        return self.state == State.PENDING
+
+    def reopen(self, details: dict[str, Any]) -> None:
+        """Somebody who left comes back: nothing of the old confirmation counts."""
+        sent = {"confirmed_at": None, "confirmation_sent_at": None}
+        changes = {**details, **sent, "state": State.PENDING}
+        for field, value in changes.items():
+            setattr(self, field, value)
+        self.save(update_fields=list(changes))
+
+    def want_confirmation(self) -> None:
+        """Have the confirmation mail sent, unless that address left one of today unanswered."""
+        since = timezone.now() - ASK_AGAIN_AFTER
+        if not self.is_pending or Subscription.objects.of(self.email).unanswered(since).exists():
+            return
+        from newsletters.tasks import ask_to_confirm  # tasks need the models
+
+        self.confirmation_wanted = True
+        self.save(update_fields=["confirmation_wanted"])
+        transaction.on_commit(partial(ask_to_confirm.enqueue, self.pk))
+
+    @transaction.atomic
+    def ask_to_confirm(self) -> bool:
+        """Queue the confirmation mail, once however many processes try."""
+        from newsletters.emails import confirm_subscription  # e-mails need the models
+
+        now = timezone.now()
+        mine = Subscription.objects.to_ask().filter(pk=self.pk)
+        if not mine.update(confirmation_wanted=False, confirmation_sent_at=now):
+            return False
+        confirm_subscription(self).send()
+        return True
+
+    def confirm(self) -> bool:
+        """The owner of the address said yes. Only a pending subscription can be confirmed."""
+        now = timezone.now()
+        done = self._rows.pending().update(state=State.CONFIRMED, confirmed_at=now)
+        self.refresh_from_db()
+        return bool(done)
+
+    def unsubscribe(self) -> bool:
+        """Leave this list, and only this one; a second time changes nothing."""
+        now = timezone.now()
+        rows = self._rows.exclude(state=State.UNSUBSCRIBED)
+        done = rows.update(state=State.UNSUBSCRIBED, unsubscribed_at=now, confirmation_wanted=False)
+        self.refresh_from_db()
+        return bool(done)
+
+    @property
+    def is_unsubscribed(self) -> bool:
+        return self.state == State.UNSUBSCRIBED
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether leaving was so recent that it may have been a slip."""
+        left = self.unsubscribed_at if self.is_unsubscribed else None
+        return bool(self.confirmed_at and left and timezone.now() - left < UNDO_WITHIN)
+
+    def undo_unsubscribe(self) -> bool:
+        if self.can_undo:
+            self._rows.filter(unsubscribed_at=self.unsubscribed_at).update(state=State.CONFIRMED)
+            self.refresh_from_db()
+        return self.is_confirmed
+
+    @property
+    def _rows(self) -> SubscriptionQuerySet:
+        return Subscription.objects.filter(pk=self.pk)

@@ -1,0 +1,75 @@
+"""Named questions about subscriptions, and how new ones come about."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from newsletters.consent import Consent
+from newsletters.models.newsletter import Newsletter
+
+if TYPE_CHECKING:
+    from newsletters.models.subscription import Subscription
+
+
+def normalise(address: str) -> str:
+    """One spelling per mailbox: no provider of note tells upper from lower case."""
+    return address.strip().lower()
+
+
+class State(models.TextChoices):
+    PENDING = "pending", _("waiting for confirmation")
+    CONFIRMED = "confirmed", _("confirmed")
+    UNSUBSCRIBED = "unsubscribed", _("unsubscribed")
+
+
+class SubscriptionQuerySet(models.QuerySet["Subscription"]):
+    def confirmed(self) -> SubscriptionQuerySet:
+        return self.filter(state=State.CONFIRMED)
+
+    def pending(self) -> SubscriptionQuerySet:
+        return self.filter(state=State.PENDING)
+
+    def of(self, address: str) -> SubscriptionQuerySet:
+        return self.filter(email=normalise(address))
+
+    def to_ask(self) -> SubscriptionQuerySet:
+        """Those whose confirmation mail was asked for and has not been queued."""
+        return self.pending().filter(confirmation_wanted=True)
+
+    def unanswered(self, since: datetime) -> SubscriptionQuerySet:
+        """Those that got a confirmation mail after `since` and have not pressed its button."""
+        return self.pending().filter(confirmation_sent_at__gt=since)
+
+    @transaction.atomic
+    def subscribe(
+        self, newsletter: Newsletter, address: str, *, consent: Consent, name: str, language: str
+    ) -> Subscription:
+        """Ask the owner of an address to confirm; who is subscribed already is left alone."""
+        subscription = self._pending(newsletter, address, consent, name, language)
+        subscription.want_confirmation()
+        return subscription
+
+    @transaction.atomic
+    def join(
+        self, newsletter: Newsletter, address: str, *, consent: Consent, name: str, language: str
+    ) -> Subscription:
+        """Subscribe an address that was proven already to be the person's own."""
+        subscription = self._pending(newsletter, address, consent, name, language)
+        subscription.confirm()
+        return subscription
+
+    def _pending(
+        self, newsletter: Newsletter, address: str, consent: Consent, name: str, language: str
+    ) -> Subscription:
+        """The subscription of an address; one that had left starts anew."""
+        details = {"name": name, "language": language, **consent.fields()}
+        found, new = self.get_or_create(
+            newsletter=newsletter, email=normalise(address), defaults=details
+        )
+        if not new and found.state == State.UNSUBSCRIBED:
+            found.reopen(details)
+        return found

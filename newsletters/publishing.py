@@ -1,0 +1,105 @@
+"""From draft to sent: publish, queue the mails, notice the end.
+
+The row is the truth. A task only hurries; the clock takes up whatever a lost task forgot.
+"""
+
+from functools import partial
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_noop
+
+from mailroom.models import Delivery
+from mailroom.outbox import Recipient, add_deliveries, freeze
+from newsletters import emails
+from newsletters.models import Issue, Subscription
+from newsletters.signals import issue_published
+
+BATCH = 1000  # recipients queued in one transaction
+
+
+@transaction.atomic
+def publish(issue: Issue) -> bool:
+    """Freeze a draft and start its sending; False if somebody did so before.
+
+    Raises ValidationError for content that may not go out.
+    """
+    drafts = Issue.objects.drafts().filter(pk=issue.pk)
+    if not drafts.update(state=Issue.State.SENDING, published_at=timezone.now()):
+        return False
+    issue.refresh_from_db()  # what goes out is what is stored, not what a stale page showed
+    issue.full_clean()
+    issue.message = freeze(emails.issue(issue))
+    issue.save(update_fields=["message"])
+    from newsletters.tasks import queue_issue  # tasks need this module
+
+    transaction.on_commit(partial(queue_issue.enqueue, issue.pk))
+    return True
+
+
+def queue(issue: Issue) -> None:
+    """Give each subscriber a delivery, batch by batch; a new attempt goes on where one stopped."""
+    while _queue_batch(issue):
+        pass
+    _announce(issue)
+
+
+@transaction.atomic
+def _queue_batch(issue: Issue) -> bool:
+    audience = issue.audience().filter(pk__gt=issue.queued_up_to).order_by("pk")
+    batch = list(audience.only("pk", "email", "name")[:BATCH])
+    if not batch:
+        return False
+    assert issue.message
+    add_deliveries(issue.message, (_recipient(issue, subscription) for subscription in batch))
+    issue.queued_up_to = batch[-1].pk
+    issue.save(update_fields=["queued_up_to"])
+    return True
+
+
+def _recipient(issue: Issue, subscription: Subscription) -> Recipient:
+    values = emails.delivery_values(subscription, issue.newsletter.language)
+    return Recipient(subscription.email, subscription.name, values)
+
+
+@transaction.atomic
+def _announce(issue: Issue) -> None:
+    """Tell the rest of the site, once, in the transaction that says all is queued."""
+    if Issue.objects.to_queue().filter(pk=issue.pk).update(queued_at=timezone.now()):
+        issue_published.send(sender=Issue, issue=issue, recipients=subscribed_users(issue))
+
+
+def subscribed_users(issue: Issue) -> QuerySet:
+    """The users of the site whose address has a confirmed subscription."""
+    subscriptions = issue.newsletter.subscriptions.confirmed()
+    own = subscriptions.filter(email=Lower(OuterRef("email")))
+    return get_user_model().objects.filter(Exists(own), is_active=True)
+
+
+def take_up_forgotten() -> None:
+    """Find the issues whose task was lost or died on the way. A second task does no harm."""
+    from newsletters.tasks import queue_issue
+
+    for pk in Issue.objects.to_queue().values_list("pk", flat=True):
+        queue_issue.enqueue(pk)
+
+
+def finish() -> None:
+    """Mark as sent what has no delivery left that is queued or in flight."""
+    unfinished = Delivery.objects.unfinished().filter(message=OuterRef("message"))
+    done = Issue.objects.under_way().filter(~Exists(unfinished))
+    done.update(state=Issue.State.SENT, sent_at=timezone.now())
+
+
+LEFT = gettext_noop("unsubscribed")
+
+
+def skip_reasons(deliveries: list[Delivery]) -> dict[int, str]:
+    """Which deliveries must not be sent any more, asked just before each window of sending."""
+    by_subscription = {delivery.values["subscription"]: delivery.pk for delivery in deliveries}
+    confirmed = Subscription.objects.confirmed().filter(pk__in=by_subscription)
+    still = set(confirmed.values_list("pk", flat=True))
+    return {pk: LEFT for subscription, pk in by_subscription.items() if subscription not in still}

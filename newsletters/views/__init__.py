@@ -1,0 +1,14 @@
+from newsletters.views.membership import Confirm, Preferences, UndoUnsubscribe, Unsubscribe
+from newsletters.views.reading import IssuePage, NewsletterList
+from newsletters.views.subscribing import Join, NewsletterPage
+
+__all__ = [
+    "Confirm",
+    "IssuePage",
+    "Join",
+    "NewsletterList",
+    "NewsletterPage",
+    "Preferences",
+    "UndoUnsubscribe",
+    "Unsubscribe",
+]
