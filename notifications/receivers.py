@@ -1,0 +1,48 @@
+"""What other apps' signals mean here. Connected by name, or in site_config/wiring.py."""
+
+from typing import Any
+
+from allauth.account import signals as account
+from allauth.mfa import signals as mfa
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import QuerySet
+from django.dispatch import Signal
+from django.urls import reverse
+
+from notifications.notify import notify
+
+# allauth's mails say it too; the row stays where a mail may be overlooked.
+SECURITY_EVENTS: dict[str, Signal] = {
+    "password_changed": account.password_changed,
+    "password_set": account.password_set,
+    "password_reset": account.password_reset,
+    "email_changed": account.email_changed,
+    "email_removed": account.email_removed,
+    "factor_added": mfa.authenticator_added,
+    "factor_removed": mfa.authenticator_removed,
+    "recovery_codes_made": mfa.authenticator_reset,
+}
+
+
+def connect() -> None:
+    """Connect allauth's signals. Called once, when all apps are loaded."""
+    for event, signal in SECURITY_EVENTS.items():
+
+        def tell(sender: Any, user: AbstractBaseUser, event: str = event, **kwargs: Any) -> None:
+            notify(user, "security", target=reverse("usersessions_list"), event=event)
+
+        signal.connect(tell, weak=False, dispatch_uid=f"notify-{event}")
+
+
+def new_issue(
+    sender: Any, issue: Any, recipients: QuerySet[AbstractBaseUser], **kwargs: Any
+) -> None:
+    """An issue is out: tell its subscribers who have an account."""
+    notify(
+        recipients,
+        "new_issue",
+        target=issue,
+        dedupe_key=f"issue:{issue.pk}",
+        newsletter=str(issue.newsletter),
+        subject=issue.subject,
+    )
