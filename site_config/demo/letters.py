@@ -1,0 +1,61 @@
+"""What the demo publishes: two newsletters, their subscribers, one issue ready to go."""
+
+from pathlib import Path
+
+from django.conf import settings
+from django.templatetags.static import static
+
+from accounts.models import User
+from newsletters.imports import import_subscribers
+from newsletters.models import Issue, Newsletter, Subscription
+
+FOLDER = Path(__file__).parent
+CONSENT = "Signed up on paper at the Mailroom open day, 2026"
+
+
+def newsletters() -> tuple[Newsletter, Newsletter]:
+    letter, _ = Newsletter.objects.get_or_create(
+        slug="mailroom-letter",
+        defaults={
+            "name": "The Mailroom Letter",
+            "description": "Once a month, one thing that makes e-mail arrive.",
+        },
+    )
+    changes, _ = Newsletter.objects.get_or_create(
+        slug="changes",
+        defaults={"name": "Changes", "description": "A line or two whenever the site gets better."},
+    )
+    return letter, changes
+
+
+def subscribers(newsletter: Newsletter) -> None:
+    """200 confirmed ones by the site's own import, and three who must get nothing."""
+    if newsletter.subscriptions.exists():
+        return
+    with (FOLDER / "subscribers.csv").open("rb") as file:
+        import_subscribers(newsletter, file, CONSENT)
+    for state, name in (
+        (Subscription.State.PENDING, "not-yet"),
+        (Subscription.State.PENDING, "never-answered"),
+        (Subscription.State.UNSUBSCRIBED, "has-left"),
+    ):
+        newsletter.subscriptions.get_or_create(
+            email=f"{name}@example.com", defaults={"state": state}
+        )
+
+
+def issue(newsletter: Newsletter, author: User) -> Issue:
+    """A draft, for the editor to publish."""
+    picture = f"{settings.PUBLIC_URL}{static('demo/letter.svg')}"
+    body = (FOLDER / "issue.md").read_text("utf-8").replace("IMAGE_URL", picture)
+    draft, _ = Issue.objects.get_or_create(
+        newsletter=newsletter,
+        slug="four-kinds-of-mail",
+        defaults={
+            "subject": "Four kinds of mail, {name}",
+            "preheader": "Why a password reset must not wait for a newsletter.",
+            "body": body,
+            "author": author,
+        },
+    )
+    return draft

@@ -1,0 +1,26 @@
+"""Addresses of the site; each app keeps its own below its prefix."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+
+from site_config import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("accounts/", include("accounts.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("newsletters/", include("newsletters.urls")),
+    path("notifications/", include("notifications.urls")),
+    path("mail/webhooks/", include("anymail.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("admin/", admin.site.urls),
+]
+
+if settings.DEBUG:
+    urlpatterns.append(path("inbox/", include("django_mail_preview.urls")))
+
+handler400 = "site_config.views.bad_request"
+handler403 = "site_config.views.permission_denied"
+handler404 = "site_config.views.page_not_found"
+handler500 = "site_config.views.server_error"
