@@ -1,0 +1,76 @@
+"""The demo's data, and what happens when its issue is published."""
+
+import re
+from collections import Counter
+from email.utils import parseaddr
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core import mail
+from django.core.management import CommandError, call_command
+
+from newsletters.models import Issue, Newsletter, Subscription
+from site_config.demo.people import PASSWORD
+
+State = Subscription.State
+
+
+@pytest.fixture
+def seeded(db, settings) -> Newsletter:
+    settings.DEBUG = True
+    call_command("seed_demo", verbosity=0)
+    return Newsletter.objects.get(slug="mailroom-letter")
+
+
+def test_it_refuses_where_debug_is_off(db, settings) -> None:
+    settings.DEBUG = False
+
+    with pytest.raises(CommandError, match="DEBUG only"):
+        call_command("seed_demo")
+    assert get_user_model().objects.count() == 0
+
+
+def test_it_makes_people_newsletters_subscribers_and_a_draft(seeded) -> None:
+    states = Counter(seeded.subscriptions.values_list("state", flat=True))
+    admin = get_user_model().objects.get(email="admin@example.com")
+
+    assert admin.is_superuser
+    assert admin.check_password(PASSWORD)
+    assert admin.emailaddress_set.get().verified
+    assert Newsletter.objects.count() == 2
+    assert states == {State.CONFIRMED: 200, State.PENDING: 2, State.UNSUBSCRIBED: 1}
+    assert seeded.issues.get().is_draft
+
+
+def test_a_second_run_changes_nothing(seeded) -> None:
+    get_user_model().objects.filter(email="reader@example.com").update(name="Somebody Else")
+
+    call_command("seed_demo", verbosity=0)
+
+    assert Subscription.objects.count() == 203
+    assert Issue.objects.count() == 1
+    assert get_user_model().objects.get(email="reader@example.com").name == "Somebody Else"
+
+
+def test_200_subscribers_get_200_mails_each_their_own_however_often_it_is_published(
+    seeded, outbox_mailers, drain, django_capture_on_commit_callbacks
+) -> None:
+    wanted = dict(seeded.subscriptions.confirmed().values_list("email", "name"))
+
+    for _ in range(2):
+        with django_capture_on_commit_callbacks(execute=True):
+            seeded.issues.get().publish()
+        drain()
+
+    assert sorted(recipient(one) for one in mail.outbox) == sorted(wanted)
+    for one in mail.outbox:
+        assert one.body.startswith(f"Hello {wanted[recipient(one)]},")
+    assert len({unsubscribe_link(one) for one in mail.outbox}) == 200
+
+
+def recipient(message: mail.EmailMessage) -> str:
+    return parseaddr(message.to[0])[1]
+
+
+def unsubscribe_link(message: mail.EmailMessage) -> str:
+    return re.search(r"http\S+/newsletters/unsubscribe/\S+", message.body)[0]

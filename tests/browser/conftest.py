@@ -1,0 +1,98 @@
+"""A real Chromium, the site on its defaults, and a screenshot and an axe run of every page."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.processes import ROOT, Site
+
+SCREENSHOTS = ROOT / "var" / "screenshots"
+WIDTHS = {"desktop": 1280, "phone": 375}
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    assert path, "No Chromium: install it, or leave the browser's tests out"
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    return {"executable_path": path, "args": arguments}
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The site as bin/demo shows it, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("demo")
+    site = Site(folder, DEBUG="1", VAR_DIR=str(folder / "var"))
+    site.set_up()
+    site.manage("seed_demo")
+    with site.running():
+        yield site
+
+
+class Visit:
+    """A page in the browser, looked at by eye (a screenshot kept) and by axe at two widths."""
+
+    def __init__(self, page: Page, site: Site) -> None:
+        self.page = page
+        self.site = site
+        self.faults: list[str] = []
+        page.on("console", self._listen)
+
+    def _listen(self, message: Any) -> None:
+        if "Content Security Policy" in message.text or "Content-Security-Policy" in message.text:
+            self.faults.append(message.text)
+
+    def go(self, address: str) -> "Visit":
+        self.page.goto(address if address.startswith("http") else self.site.url + address)
+        return self
+
+    def look(self, name: str) -> None:
+        """Keep a screenshot at each width, and fail on anything axe or the policy objects to."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        for kind, width in WIDTHS.items():
+            self.page.set_viewport_size({"width": width, "height": 900})
+            self.page.screenshot(path=str(SCREENSHOTS / f"{name}-{kind}.png"), full_page=True)
+            found = Axe().run(self.page)
+            assert found.violations_count == 0, f"{name}, {kind}:\n{found.generate_report()}"
+            wide = self.page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{name} is {wide} px wide at {width}"
+        assert self.faults == [], f"{name} breaks the page's policy"
+
+    def fill_in(self, button: str, **fields: str) -> "Visit":
+        for name, value in fields.items():
+            self.page.locator(f"main [name={name}], #content [name={name}]").first.fill(value)
+        return self.press(button)
+
+    def press(self, button: str) -> "Visit":
+        self.page.get_by_role("button", name=re.compile(f"^{button}", re.IGNORECASE)).first.click()
+        return self
+
+    def log_in(self, email: str, password: str) -> "Visit":
+        return self.go("/accounts/login/").fill_in("Sign In", login=email, password=password)
+
+    def mail(self, subject: str, address: str) -> str:
+        """Wait for a mail in the development inbox, open it, and return its text."""
+        row = self.page.locator("table.inbox tr", has_text=subject).filter(has_text=address)
+        for _ in range(60):
+            self.go("/inbox/")
+            if row.count():
+                row.first.get_by_role("link").first.click()
+                return self.page.locator("section[data-tab=text] pre").text_content() or ""
+            self.page.wait_for_timeout(500)
+        raise AssertionError(f"No mail {subject!r} for {address}")
+
+
+@pytest.fixture
+def visit(page: Page, demo: Site) -> Visit:
+    page.set_default_timeout(8_000)
+    return Visit(page, demo)
+
+
+def link_in(text: str, part: str) -> str:
+    return re.search(rf"http\S+{part}\S+", text)[0]

@@ -1,0 +1,130 @@
+"""The journey of a reader and of an editor in a real browser, on the site's defaults."""
+
+import pytest
+from playwright.sync_api import expect
+
+from site_config.demo.people import PASSWORD
+from tests.browser.conftest import Visit, link_in
+
+pytestmark = pytest.mark.browser
+
+OWN_PASSWORD = "correct-horse-42"
+NEW_PASSWORD = "battery-staple-43"
+
+
+def sign_up(visit: Visit, email: str) -> None:
+    visit.go("/accounts/signup/").fill_in(
+        "Sign up", name="Zoë", email=email, password1=OWN_PASSWORD, password2=OWN_PASSWORD
+    )
+    text = visit.mail("Confirm your address", email)
+    visit.go(link_in(text, "confirm-email")).press("Confirm")
+
+
+def test_somebody_signs_up_and_confirms_by_the_mail(visit: Visit) -> None:
+    visit.go("/").look("home")
+    visit.go("/accounts/signup/").look("sign-up")
+    visit.fill_in(
+        "Sign up",
+        name="Zoë Browser",
+        email="zoe@example.com",
+        password1=OWN_PASSWORD,
+        password2=OWN_PASSWORD,
+    )
+    visit.look("sign-up-done")
+    text = visit.mail("Confirm your address", "zoe@example.com")
+    visit.go(link_in(text, "confirm-email")).look("confirm-address")
+    visit.press("Confirm")
+
+    visit.log_in("zoe@example.com", OWN_PASSWORD).look("profile")
+    expect(visit.page.get_by_text("zoe@example.com").first).to_be_visible()
+
+
+def test_somebody_resets_a_password_by_the_mail(visit: Visit) -> None:
+    sign_up(visit, "forgetful@example.com")
+    visit.page.context.clear_cookies()
+
+    visit.go("/accounts/password/reset/").look("reset")
+    visit.fill_in("Reset", email="forgetful@example.com").look("reset-sent")
+    text = visit.mail("Set a new password", "forgetful@example.com")
+    visit.go(link_in(text, "reset")).look("reset-new-password")
+    visit.fill_in("Change", password1=NEW_PASSWORD, password2=NEW_PASSWORD).look("reset-done")
+
+    visit.log_in("forgetful@example.com", NEW_PASSWORD)
+    expect(visit.page).to_have_url(visit.site.url + "/accounts/profile/")
+    visit.go("/notifications/").look("notifications")
+    expect(visit.page.get_by_text("Your password was reset")).to_be_visible()
+
+
+def test_somebody_subscribes_and_leaves(visit: Visit) -> None:
+    visit.go("/newsletters/").look("newsletters")
+    visit.go("/newsletters/changes/").look("newsletter")
+    visit.fill_in("Subscribe", email="reader2@example.com").look("subscribed")
+    text = visit.mail("Confirm your subscription", "reader2@example.com")
+    visit.go(link_in(text, "confirm")).look("confirm-subscription")
+    visit.press("Yes").look("subscription-confirmed")
+
+
+def test_an_editor_publishes_and_everybody_gets_a_letter(visit: Visit) -> None:
+    visit.log_in("admin@example.com", PASSWORD)
+    visit.go("/admin/newsletters/issue/").page.get_by_role("link", name="Four kinds").click()
+    issue = visit.page.url
+    visit.go(issue.replace("change", "preview")).look("issue-preview")
+    visit.go(issue.replace("change", "publish")).look("issue-publish")
+    visit.press("Publish")
+    sent = visit.page.get_by_text("200 of 200")
+    for _ in range(60):
+        if sent.count():
+            break
+        visit.page.wait_for_timeout(1000)
+        visit.go(issue)
+    visit.look("issue-sent")
+
+    visit.mail("Four kinds of mail", "example")
+    visit.page.screenshot(path="var/screenshots/mail-in-inbox.png")
+    mails = int(visit.site.shell(COUNT))
+    assert mails == 200
+    visit.go("/newsletters/mailroom-letter/four-kinds-of-mail/").look("issue-on-the-web")
+
+
+def test_staff_announce_something(visit: Visit) -> None:
+    visit.log_in("admin@example.com", PASSWORD)
+    visit.go("/admin/notifications/announcement/add/")
+    visit.fill_in("Save and continue", title="We moved house", body="Now **twice** as fast.")
+    visit.page.get_by_role("link", name="Send…").click()
+    visit.look("announcement-send")
+    visit.press("Send now")
+
+    visit.mail("We moved house", "reader@example.com")
+    visit.go("/notifications/").look("notifications-announcement")
+    expect(visit.page.get_by_text("Announcement: We moved house")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/accounts/login/",
+        "/accounts/login/code/",
+        "/accounts/email/",
+        "/accounts/password/change/",
+        "/accounts/2fa/",
+        "/accounts/2fa/totp/activate/",
+        "/accounts/sessions/",
+        "/accounts/logout/",
+        "/notifications/preferences/",
+        "/admin/",
+        "/admin/newsletters/subscription/",
+        "/admin/mailroom/delivery/",
+        "/admin/mailroom/message/",
+    ],
+)
+def test_every_other_page_is_clean(visit: Visit, path: str) -> None:
+    if not path.startswith("/accounts/login"):
+        visit.log_in("admin@example.com", PASSWORD)
+
+    visit.go(path).look(path.strip("/").replace("/", "-"))
+
+
+COUNT = """
+from mailroom.models import Delivery
+print(Delivery.objects.filter(message__type='newsletters.issue', state='sent').count())
+"""

@@ -1,0 +1,36 @@
+"""What tests of every app may use."""
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+
+import pytest
+from django.conf import settings as django_settings
+
+from mailroom import shutdown, worker
+from site_config import settings as site_settings
+
+
+@pytest.fixture(autouse=True)
+def _no_shutdown_left_over() -> Iterator[None]:
+    yield
+    shutdown._wanted.clear()
+
+
+@pytest.fixture
+def outbox_mailers(settings) -> dict[str, dict]:
+    """The site's real channels over one provider in memory: mail goes through the outbox."""
+    mailers = deepcopy(site_settings.MAILERS)
+    for entry in mailers.values():
+        if "via" in entry.get("OPTIONS", {}):
+            entry["OPTIONS"]["via"] = "memory"
+    mailers["memory"] = {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}
+    settings.MAILERS = mailers
+    settings.MAILER_URLS = {"memory": "memory:"}
+    return mailers
+
+
+@pytest.fixture
+def drain(db) -> Callable[[], None]:
+    """Do in-process all that a worker would do now: tasks, due mail, the clock's work."""
+    assert django_settings.TASKS["default"]["BACKEND"].startswith("django_tasks_db")
+    return worker.drain

@@ -1,0 +1,137 @@
+"""A real SMTP server on loopback whose answers a test chooses."""
+
+import asyncio
+import socket
+import ssl
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+
+DROP = "drop"  # close the connection instead of answering
+SILENCE = "silence"  # never answer
+
+
+@dataclass
+class Script:
+    """What the server answers at each step; where nothing is said, it accepts."""
+
+    greeting: str = ""
+    mail: str = ""
+    rcpt: dict[str, str] = field(default_factory=dict)  # by address; "*" for everybody
+    data: str = ""  # to the command DATA
+    content: str = ""  # after the final dot
+    password: str = ""  # the only one that is right
+    deaf: bool = False  # close the connection in the middle of the content
+
+
+@dataclass
+class Received:
+    """A mail that the server accepted: its envelope and its content."""
+
+    sender: str
+    recipients: list[str]
+    raw: bytes
+
+    @property
+    def mail(self) -> EmailMessage:
+        return message_from_bytes(self.raw, policy=policy.default)  # type: ignore[return-value]
+
+
+class _Dialogue(SMTP):
+    """aiosmtpd's server with the two answers that its hooks do not reach."""
+
+    script: Script
+
+    async def push(self, status: str | bytes) -> None:
+        text = status.decode() if isinstance(status, bytes) else status
+        if text.startswith("220 ") and self.script.greeting:
+            text = self.script.greeting
+        if text == DROP:
+            self.transport.close()
+            return
+        if text == SILENCE:
+            try:
+                await asyncio.sleep(30)
+            finally:  # the server stops only once all connections are gone
+                self.transport.abort()
+        await super().push(text)
+
+    async def smtp_DATA(self, arg: str) -> None:
+        if self.script.deaf:
+            await super().push("354 go on")
+            self.transport.abort()
+        elif self.script.data:
+            await self.push(self.script.data)
+        else:
+            await super().smtp_DATA(arg)
+
+
+class SMTPServer(Controller):
+    """Start with `with SMTPServer(Script(…)) as server`; `server.received` is what it accepted."""
+
+    def __init__(
+        self, script: Script | None = None, *, tls: ssl.SSLContext | None = None, port: int = 0
+    ) -> None:
+        self.script = script or Script()
+        self.tls = tls
+        self.received: list[Received] = []
+        self.transactions: list[list[str]] = []  # recipients that each MAIL was followed by
+        super().__init__(self, hostname="127.0.0.1", port=port, ready_timeout=5)
+
+    def __enter__(self) -> "SMTPServer":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop(no_assert=True)
+
+    def factory(self) -> SMTP:
+        options: dict[str, Any] = {"tls_context": self.tls}
+        if self.script.password:
+            options |= {"authenticator": self._is_right, "auth_require_tls": False}
+        dialogue = _Dialogue(self, hostname="mx.test", **options)
+        dialogue.script = self.script
+        return dialogue
+
+    def _trigger_server(self) -> None:
+        """Call the server once, as its base class does, without waiting for a greeting."""
+        self.port = self.server.sockets[0].getsockname()[1]
+        socket.create_connection(("127.0.0.1", self.port), 1).close()
+
+    @property
+    def url(self) -> str:
+        return f"smtp+plain://127.0.0.1:{self.port}?timeout=1"
+
+    def _is_right(
+        self, server: SMTP, session: Session, envelope: Envelope, how: str, given: Any
+    ) -> AuthResult:
+        right = given.password == self.script.password.encode()
+        return AuthResult(success=right, handled=right)
+
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        self.transactions.append([])
+        if not self.script.mail:
+            envelope.mail_from = address
+        return self.script.mail or "250 OK"
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        self.transactions[-1].append(address)
+        refusal = self.script.rcpt.get(address) or self.script.rcpt.get("*")
+        if not refusal:
+            envelope.rcpt_tos.append(address)
+        return refusal or "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        answer = self.script.content or "250 OK"
+        if answer.startswith("250"):
+            sent = Received(envelope.mail_from, list(envelope.rcpt_tos), envelope.original_content)
+            self.received.append(sent)
+        return answer

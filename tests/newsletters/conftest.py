@@ -1,0 +1,57 @@
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+
+from newsletters.models import Issue, Newsletter, Subscription
+
+
+@pytest.fixture
+def weekly(db) -> Newsletter:
+    return Newsletter.objects.create(name="Mailroom weekly", slug="weekly", description="News.")
+
+
+@pytest.fixture
+def monthly(db) -> Newsletter:
+    return Newsletter.objects.create(name="Mailroom monthly", slug="monthly")
+
+
+@pytest.fixture
+def subscribed(weekly) -> Callable[..., Subscription]:
+    """Make a confirmed subscription, or one in another state."""
+
+    def make(email: str, name: str = "", **fields) -> Subscription:
+        details = {
+            "newsletter": weekly,
+            "state": Subscription.State.CONFIRMED,
+            "confirmed_at": timezone.now(),
+            **fields,
+        }
+        return Subscription.objects.create(email=email, name=name, **details)
+
+    return make
+
+
+@pytest.fixture
+def draft(weekly) -> Issue:
+    return Issue.objects.create(
+        newsletter=weekly,
+        subject="The first issue",
+        slug="first",
+        preheader="What is new",
+        body="# News\n\n{greeting} read it on [the web]({web_url}).\n",
+    )
+
+
+@pytest.fixture
+def editor(db):
+    """A superuser: may do all in the admin."""
+    return get_user_model().objects.create_superuser("editor@example.com", password=None)
+
+
+@pytest.fixture
+def desk(client, editor):
+    """The client of an editor who is signed in."""
+    client.force_login(editor)
+    return client

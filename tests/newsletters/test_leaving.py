@@ -1,0 +1,123 @@
+"""Out by one click, and by one's own choice."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.core import mail
+from django.test import Client
+from django.utils import timezone
+
+from newsletters import tokens
+from newsletters.models import Subscription
+
+ONE_CLICK = {"List-Unsubscribe": "One-Click"}
+
+
+@pytest.fixture
+def ann(subscribed) -> Subscription:
+    return subscribed("ann@example.com", "Ann")
+
+
+def url(subscription: Subscription, page: str = "unsubscribe") -> str:
+    return f"/newsletters/{page}/{tokens.member_token(subscription.pk)}/"
+
+
+def is_in(subscription: Subscription) -> bool:
+    subscription.refresh_from_db()
+    return subscription.is_confirmed
+
+
+class TestOneClick:
+    """RFC 8058, section 3.2: a POST without cookies, answered without a redirect."""
+
+    @pytest.mark.parametrize("encoding", ["urlencoded", "multipart"])
+    def test_a_provider_posts_three_times(self, ann, subscribed, monthly, encoding):
+        elsewhere = subscribed("ann@example.com", newsletter=monthly)
+        provider = Client(enforce_csrf_checks=True)
+        body = "List-Unsubscribe=One-Click"
+        kind = {"content_type": "application/x-www-form-urlencoded"}
+        args = (ONE_CLICK, {}) if encoding == "multipart" else (body, kind)
+        for _ in range(3):
+            response = provider.post(url(ann), args[0], **args[1])
+            assert response.status_code == 200
+            assert not response.cookies
+        assert not is_in(ann)
+        assert is_in(elsewhere)
+
+    def test_get_and_head_change_nothing(self, client, ann):
+        for _ in range(20):
+            assert client.get(url(ann)).status_code == 200
+            assert client.head(url(ann)).status_code == 200
+        assert is_in(ann)
+
+    @pytest.mark.parametrize("spoil", [lambda t: t[:-1], lambda t: "x" + t, lambda t: t + "x"])
+    def test_forged_links_are_not_found(self, client, ann, spoil):
+        token = tokens.member_token(ann.pk)
+        response = client.post(f"/newsletters/unsubscribe/{spoil(token)}/", ONE_CLICK)
+        assert response.status_code == 404
+        assert is_in(ann)
+
+    def test_a_link_to_confirm_does_not_unsubscribe(self, client, ann):
+        token = tokens.confirm_token(ann)
+        assert client.post(f"/newsletters/unsubscribe/{token}/", ONE_CLICK).status_code == 404
+        assert is_in(ann)
+
+    def test_works_for_years_and_with_the_key_before(self, client, ann, settings):
+        address = url(ann)
+        settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+        settings.SECRET_KEY = "another-key-" * 5
+        with time_machine.travel(timezone.now() + timedelta(days=2000)):
+            assert client.post(address, ONE_CLICK).status_code == 200
+        assert not is_in(ann)
+
+
+class TestThePage:
+    def test_unsubscribes_by_its_button_and_offers_to_undo(self, client, ann):
+        response = client.post(url(ann), follow=True)
+        assert not is_in(ann)
+        assert "That was a slip: undo" in response.text
+        client.post(f"{url(ann)}undo/")
+        assert is_in(ann)
+
+    def test_undo_is_offered_for_an_hour(self, client, ann):
+        client.post(url(ann))
+        with time_machine.travel(timezone.now() + timedelta(hours=2)):
+            assert "undo" not in client.get(url(ann)).text
+            client.post(f"{url(ann)}undo/")
+        assert not is_in(ann)
+
+    def test_undo_is_a_post(self, client, ann):
+        client.post(url(ann))
+        assert client.get(f"{url(ann)}undo/").status_code == 405
+        assert not is_in(ann)
+
+    def test_undo_does_not_confirm_who_never_did(self, client, subscribed):
+        waiting = subscribed("bob@example.com", state="pending", confirmed_at=None)
+        client.post(url(waiting))
+        client.post(f"{url(waiting)}undo/")
+        assert not is_in(waiting)
+
+
+class TestPreferences:
+    def test_shows_what_comes(self, client, ann, monthly):
+        page = client.get(url(ann, "preferences"))
+        assert page.context["form"].initial["newsletters"].get() == ann.newsletter
+        assert "Mailroom monthly" in page.text
+
+    def test_off(self, client, ann, monthly):
+        client.post(url(ann, "preferences"), {"newsletters": []})
+        assert not is_in(ann)
+
+    def test_on_asks_by_mail(self, client, ann, monthly, drain):
+        both = [ann.newsletter.pk, monthly.pk]
+        client.post(url(ann, "preferences"), {"newsletters": both})
+        drain()
+        assert is_in(ann)
+        assert monthly.subscriptions.get().is_pending
+        assert [message.to for message in mail.outbox] == [["ann@example.com"]]
+
+    def test_needs_the_token_of_the_page(self, ann):
+        outsider = Client(enforce_csrf_checks=True)
+        assert outsider.post(url(ann, "preferences"), {}).status_code == 403
+        assert is_in(ann)

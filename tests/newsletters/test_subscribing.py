@@ -1,0 +1,193 @@
+"""Double opt-in: a form, a mail, a button."""
+
+import re
+from datetime import timedelta
+
+import pytest
+import time_machine
+from allauth.account.models import EmailAddress
+from django.contrib.auth import get_user_model
+from django.core import mail
+from django.utils import timezone
+
+from newsletters import tokens
+from newsletters.models import Subscription
+
+PAGE = "/newsletters/weekly/"
+
+
+@pytest.fixture
+def subscribe(client, weekly, drain):
+    def post(email: str = "ann@example.com", **data) -> str:
+        response = client.post(PAGE, {"email": email, "name": "Ann", "website": "", **data})
+        assert response.status_code == 302, response.context["form"].errors
+        drain()
+        return "".join(str(message) for message in client.get(PAGE).context["messages"])
+
+    return post
+
+
+def link_in(message) -> str:
+    return re.search(r"http://mailroom\.test(/newsletters/confirm/\S+)", message.body)[1]
+
+
+def the_one() -> Subscription:
+    return Subscription.objects.get()
+
+
+class TestTheForm:
+    def test_asks_by_mail_through_registration(self, subscribe):
+        subscribe()
+        (message,) = mail.outbox
+        assert message.to == ["ann@example.com"]
+        assert message.sent_using == "registration"
+        assert message.alternatives
+        assert the_one().is_pending
+
+    def test_keeps_when_where_and_what_was_agreed_to(self, subscribe):
+        subscribe()
+        assert the_one().consent_source == PAGE
+        assert the_one().consent_ip == "127.0.0.1"
+        assert "Mailroom weekly" in the_one().consent_wording
+        assert timezone.now() - the_one().consent_at < timedelta(minutes=1)
+
+    def test_answers_the_same_whether_known_or_not(self, subscribe, subscribed):
+        subscribed("known@example.com")
+        known, unknown = subscribe("known@example.com"), subscribe("unknown@example.com")
+        assert known == unknown
+        assert [message.to for message in mail.outbox] == [["unknown@example.com"]]
+
+    def test_upper_and_lower_case_are_one_address(self, subscribe):
+        subscribe("Ann@Example.com")
+        subscribe("ann@example.COM")
+        assert the_one().email == "ann@example.com"
+
+    def test_asks_an_address_once_a_day(self, subscribe):
+        with time_machine.travel(timezone.now(), tick=True) as clock:
+            subscribe()
+            subscribe()
+            assert len(mail.outbox) == 1
+            clock.shift(timedelta(hours=25))
+            subscribe()
+            assert len(mail.outbox) == 2
+
+    def test_a_program_gets_the_answer_and_nothing_else(self, subscribe):
+        subscribe(website="https://spam.example")
+        assert not Subscription.objects.exists()
+
+    def test_the_name_does_not_reach_the_mail(self, subscribe):
+        subscribe(name="Win money at https://spam.example")
+        assert "spam.example" not in mail.outbox[0].message().as_string()
+
+    @pytest.mark.parametrize(
+        "name", ["Ann\nBcc: all@example.com", "Ann\r\nX: y", "A\u2028B", "A\0B"]
+    )
+    def test_line_ends_in_a_name_are_refused(self, client, weekly, name):
+        response = client.post(PAGE, {"email": "ann@example.com", "name": name})
+        assert response.status_code == 200
+        assert response.context["form"].errors["name"]
+
+    @pytest.mark.parametrize("email", ["", "ann", "ann@", "a@b.c\nBcc: x@example.com", "a@b..c"])
+    def test_bad_addresses_are_refused(self, client, weekly, email):
+        response = client.post(PAGE, {"email": email})
+        assert response.context["form"].errors["email"]
+
+
+class TestConfirming:
+    def test_a_get_changes_nothing(self, client, subscribe):
+        subscribe()
+        assert client.get(link_in(mail.outbox[0])).status_code == 200
+        assert client.head(link_in(mail.outbox[0])).status_code == 200
+        assert the_one().is_pending
+
+    def test_the_button_confirms(self, client, subscribe):
+        subscribe()
+        response = client.post(link_in(mail.outbox[0]), follow=True)
+        assert the_one().is_confirmed
+        assert "You are subscribed" in response.text
+        assert response["Referrer-Policy"] == "no-referrer"
+        assert "no-store" in response["Cache-Control"]
+
+    def test_a_link_runs_out(self, client, subscribe):
+        with time_machine.travel(timezone.now(), tick=True) as clock:
+            subscribe()
+            clock.shift(timedelta(days=8))
+            assert client.post(link_in(mail.outbox[0])).status_code == 404
+        assert the_one().is_pending
+
+    @pytest.mark.parametrize("token", ["x", "e30.x.y", "a.b", "é", ".", "x" * 2000])
+    def test_a_forged_link_is_not_found(self, client, weekly, token):
+        assert client.post(f"/newsletters/confirm/{token}/").status_code == 404
+
+    def test_the_links_of_issues_do_not_confirm(self, client, subscribed):
+        waiting = subscribed("ann@example.com", state="pending")
+        token = tokens.member_token(waiting.pk)
+        assert client.post(f"/newsletters/confirm/{token}/").status_code == 404
+
+    def test_who_left_must_confirm_anew(self, client, subscribe):
+        subscribe()
+        first = link_in(mail.outbox[0])
+        client.post(first)
+        the_one().unsubscribe()
+        subscribe()
+        assert the_one().is_pending
+        assert client.post(first).status_code == 404
+        client.post(link_in(mail.outbox[1]))
+        assert the_one().is_confirmed
+
+    def test_an_old_key_is_honoured_for_a_while(self, client, subscribe, settings):
+        subscribe()
+        settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+        settings.SECRET_KEY = "another-key-" * 5
+        client.post(link_in(mail.outbox[0]))
+        assert the_one().is_confirmed
+
+    def test_another_waiting_newsletter_is_offered_and_not_preselected(
+        self, client, subscribe, monthly
+    ):
+        subscribe()
+        other = Subscription.objects.create(newsletter=monthly, email="ann@example.com")
+        page = client.get(link_in(mail.outbox[0]))
+        assert "Mailroom monthly" in page.text
+        assert "checked" not in page.text
+        client.post(link_in(mail.outbox[0]), {"also": [other.pk]})
+        assert Subscription.objects.confirmed().count() == 2
+
+    def test_only_the_same_address_can_be_added(self, client, subscribe, monthly):
+        subscribe()
+        other = Subscription.objects.create(newsletter=monthly, email="bob@example.com")
+        client.post(link_in(mail.outbox[0]), {"also": [other.pk]})
+        other.refresh_from_db()
+        assert other.is_pending
+
+
+def test_the_clock_sends_what_a_lost_task_forgot(weekly, drain):
+    Subscription.objects.create(
+        newsletter=weekly, email="ann@example.com", confirmation_wanted=True
+    )
+    drain()
+    assert len(mail.outbox) == 1
+
+
+class TestOneClick:
+    @pytest.fixture
+    def ann(self, client):
+        user = get_user_model().objects.create_user("Ann@example.com", None, name="Ann")
+        client.force_login(user)
+        return user
+
+    def test_subscribes_a_confirmed_address_at_once(self, client, weekly, ann):
+        EmailAddress.objects.create(user=ann, email=ann.email, verified=True, primary=True)
+        assert "Subscribe with Ann@example.com" in client.get(PAGE).text
+        assert client.post(f"{PAGE}join/").status_code == 302
+        assert the_one().is_confirmed
+        assert "You are subscribed with" in client.get(PAGE).text
+
+    def test_an_unconfirmed_address_has_to_use_the_form(self, client, weekly, ann):
+        EmailAddress.objects.create(user=ann, email=ann.email, verified=False, primary=True)
+        assert client.post(f"{PAGE}join/").status_code == 403
+        assert not Subscription.objects.exists()
+
+    def test_strangers_are_asked_to_log_in(self, client, weekly):
+        assert client.post(f"{PAGE}join/").status_code == 302
+        assert not Subscription.objects.exists()

@@ -1,0 +1,95 @@
+"""The site as it runs: gunicorn and worker as processes, with an environment of their own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 60  # seconds, for a machine that does other things too
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def until(true: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+    """Wait for something to become true; fail with its name where it doesn't."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"Waited {seconds} seconds for: {what}"
+        time.sleep(0.1)
+
+
+class Site:
+    """One installation: its folder, its environment, and the processes started in it."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "site.log"
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "ENV_FILE": "",
+            "PYTHONUNBUFFERED": "1",
+            "SECRET_KEY": "a-key-for-one-test-" + "x" * 40,
+            "PUBLIC_URL": self.url,
+            "DATABASE_URL": f"sqlite:///{folder / 'site.sqlite3'}",
+            **variables,
+        }
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command of manage.py to its end; what it printed. Fails where it fails."""
+        return self._python("-W", "error", "manage.py", *arguments)
+
+    def shell(self, code: str) -> str:
+        """Run Python code inside the site."""
+        return self.manage("shell", "-v0", "-c", code)
+
+    def _python(self, *arguments: str) -> str:
+        command = [sys.executable, *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def set_up(self) -> None:
+        self.manage("migrate", "--no-input", "-v0")
+        self.manage("createcachetable")
+
+    @contextmanager
+    def running(self) -> Iterator["Site"]:
+        """Web and worker run inside the block; TERM ends them after it."""
+        web = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}"]
+        with self.log.open("ab") as log:
+            processes = [
+                subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+                for command in (
+                    [*web, "site_config.wsgi"],
+                    [sys.executable, "-W", "error", "manage.py", "worker"],
+                )
+            ]
+        try:
+            until(self.is_ready, f"the site to be ready, see {self.log}")
+            yield self
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait(30)
+
+    def is_ready(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except requests.ConnectionError:
+            return False

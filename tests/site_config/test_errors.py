@@ -1,0 +1,65 @@
+"""Error pages say what happened and show nothing of the inside."""
+
+import pytest
+from django.test import Client
+
+from tests.site_config.page import Page
+
+
+@pytest.fixture
+def visitor(settings) -> Client:
+    settings.ROOT_URLCONF = "tests.site_config.urls"
+    return Client(raise_request_exception=False)
+
+
+def assert_error_page(response, status: int, heading: str) -> None:
+    page = Page(response.content.decode())
+    assert response.status_code == status
+    assert heading in page.text
+    assert "secret detail" not in page.text
+    assert "/" in page.links
+    assert page.blocked == []
+    assert response.headers["Content-Security-Policy"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "status", "heading"),
+    [
+        ("/fail/400/", 400, "This request cannot be read"),
+        ("/fail/403/", 403, "This letterbox is not yours"),
+        ("/no/such/page/", 404, "Nobody lives at this address"),
+    ],
+)
+def test_what_is_not_possible_is_explained(visitor, path, status, heading):
+    assert_error_page(visitor.get(path), status, heading)
+
+
+# No django_db: a query would raise, as with a database that is down.
+def test_a_fault_of_ours_is_explained_without_the_database(visitor):
+    response = visitor.get("/fail/500/")
+
+    assert_error_page(response, 500, "Something broke in the sorting room")
+    assert "· Mailroom" in response.content.decode()
+
+
+def test_a_fault_of_ours_is_explained_in_the_visitors_language(visitor):
+    response = visitor.get("/fail/500/", headers={"accept-language": "fr"})
+
+    assert '<html lang="fr"' in response.content.decode()
+
+
+@pytest.mark.django_db
+def test_an_expired_form_is_explained(settings):
+    strict = Client(enforce_csrf_checks=True)
+
+    response = strict.post("/i18n/setlang/", {"language": "fr"})
+
+    assert_error_page(response, 403, "This form has expired")
+
+
+@pytest.mark.django_db
+def test_a_forged_host_is_refused_with_a_page(visitor):
+    response = visitor.get("/", headers={"host": "evil.example"})
+
+    assert_error_page(response, 400, "This request cannot be read")
