@@ -97,9 +97,7 @@ def _requests(error: requests.RequestException, text: str) -> Outcome:
     never_connected = (requests.ConnectTimeout, requests.exceptions.SSLError)
     if isinstance(error, never_connected) or _could_not_connect(error):
         return Outcome(Verdict.FOR_NOW, text, fault=Fault.TRANSPORT)
-    if isinstance(
-        error, ValueError
-    ):  # an impossible URL or header: api_url or the key
+    if isinstance(error, ValueError):  # an impossible URL or header: api_url or the key
         return Outcome(Verdict.FOR_NOW, text, fault=Fault.ACCOUNT)
     return Outcome(Verdict.UNKNOWN, text, fault=Fault.TRANSPORT)  # the answer was lost or cut short
 

@@ -32,3 +32,8 @@ def fill(text: str, values: Mapping[str, str], *, html: bool = False) -> str:
         return escape(found) if html else found
 
     return SLOT.sub(value, text) if OPEN in text else text
+
+
+def shown(text: str) -> str:
+    """The text for a person to read who is none of its recipients: each slot as `{name}`."""
+    return SLOT.sub(r"{\1}", text)

@@ -25,11 +25,6 @@ def preview(issue: Issue, name: str, address: str) -> EmailMultiAlternatives:
     return mail
 
 
-def html_of(mail: EmailMultiAlternatives) -> str:
-    contents = (content for content, mimetype in mail.alternatives if mimetype == "text/html")
-    return str(next(contents, ""))
-
-
 def _addressed(issue: Issue, row: Message, name: str, address: str) -> EmailMultiAlternatives:
     values = {"subscription": NOBODY, "name": name, "language": issue.newsletter.language}
     return build(row, [Delivery(message=row, address=address, name=name, values=values)])

@@ -106,6 +106,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'delivery',
                 'verbose_name_plural': 'deliveries',
+                'permissions': [('send_again', 'Can send failed and uncertain deliveries again')],
             },
         ),
         migrations.CreateModel(

@@ -98,6 +98,7 @@ class Delivery(models.Model):
     class Meta:
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
+        permissions = [("send_again", _("Can send failed and uncertain deliveries again"))]
         constraints = [
             models.UniqueConstraint(fields=["message", "address"], name="one_delivery_an_address")
         ]
@@ -127,10 +128,3 @@ class Delivery(models.Model):
         """The one Message-ID of this delivery over all its attempts (RFC 5322 section 3.6.4)."""
         domain = self.message.from_email.rpartition("@")[2].strip(" >") or "localhost"
         return f"<{self.pk}.{self.message.uid.hex}@{domain.encode('idna').decode()}>"
-
-    def send_again(self) -> bool:
-        """Queue a failed or uncertain delivery once more, a person's decision.
-
-        False, with nothing changed, where it is neither or its content was erased.
-        """
-        return Delivery.objects.filter(pk=self.pk).retryable().requeue() == 1

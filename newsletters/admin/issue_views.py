@@ -9,26 +9,15 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.utils.csp import CSP
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.views.decorators.clickjacking import xframe_options_sameorigin
-from django.views.decorators.csp import csp_override
 from django.views.generic import DetailView
 
+from mailroom.mail_frame import as_mail_frame, framed
 from mailroom.registry import describe
 from newsletters.models import Issue, Subscription
-from newsletters.preview import html_of, preview
+from newsletters.preview import preview
 from newsletters.progress import Progress
-
-# A mail brings its own styles and pictures, and may do nothing else.
-MAIL_POLICY: dict[str, Any] = {
-    "default-src": [CSP.NONE],
-    "style-src": [CSP.UNSAFE_INLINE],
-    "img-src": [CSP.SELF, "data:", "https:"],
-    "frame-ancestors": [CSP.SELF],
-    "sandbox": True,
-}
 
 
 class IssueView(DetailView):
@@ -110,12 +99,12 @@ class PreviewIssue(IssueView):
         return preview(self.object, self.reader.name, self.reader.email)
 
 
-@method_decorator([csp_override(MAIL_POLICY), xframe_options_sameorigin], name="dispatch")
+@method_decorator(as_mail_frame, name="dispatch")
 class PreviewFrame(PreviewIssue):
     """The mail's HTML alone, in a frame of its own address and policy."""
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
-        return HttpResponse(html_of(self.mail))
+        return framed(self.mail)
 
 
 class IssueProgress(IssueView):

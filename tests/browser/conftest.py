@@ -15,6 +15,10 @@ from tests.processes import ROOT, Site
 SCREENSHOTS = ROOT / "var" / "screenshots"
 WIDTHS = {"desktop": 1280, "phone": 375}
 
+# Playwright leaves its event loop running in this thread, and Django would then refuse the database
+# to every test that comes after. Here nothing uses it at the same time.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:

@@ -1,0 +1,82 @@
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
+
+from mailroom.admin import sending_again
+from mailroom.admin.record import RecordAdmin
+from mailroom.models import Delivery
+from mailroom.models.delivery import DeliveryQuerySet
+from mailroom.personal import shown
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(RecordAdmin):
+    """Who got what, and why not; failed and uncertain ones can be sent again."""
+
+    list_display = ["address", "subject", "channel", "state", "why", "alias", "created_at"]
+    list_filter = ["state", "channel", "feedback", "message__type", "created_at"]
+    search_fields = ["address", "error", "reason", "alias", "provider_id"]
+    search_help_text = _("A part of an address, an error, a mailer or a provider's id.")
+    ordering = ["-pk"]
+    actions = ["send_again"]
+    change_form_template = "admin/mailroom/delivery/change_form.html"
+    fieldsets = [
+        (None, {"fields": ["to", "subject", "channel", "state", "reason", "error", "feedback"]}),
+        (
+            _("Times"),
+            {"fields": ["created_at", "attempts", "not_before", "expires_at", "finished_at"]},
+        ),
+        (_("Carried by"), {"fields": ["alias", "provider_id", "message_id"]}),
+    ]
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.send_one_again)
+        own = path("<int:pk>/again/", view, name="mailroom_delivery_again")
+        return [own, *super().get_urls()]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        rows = super().get_queryset(request).select_related("message")
+        return rows.defer("message__body", "message__content")
+
+    def has_again_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("mailroom.send_again")
+
+    @admin.display(description=_("message"), ordering="message__subject")
+    def subject(self, obj: Delivery) -> Any:
+        address = reverse("admin:mailroom_message_change", args=[obj.message_id])
+        return format_html(
+            '<a href="{}">{}</a>', address, shown(obj.message.subject) or obj.message
+        )
+
+    @admin.display(description=_("to"))
+    def to(self, obj: Delivery) -> str:
+        return f"{obj.name} <{obj.address}>" if obj.name else obj.address
+
+    @admin.display(description=_("why"))
+    def why(self, obj: Delivery) -> str:
+        return Truncator(obj.reason or obj.error).chars(60)
+
+    @admin.display(description="Message-ID")
+    def message_id(self, obj: Delivery) -> str:
+        return obj.message_id_header
+
+    @admin.action(description=_("Send the selected again…"), permissions=["again"])
+    def send_again(self, request: HttpRequest, queryset: DeliveryQuerySet) -> Any:
+        return sending_again.ask_or_do(self, request, queryset)
+
+    def send_one_again(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return sending_again.one(self, request, pk)
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        delivery = kwargs.get("obj")
+        again = delivery and Delivery.objects.filter(pk=delivery.pk).retryable().exists()
+        context["may_send_again"] = again and self.has_again_permission(request)
+        return super().render_change_form(request, context, *args, **kwargs)

@@ -1,0 +1,109 @@
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.core.mail import EmailMultiAlternatives
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from mailroom.admin.record import RecordAdmin
+from mailroom.frozen import thaw_content
+from mailroom.mail_frame import as_mail_frame, framed, html_of
+from mailroom.models import Delivery, Message
+from mailroom.personal import shown
+
+STATES = dict(Delivery.State.choices)
+
+
+@admin.register(Message)
+class MessageAdmin(RecordAdmin):
+    """What was written. A body with a secret in it is shown to nobody."""
+
+    list_display = ["what", "channel", "type", "created_at", "deliveries"]
+    list_filter = ["channel", "is_bulk", "created_at", "type"]
+    search_fields = ["subject", "deliveries__address"]
+    search_help_text = _("A part of the subject or of an address.")
+    date_hierarchy = "created_at"
+    ordering = ["-pk"]
+    fields = (
+        "what", "type", "channel", "is_bulk", "is_secret", "sender", "created_at", "erased_at",
+        "deliveries", "text", "page",
+    )  # fmt: skip
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.frame)
+        own = path("<int:pk>/frame/", view, name="mailroom_message_frame")
+        return [own, *super().get_urls()]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
+        is_list = getattr(request.resolver_match, "url_name", "") == "mailroom_message_changelist"
+        rows = super().get_queryset(request)
+        return rows.defer("body", "content") if is_list else rows
+
+    @admin.display(description=_("subject"), ordering="subject")
+    def what(self, obj: Message) -> str:
+        return shown(obj.subject) or "–"
+
+    @admin.display(description=_("from"))
+    def sender(self, obj: Message) -> str:
+        return obj.from_email
+
+    @admin.display(description=_("deliveries"))
+    def deliveries(self, obj: Message) -> SafeString:
+        counts = (f"{count} {STATES[state]}" for state, count in sorted(obj.progress().items()))
+        address = reverse("admin:mailroom_delivery_changelist")
+        text = ", ".join(counts) or _("none")
+        return format_html('<a href="{}?message__id__exact={}">{}</a>', address, obj.pk, text)
+
+    @admin.display(description=_("text"))
+    def text(self, obj: Message) -> Any:
+        if hidden := why_hidden(obj):
+            return hidden
+        return format_html('<pre class="mail-text" tabindex="0">{}</pre>', shown(obj.body))
+
+    @admin.display(description=_("HTML"))
+    def page(self, obj: Message) -> Any:
+        if hidden := why_hidden(obj):
+            return hidden
+        if not html_of(as_written(obj)):
+            return _("It has none.")
+        return format_html(
+            '<iframe class="mail-frame" title="{}" sandbox src="{}"></iframe>',
+            _("The mail"),
+            reverse("admin:mailroom_message_frame", args=[obj.pk]),
+        )
+
+    @method_decorator(as_mail_frame)
+    def frame(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The HTML of a message, for the frame in its page."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        message = get_object_or_404(Message, pk=pk)
+        if why_hidden(message):
+            raise Http404
+        return framed(as_written(message))
+
+    class Media:
+        css = {"all": ["mailroom/admin.css"]}
+
+
+def why_hidden(message: Message) -> Any:
+    """Why a message's bodies are not shown; "" where they are."""
+    if message.erased_at:
+        return _("Erased: it has done its work.")
+    if message.is_secret:
+        return _("Not shown: it holds a link or a code that opens an account.")
+    return ""
+
+
+def as_written(message: Message) -> EmailMultiAlternatives:
+    """The message as it was frozen, addressed to nobody, its slots empty."""
+    mail = EmailMultiAlternatives(body=message.body)
+    thaw_content(mail, message.content)
+    return mail
