@@ -22,7 +22,6 @@ class DeliveryAdmin(RecordAdmin):
     list_display = ["address", "subject", "channel", "state", "why", "alias", "created_at"]
     list_filter = ["state", "channel", "feedback", "message__type", "created_at"]
     search_fields = ["address", "error", "reason", "alias", "provider_id"]
-    search_help_text = _("A part of an address, an error, a mailer or a provider's id.")
     ordering = ["-pk"]
     actions = ["send_again"]
     change_form_template = "admin/mailroom/delivery/change_form.html"

@@ -28,7 +28,6 @@ class MessageAdmin(RecordAdmin):
     list_display = ["what", "channel", "type", "created_at", "deliveries"]
     list_filter = ["channel", "is_bulk", "created_at", "type"]
     search_fields = ["subject", "deliveries__address"]
-    search_help_text = _("A part of the subject or of an address.")
     date_hierarchy = "created_at"
     ordering = ["-pk"]
     fields = (

@@ -2,7 +2,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
 
 from mailroom.models import Suppression
 
@@ -14,7 +13,6 @@ class SuppressionAdmin(admin.ModelAdmin):
     list_display = ["address", "reason", "channel", "until", "created_at"]
     list_filter = ["reason", "channel", "created_at"]
     search_fields = ["address", "note"]
-    search_help_text = _("A part of the address or of the note.")
     fields = ("address", "channel", "reason", "note", "until")
     show_full_result_count = False
 

@@ -86,6 +86,18 @@ def test_an_editor_publishes_and_everybody_gets_a_letter(visit: Visit) -> None:
     visit.go("/newsletters/mailroom-letter/four-kinds-of-mail/").look("issue-on-the-web")
 
 
+def test_staff_look_into_the_outbox(visit: Visit) -> None:
+    visit.go("/newsletters/changes/").fill_in("Subscribe", email="curious@example.com")
+    visit.mail("Confirm your subscription", "curious@example.com")
+    visit.log_in("admin@example.com", PASSWORD)
+    visit.go("/admin/mailroom/delivery/?q=curious").look("deliveries")
+    visit.page.locator("#result_list th a").first.click()
+    visit.look("delivery")
+    visit.page.get_by_role("link", name="Confirm your").click()
+    visit.look("message-erased")
+    expect(visit.page.get_by_text("Erased: it has done its work.").first).to_be_visible()
+
+
 def test_staff_announce_something(visit: Visit) -> None:
     visit.log_in("admin@example.com", PASSWORD)
     visit.go("/admin/notifications/announcement/add/")
@@ -115,6 +127,7 @@ def test_staff_announce_something(visit: Visit) -> None:
         "/admin/newsletters/subscription/",
         "/admin/mailroom/delivery/",
         "/admin/mailroom/message/",
+        "/admin/mailroom/suppression/add/",
     ],
 )
 def test_every_other_page_is_clean(visit: Visit, path: str) -> None:
