@@ -91,7 +91,7 @@ def test_staff_look_into_the_outbox(visit: Visit) -> None:
     visit.mail("Confirm your subscription", "curious@example.com")
     visit.log_in("admin@example.com", PASSWORD)
     visit.go("/admin/mailroom/delivery/?q=curious").look("deliveries")
-    visit.page.locator("#result_list th a").first.click()
+    visit.page.locator("#result_list tbody th a").first.click()
     visit.look("delivery")
     visit.page.get_by_role("link", name="Confirm your").click()
     visit.look("message-erased")

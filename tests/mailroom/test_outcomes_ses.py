@@ -44,7 +44,7 @@ def test_ses_refuses_a_sender_that_it_has_not_verified(carry_by, moto):
 
     delivery = attempt("letters")
 
-    assert (delivery.state, delivery.error[:300]) == (FAILED, "")
+    assert delivery.state == FAILED
     assert "MessageRejected" in delivery.error
 
 
