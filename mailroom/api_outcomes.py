@@ -111,7 +111,9 @@ def _could_not_connect(error: requests.RequestException) -> bool:
 def _boto(error: boto.ClientError, text: str) -> Outcome:
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code in BOTO_ACCOUNT:
+    # SES rejects a message for its content or, in the same code, for a sender that it doesn't know.
+    is_our_sender = code == "MessageRejected" and "is not verified" in text
+    if code in BOTO_ACCOUNT or is_our_sender:
         return Outcome(Verdict.FOR_NOW, text, fault=Fault.ACCOUNT)
     if code in BOTO_FOR_NOW:
         return Outcome(Verdict.FOR_NOW, text)

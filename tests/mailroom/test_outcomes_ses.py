@@ -58,8 +58,11 @@ def test_ses_takes_a_mail(carry_by, moto):
     assert delivery.provider_id
 
 
-def error(status: int, name: str) -> Answer:
-    return Answer(status, {"message": name}, {"x-amzn-ErrorType": name})
+UNVERIFIED = "Email address is not verified. The following identities failed the check in region"
+
+
+def error(status: int, name: str, words: str = "") -> Answer:
+    return Answer(status, {"message": words or name}, {"x-amzn-ErrorType": name})
 
 
 CASES = {
@@ -70,6 +73,7 @@ CASES = {
     "MAIL FROM": (error(400, "MailFromDomainNotVerifiedException"), QUEUED),
     "wrong key": (error(403, "SignatureDoesNotMatch"), QUEUED),
     "rejected": (error(400, "MessageRejected"), FAILED),
+    "our sender": (error(400, "MessageRejected", UNVERIFIED), QUEUED),
     "bad request": (error(400, "BadRequestException"), FAILED),
     "server error": (error(500, "InternalFailure"), QUEUED),
     "unavailable": (error(503, "ServiceUnavailable"), QUEUED),
