@@ -6,6 +6,8 @@ bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "gthread"
 threads = 8
+# Loaded once, before the workers: a faulty configuration ends the one process that there is.
+preload_app = True
 # Platforms kill after 30 seconds: with 30 here, the kill would come first.
 graceful_timeout = 20
 max_requests = 10_000

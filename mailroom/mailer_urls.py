@@ -126,7 +126,8 @@ def _provider(url: str) -> Provider:
         raise MailerUrlError(f"has a {scheme[:20]} URL with a # in it: write it as %23")
     try:
         parts = urlsplit(url)
-        _ = parts.port  # its parsing is what may fail
+        if parts.scheme in SMTP:  # elsewhere a colon stands between two keys
+            _ = parts.port  # its parsing is what may fail
     except ValueError:
         raise MailerUrlError(f"has a {scheme} URL whose host or port can't be read") from None
     if parts.scheme in SMTP:
@@ -160,12 +161,14 @@ def _smtp(parts: SplitResult) -> Provider:
 def _anymail(parts: SplitResult) -> Provider:
     kind = ANYMAIL[parts.scheme]
     account, at, place = parts.netloc.rpartition("@")
-    values = [unquote(value) for value in account.split(":") if value]
-    if not at:  # no @: all of it is the key, or there is nothing
-        values, place = ([unquote(place)] if place else []), ""
-    if len(values) < len(kind.secrets) or bool(place) != bool(kind.place):
+    if not at:  # all of it is the key, or there is nothing
+        account, place = place, ""
+    values = [
+        unquote(value) for value in account.split(":", max(0, len(kind.secrets) - 1)) if value
+    ]
+    if len(values) != len(kind.secrets) or bool(place) != bool(kind.place):
         raise MailerUrlError(f"has a {parts.scheme} URL that isn't written as {kind.example}")
-    options: dict[str, Any] = dict(zip(kind.secrets, values, strict=False))
+    options: dict[str, Any] = dict(zip(kind.secrets, values, strict=True))
     if kind.place:
         options[kind.place] = place
     options |= kind.arrange(_query(parts))

@@ -1,0 +1,116 @@
+"""`manage.py mailers`, and the checks that prove the registry whole."""
+
+import json
+from copy import deepcopy
+
+import pytest
+from django.core.management import call_command
+from environs import Env
+
+from mailroom import checks
+from mailroom.types import transactional
+from site_config import mailers as site_mailers
+
+SECRET = "hunter2"
+ENVIRONMENT = {
+    "MAILER_URL": f"smtp://user:{SECRET}@mail.example",
+    "MAILER_URL_PASSWORD_RESET": f"failover(postmark://{SECRET} smtp://user:{SECRET}@mail.example)",
+    "MAIL_FROM": "The site <site@example.com>",
+    "MAIL_FROM_NEWSLETTERS": "News <news@example.com>",
+}
+
+
+@pytest.fixture
+def production(settings, monkeypatch, tmp_path) -> None:
+    """The mailers that ENVIRONMENT makes, in production."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MAIL_FROM_REGISTRATION")
+    mail = site_mailers.from_environment(
+        Env(), debug=False, public_url="https://example.com", var_dir=tmp_path
+    )
+    assert mail.faults == []
+    settings.MAILERS, settings.MAILER_URLS = mail.mailers, mail.urls
+
+
+@pytest.fixture
+def told(production, capsys) -> dict:
+    call_command("mailers", json=True)
+    output = capsys.readouterr().out
+    assert SECRET not in output
+    return json.loads(output)
+
+
+def test_json_lists_each_channel_with_providers_from_and_messages(told):
+    channels = {channel["alias"]: channel for channel in told["channels"]}
+
+    assert list(channels) == list(site_mailers.CHANNELS)
+    assert channels["password_reset"]["providers"] == ["postmark", "smtp:mail.example"]
+    assert channels["registration"]["providers"] == ["smtp:mail.example"]
+    assert channels["registration"]["from"] == "The site <site@example.com>"
+    assert channels["newsletters"]["from"] == "News <news@example.com>"
+    assert "accounts.confirm_email" in channels["registration"]["messages"]
+
+
+def test_json_lists_each_provider_once_with_its_secret_masked(told):
+    assert {one["alias"]: one["url"] for one in told["providers"]} == {
+        "smtp:mail.example": "smtp://***@mail.example",
+        "postmark": "postmark://***",
+    }
+
+
+def test_every_message_type_has_exactly_one_channel(told):
+    listed = [name for channel in told["channels"] for name in channel["messages"]]
+
+    assert sorted(listed) == sorted(site_mailers.MESSAGE_TYPES)
+
+
+def test_text_names_every_type_too(production, capsys):
+    call_command("mailers")
+    output = capsys.readouterr().out
+
+    assert SECRET not in output
+    assert [name for name in site_mailers.MESSAGE_TYPES if name not in output] == []
+
+
+def test_a_whole_registry_passes_the_checks(production):
+    assert checks.every_mailer_builds(None) == []
+    assert checks.every_type_is_routed(None) == []
+    assert checks.every_template_has_a_type(None) == []
+
+
+def test_every_alias_that_does_not_build_is_told(production, settings):
+    wrong = deepcopy(settings.MAILERS)
+    wrong["postmark"]["OPTIONS"]["tokn"] = SECRET
+    wrong["registration"]["OPTIONS"]["via"] = "nowhere"
+    settings.MAILERS = wrong
+
+    found = checks.every_mailer_builds(None)
+
+    assert [(fault.id, fault.obj) for fault in found] == [
+        ("mailroom.E001", "registration"),
+        ("mailroom.E001", "postmark"),
+    ]
+    assert "nowhere" in found[0].msg
+    assert SECRET not in found[1].msg
+
+
+def test_a_type_without_a_channel_is_told(production, settings):
+    settings.MESSAGE_TYPES = {"accounts.confirm_email": transactional("pigeons")}
+
+    (found,) = checks.every_type_is_routed(None)
+
+    assert (found.id, found.obj) == ("mailroom.E002", "accounts.confirm_email")
+
+
+def test_templates_without_a_type_and_types_without_a_template_are_told(production, settings):
+    types = dict(settings.MESSAGE_TYPES)
+    del types["accounts.login_code"]
+    settings.MESSAGE_TYPES = {**types, "accounts.birthday": transactional("registration")}
+
+    found = checks.every_template_has_a_type(None)
+
+    assert [(fault.id, fault.obj) for fault in found] == [
+        ("mailroom.E003", "accounts.login_code"),
+        ("mailroom.E004", "accounts.birthday"),
+    ]
