@@ -23,9 +23,9 @@ def round_trip(message: EmailMessage) -> EmailMultiAlternatives:
 
 
 def test_a_change_that_is_rolled_back_leaves_no_mail():
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with transaction.atomic():
         queue()
-        raise RuntimeError
+        transaction.set_rollback(True)
 
     assert not Message.objects.exists()
     assert not Delivery.objects.exists()
