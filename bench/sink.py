@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import re
+import time
 import zlib
 from pathlib import Path
 
@@ -85,7 +86,8 @@ class Session:
         self.counter["mails"] += 1
         self.here += 1
         found = MESSAGE_ID.search(data)
-        entry = {"id": found[1].decode() if found else "", "to": self.recipients}
+        message_id = found[1].decode() if found else ""
+        entry = {"id": message_id, "to": self.recipients, "at": time.time()}
         self.log.write(json.dumps(entry) + "\n")
         self.log.flush()
         self.recipients = []

@@ -3,91 +3,119 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from bench.services import BROKERS, free_port, wait_for_port
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 class Stand:
-    """Everything one case needs. lease: seconds; behave: how the mail server misbehaves."""
+    """Everything one case needs, in `folder`.
+
+    lease: seconds; behave: how the mail server misbehaves; engine: a broker to start, for Celery.
+    """
 
     def __init__(
-        self, database_url: str = "", *, lease: float = 3, behave: dict[str, Any] | None = None
+        self,
+        folder: Path,
+        database_url: str = "",
+        *,
+        engine: str = "",
+        lease: int = 3,
+        behave: dict[str, Any] | None = None,
     ) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="mailroom-bench-"))
+        self.folder = folder
         self.port = free_port()
-        self.log = self.folder / "accepted.jsonl"
+        self.log = folder / "accepted.jsonl"
         self.log.touch()
         self.workers: list[subprocess.Popen[bytes]] = []
-        self.database_url = database_url or f"sqlite:///{self.folder / 'bench.sqlite3'}"
+        self.webs: list[subprocess.Popen[bytes]] = []
+        self.broker = BROKERS[engine](folder) if engine else None
         self.environment = {
-            **os.environ,
+            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
             "ENV_FILE": "",
+            "VAR_DIR": str(folder),
             "SECRET_KEY": "bench" * 10,
             "PUBLIC_URL": "http://127.0.0.1:1",
-            "DATABASE_URL": self.database_url,
+            "DATABASE_URL": database_url or f"sqlite:///{folder / 'bench.sqlite3'}",
+            "TASKS_URL": self.broker.url if self.broker else "",
             "MAILER_URL": f"smtp+plain://127.0.0.1:{self.port}",
             "MAIL_LEASE_SECONDS": str(lease),
             "MAIL_RETRY_SECONDS": "0.5",
             "DJANGO_SETTINGS_MODULE": "bench.settings",
             "PYTHONPATH": str(ROOT),
         }
-        self.sink = self._start(
-            "bench/sink.py",
-            "--port",
-            str(self.port),
-            "--log",
-            str(self.log),
-            "--behave",
-            json.dumps(behave or {}),
-        )
-        os.environ.update(self.environment)
+        self.behave = behave or {}
 
-    def __enter__(self) -> "Stand":
+    def __enter__(self) -> Self:
         import django
         from django.core.management import call_command
 
+        os.environ.clear()
+        os.environ.update(self.environment)
         django.setup()
         call_command("migrate", verbosity=0)
         call_command("createcachetable", verbosity=0)
+        if self.broker:
+            self.broker.start()
+        told = ["--port", str(self.port), "--log", str(self.log)]
+        self.sink = self._start("bench/sink.py", *told, "--behave", json.dumps(self.behave))
+        wait_for_port(self.port)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in [*self.workers, self.sink]:
-            process.kill()
-            process.wait()
+        from django.db import connections
+
+        connections.close_all()
+        for process in [*self.workers, *self.webs, self.sink]:
+            end(process)
+        if self.broker:
+            self.broker.stop()
 
     def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        output = (self.folder / "log.txt").open("ab")
-        return subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            stdout=output,
-            stderr=output,
-        )
+        with (self.folder / "log.txt").open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # with its children, one group to kill
+            )
 
     def start_worker(self) -> None:
         self.workers.append(self._start("manage.py", "worker"))
 
-    def kill_worker(self, index: int, number: signal.Signals = signal.SIGKILL) -> None:
-        worker = self.workers.pop(index)
-        worker.send_signal(number)
-        worker.wait(30)
+    def kill_worker(self, index: int) -> None:
+        """As a machine that loses its power: the worker and its children at once."""
+        end(self.workers.pop(index))
+
+    def ask_all_to_stop(self) -> None:
+        """SIGTERM to every process of the site, twice; return when all have ended."""
+        processes = [*self.workers, *self.webs]
+        for _ in range(2):
+            for process in processes:
+                process.terminate()
+        for process in processes:
+            process.wait(60)
+        self.workers.clear()
+        self.webs.clear()
+
+    def start_website(self, *arguments: str) -> str:
+        """Gunicorn serves the site; its URL."""
+        port = free_port()
+        place = ["--bind", f"127.0.0.1:{port}", "--access-logfile", "/dev/null"]
+        self.webs.append(self._start("-m", "gunicorn", *place, *arguments, "site_config.wsgi"))
+        wait_for_port(port)
+        return f"http://127.0.0.1:{port}"
 
     def accepted(self) -> list[dict[str, Any]]:
         """What the server accepted: Message-ID and recipients of each mail."""
@@ -96,6 +124,13 @@ class Stand:
     def accepted_count(self) -> int:
         with self.log.open("rb") as log:
             return sum(1 for _ in log)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that was started in a session of its own, with its children."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def states() -> Counter[str]:
@@ -121,12 +156,17 @@ def patiently[T](ask: Callable[[], T]) -> T:
     return ask()
 
 
-def wait_until_settled(seconds: float) -> float:
-    """Wait until nothing is queued or being sent; the seconds it took. Ends by itself."""
-    started = time.monotonic()
-    while time.monotonic() - started < seconds:
-        counts = patiently(states)
-        if not (counts["queued"] or counts["sending"]):
-            break
-        time.sleep(0.2)
-    return time.monotonic() - started
+def wait_until(true: Callable[[], object], seconds: float) -> bool:
+    """Wait for something to become true; whether it did."""
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def is_settled() -> bool:
+    """Nothing is queued or being sent."""
+    counts = patiently(states)
+    return not (counts["queued"] or counts["sending"])

@@ -26,6 +26,7 @@ class Account:
     pairs: int = 0
     uncertain_addresses: list[str] = field(default_factory=list)
     unsaid: int = 0  # accepted, while the row says neither sent nor uncertain
+    measures: dict[str, float] = field(default_factory=dict)  # what only one case measures
 
 
 def close(account: Account, stand: Stand) -> Account:
@@ -65,7 +66,8 @@ def table(title: str, account: Account) -> str:
         "uncertain": account.uncertain,
         "accepted, but the row denies it": account.unsaid,
         "seconds": round(account.seconds, 1),
+        **{name: round(number, 2) for name, number in account.measures.items()},
     }
-    lines = [f"{name:<34}{value:>10}" for name, value in rows.items()]
+    lines = [f"{name:<38}{value:>10}" for name, value in rows.items()]
     listed = [f"  uncertain: {address}" for address in account.uncertain_addresses]
     return "\n".join([title, *lines, *listed])

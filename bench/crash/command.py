@@ -4,21 +4,26 @@ import argparse
 import dataclasses
 import json
 import random
+import shutil
 import sys
+import tempfile
+from pathlib import Path
 
 from bench.crash.account import table
+from bench.crash.cases import CASES
+from bench.crash.order import Order
+from bench.database import fresh
+from bench.services import BROKERS
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    from bench.crash.cases import CASES
-
     parser = commands.add_parser("crash", help=__doc__)
     parser.add_argument("--case", choices=list(CASES), default="bulk")
     parser.add_argument("--recipients", type=int, default=500)
-    parser.add_argument("--kills", type=int, default=4)
+    parser.add_argument("--kills", type=int, default=4, help="or restarts, where servers are")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--database-url", default="", help="SQLite in a new folder without it")
-    parser.add_argument("--engine", default="", help="a broker's URL for Celery")
+    parser.add_argument("--engine", choices=list(BROKERS), default="", help="Celery with a broker")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)
@@ -26,16 +31,11 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def run(options: argparse.Namespace) -> int:
     """Run one case; 1 where the contract is broken."""
-    import os
-
-    from bench.crash.cases import CASES, Order
-    from bench.database import fresh
-
     random.seed(options.seed)
-    if options.engine:
-        os.environ["TASKS_URL"] = options.engine
-    order = Order(options.recipients, options.kills, options.workers, fresh(options.database_url))
-    verdict = CASES[options.case](order)
+    folder = Path(tempfile.mkdtemp(prefix="mailroom-bench-"))
+    with fresh(options.database_url) as url:
+        size = options.recipients, options.kills, options.workers
+        verdict = CASES[options.case](Order(*size, url, options.engine, folder))
     if options.json:
         json.dump({**dataclasses.asdict(verdict.account), "faults": verdict.faults}, sys.stdout)
         print()
@@ -43,4 +43,8 @@ def run(options: argparse.Namespace) -> int:
         print(table(f"crash, case {options.case}", verdict.account))
         for fault in verdict.faults:
             print(f"BROKEN: {fault}")
-    return 1 if verdict.faults else 0
+    if verdict.faults:
+        print(f"What the processes wrote is in {folder}", file=sys.stderr)
+        return 1
+    shutil.rmtree(folder)
+    return 0

@@ -1,0 +1,83 @@
+"""Workers that are killed, asked to stop, or slower than their leases."""
+
+import time
+
+from bench.crash.account import Account, close
+from bench.crash.order import WINDOW, Order, Verdict, bounded, nothing_doubled, nothing_lost
+from bench.crash.queueing import people, queue_bulk, queue_transactional
+from bench.crash.striking import kill_while_sending, send_all, wait_for_accepted
+
+
+def bulk(order: Order) -> Verdict:
+    """Workers are killed while a newsletter goes out."""
+    with order.stand() as stand:
+        account = Account(order.recipients)
+        queue_bulk(people(order.recipients))
+        kill_while_sending(stand, account, order.kills, order.workers)
+        close(account, stand)
+    faults = [*nothing_lost(account), *nothing_doubled(account), *bounded(account)]
+    return Verdict(account, faults)
+
+
+def transactional(order: Order) -> Verdict:
+    """Workers are killed while resets and confirmations go out: twice is better than never."""
+    with order.stand() as stand:
+        account = Account(order.recipients)
+        queue_transactional(people(order.recipients))
+        kill_while_sending(stand, account, order.kills, order.workers)
+        close(account, stand)
+    faults = nothing_lost(account)
+    if account.doubled > account.kills * WINDOW:
+        faults.append("more doubled than could be in flight")
+    if account.pairs:
+        faults.append("a doubled mail has two Message-IDs")
+    if account.states != {"sent": order.recipients}:
+        faults.append("not everything was sent in the end")
+    return Verdict(account, faults)
+
+
+def sigterm(order: Order) -> Verdict:
+    """All processes are asked to stop, twice, while they send."""
+    slowest, held = 0.0, 0
+    with order.stand(lease=60) as stand:
+        account = Account(order.recipients)
+        queue_bulk(people(order.recipients))
+        for part in (1, 2):
+            stand.start_website()
+            for _ in range(order.workers):
+                stand.start_worker()
+            wait_for_accepted(stand, order.recipients * part // 3)
+            started = time.monotonic()
+            stand.ask_all_to_stop()
+            slowest = max(slowest, time.monotonic() - started)
+            held += _leases_held()
+        send_all(stand, account, order.workers)
+        close(account, stand)
+    account.measures = {"slowest stop, seconds": slowest, "leases not given back": held}
+    faults = [*nothing_lost(account), *nothing_doubled(account)]
+    if slowest > 20:
+        faults.append(f"it took {slowest:.0f} seconds to stop")
+    if held:
+        faults.append(f"{held} leases were not given back")
+    if account.states != {"sent": order.recipients}:
+        faults.append("not everything was sent in the end")
+    return Verdict(account, faults)
+
+
+def shortlease(order: Order) -> Verdict:
+    """Leases are far shorter than one send: they are renewed, and nothing is sent twice."""
+    with order.stand(lease=1, behave={"delay": 3}) as stand:
+        account = Account(4)
+        queue_bulk(people(4))
+        send_all(stand, account, 2)
+        close(account, stand)
+    faults = [*nothing_lost(account), *nothing_doubled(account)]
+    if account.states != {"sent": 4}:
+        faults.append("all should be sent")
+    return Verdict(account, faults)
+
+
+def _leases_held() -> int:
+    from mailroom.models import Delivery
+
+    return Delivery.objects.exclude(leased_by="").count()

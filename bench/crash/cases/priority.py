@@ -1,0 +1,86 @@
+"""A newsletter is on its way, and people ask for password resets."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from bench.crash.account import Account, close
+from bench.crash.order import Order, Verdict, nothing_doubled, nothing_lost
+from bench.crash.queueing import people, queue_bulk
+from bench.crash.visiting import post
+from bench.stand import Stand, is_settled, wait_until
+
+PER_SECOND = 5
+MOST = 300  # resets: a minute of them
+SLOWEST = 5.0  # seconds from request to acceptance, of 95 in 100
+
+
+def priority(order: Order) -> Verdict:
+    """Resets are asked for on the website, at a steady rate, while the newsletter goes out."""
+    resets = min(MOST, max(5, order.recipients // 100))
+    askers = [f"asker{number}@example.com" for number in range(resets)]
+    with order.stand() as stand:
+        account = Account(order.recipients + resets)
+        _sign_up(askers)
+        queue_bulk(people(order.recipients))
+        url = stand.start_website("--workers", "1")
+        started = time.monotonic()
+        for _ in range(order.workers):
+            stand.start_worker()
+        wait_until(stand.accepted_count, 60)
+        asked_at = _ask(url, askers)
+        waits = _waits(stand, asked_at)
+        wait_until(is_settled, 900)
+        account.seconds = time.monotonic() - started
+        close(account, stand)
+        log = stand.accepted()
+    places = {address: place for place, entry in enumerate(log) for address in entry["to"]}
+    after = len(log) - 1 - max(places.get(address, len(log)) for address in askers)
+    slow = sorted(waits)[int(len(waits) * 0.95)] if waits else float("inf")
+    account.measures = {
+        "resets": len(waits),
+        "p95 of a reset, seconds": slow,
+        "mails sent after the last reset": after,
+    }
+    faults = [*nothing_lost(account), *nothing_doubled(account)]
+    if len(waits) != resets:
+        faults.append(f"{resets - len(waits)} resets were not accepted in time")
+    if account.states != {"sent": account.recipients}:
+        faults.append("not everything was sent in the end")
+    if after <= 0:
+        faults.append("the newsletter was done before the last reset")
+    if slow > SLOWEST:
+        faults.append(f"p95 of a reset is {slow:.1f} seconds")
+    return Verdict(account, faults)
+
+
+def _sign_up(addresses: list[str]) -> None:
+    from django.contrib.auth import get_user_model
+
+    users = get_user_model()
+    users.objects.bulk_create(users(email=address, password="!") for address in addresses)
+
+
+def _ask(url: str, addresses: list[str]) -> dict[str, float]:
+    """Ask for a reset for each, one every fifth of a second, however long an answer takes; when."""
+    asked_at: dict[str, float] = {}
+    with ThreadPoolExecutor(8) as visitors:
+        for address in addresses:
+            asked_at[address] = time.time()
+            visitors.submit(post, f"{url}/accounts/password/reset/", email=address)
+            time.sleep(1 / PER_SECOND)
+    return asked_at
+
+
+def _waits(stand: Stand, asked_at: dict[str, float]) -> list[float]:
+    """Seconds from each request until its mail was accepted."""
+
+    def arrived() -> dict[str, float]:
+        return {
+            address: entry["at"]
+            for entry in stand.accepted()
+            for address in entry["to"]
+            if address in asked_at
+        }
+
+    wait_until(lambda: len(arrived()) == len(asked_at), 60)
+    return [at - asked_at[address] for address, at in arrived().items()]
