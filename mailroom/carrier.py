@@ -11,7 +11,9 @@ from django.core.mail import EmailMultiAlternatives, mailers
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import DatabaseError
 
+from mailroom.channels import children
 from mailroom.envelope import build
+from mailroom.handing import hand_over
 from mailroom.models import Delivery
 from mailroom.outcomes import ACCEPTED, Fault, Outcome, Verdict, classify, describe
 
@@ -68,7 +70,7 @@ class Carrier:
 
     def _attempt(self, mail: EmailMultiAlternatives) -> Outcome:
         try:
-            self._opened().send_messages([mail])
+            self._hand_over(mail)
         except Exception as error:  # noqa: BLE001  (backends may raise anything: it is classified)
             if _was_accepted(mail, error):
                 logger.warning("A receiver failed after the mail was accepted: %r", error)
@@ -79,6 +81,12 @@ class Carrier:
                 self._down = outcome if outcome.verdict is Verdict.FOR_NOW else None
             return outcome
         return ACCEPTED
+
+    def _hand_over(self, mail: EmailMultiAlternatives) -> None:
+        if children(self.alias):
+            self._opened().send_messages([mail])
+        else:
+            hand_over(self._opened, self.alias, mail)
 
     def _opened(self) -> BaseEmailBackend:
         if self._mailer is None:

@@ -39,6 +39,12 @@ def channels() -> list[str]:
     return [alias for alias, entry in mailers.settings.items() if entry.get("BACKEND") == OUTBOX]
 
 
+def children(alias: str) -> list[str]:
+    """The mailers that a channel or a route hands its mail to; none for a provider."""
+    via = mailers.settings.get(alias, {}).get("OPTIONS", {}).get("via", [])
+    return [via] if isinstance(via, str) else list(via)
+
+
 def providers(alias: str) -> Iterator[str]:
     """The providers that a channel or route can end at, in order of preference, each once."""
     seen: set[str] = set()
@@ -48,8 +54,7 @@ def providers(alias: str) -> Iterator[str]:
         if current in seen:
             continue
         seen.add(current)
-        via = mailers.settings.get(current, {}).get("OPTIONS", {}).get("via", [])
-        children = [via] if isinstance(via, str) else list(via)
-        if not children:
+        below = children(current)
+        if not below:
             yield current
-        waiting = children + waiting
+        waiting = below + waiting

@@ -13,12 +13,13 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from mailroom import leases, shutdown
+from mailroom import health, leases, shutdown
 from mailroom.carrier import Carrier
 from mailroom.channels import channel_options
 from mailroom.gate import skip_reasons
 from mailroom.models import Delivery
 from mailroom.outcomes import Outcome
+from mailroom.pace import Pace
 from mailroom.record import record, skip
 
 WINDOW_SECONDS = 0.1
@@ -28,47 +29,54 @@ Parcel = list[Delivery]  # what shares one call to a provider
 
 
 def deliver_due(channel: str) -> int:
-    """Send all that is due on a channel, until nothing is or a shutdown is wanted; rows handled."""
+    """Send all that is due on a channel, until nothing is or a stop is wanted; rows handled."""
     holder = f"{channel}:{uuid.uuid4().hex[:12]}"
     handled = 0
     with leases.kept(holder):
-        while not shutdown.is_wanted() and (ids := leases.claim(channel, holder)):
+        while not _must_stop(channel) and (ids := leases.claim(channel, holder)):
             handled += _deliver_batch(ids, channel, holder)
     return handled
+
+
+def _must_stop(channel: str) -> bool:
+    """True once a shutdown is wanted, or somebody paused all that could carry the channel."""
+    return shutdown.is_wanted() or health.is_paused(channel)
 
 
 def _deliver_batch(ids: Sequence[int], channel: str, holder: str) -> int:
     """Send one leased batch. What is left when the mailer is down waits, without an attempt."""
     handled = 0
+    pace = Pace(channel)
     with Carrier(channel_options(channel).via) as carrier:
-        for window in _windows(_parcels(ids)):
-            if shutdown.is_wanted():
-                break
+        for window in _windows(_parcels(ids), pace.window or LARGEST_WINDOW):
             if carrier.is_down:
                 leases.postpone(holder, settings.MAIL_RETRY_SECONDS)
                 break
+            if _must_stop(channel) or not pace.take(len(window.parcels)):
+                break
             handled += sum(map(len, window.parcels))
-            window.took(_deliver_window(window.parcels, carrier, holder))
+            window.took(_deliver_window(window.parcels, carrier, holder, pace))
     return handled
 
 
 class _Window:
     """The parcels of one window, and how long they took: the next one is as large as fits."""
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, size: int, largest: int) -> None:
+        self.size = min(size, largest)
+        self.largest = largest
         self.parcels: list[Parcel] = []
 
     def took(self, seconds: float) -> None:
         fits = int(len(self.parcels) * WINDOW_SECONDS / max(seconds, 0.0001))
-        self.size = max(1, min(LARGEST_WINDOW, fits, self.size * 2))
+        self.size = max(1, min(self.largest, fits, self.size * 2))
 
 
-def _windows(parcels: Sequence[Parcel]) -> Iterator[_Window]:
+def _windows(parcels: Sequence[Parcel], largest: int) -> Iterator[_Window]:
     size, position = 5, 0
     while position < len(parcels):
-        window = _Window(size)
-        while position < len(parcels) and sum(map(len, window.parcels)) < size:
+        window = _Window(size, largest)
+        while position < len(parcels) and sum(map(len, window.parcels)) < window.size:
             window.parcels.append(parcels[position])
             position += 1
         yield window
@@ -86,12 +94,13 @@ def _parcels(ids: Sequence[int]) -> list[Parcel]:
     return together + [[one] for one in deliveries if not one.message.is_grouped]
 
 
-def _deliver_window(parcels: list[Parcel], carrier: Carrier, holder: str) -> float:
+def _deliver_window(parcels: list[Parcel], carrier: Carrier, holder: str, pace: Pace) -> float:
     """Commit `sending`, send, commit the outcomes; seconds spent sending."""
     parcels = _begin(parcels, carrier.alias, holder)
     started = time.monotonic()
     outcomes: list[tuple[Delivery, Outcome]] = []
     for parcel in parcels:
+        pace.keep()
         sent = carrier.send(parcel)
         outcomes += [(one, sent[one.pk]) for one in parcel]
     seconds = time.monotonic() - started

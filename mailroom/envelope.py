@@ -34,6 +34,7 @@ def build(message: Message, deliveries: Sequence[Delivery]) -> EmailMultiAlterna
         _address_alone(mail, first)
     mail.metadata = {**getattr(mail, "metadata", {}), "delivery": str(first.pk)}  # type: ignore[attr-defined]
     mail.channel = message.channel  # type: ignore[attr-defined]
+    mail.had_by = first.alias  # type: ignore[attr-defined]  # in an earlier attempt
     return mail
 
 

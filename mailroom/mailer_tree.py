@@ -8,17 +8,22 @@ from mailroom.mailer_urls import Failover, Provider, Split, Tree
 FAILOVER = "mailroom.backends.failover.EmailBackend"
 SPLIT = "mailroom.backends.split.EmailBackend"
 UNCONFIGURED = "mailroom.backends.unconfigured.EmailBackend"
+OUTAGE = "mailroom.backends.outage.EmailBackend"
 
 
 class MailerTree:
     """Collects providers and routes; equal ones share an alias, others never do.
 
-    `mailers` are entries for MAILERS, `urls` the masked URL of each provider by alias.
+    `mailers` are entries for MAILERS; by alias, `urls` are the providers' masked URLs, `senders`
+    the From that a provider may send as, where its URL names one. With `outages`, each provider can
+    be made to fail, for a demonstration.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, outages: bool = False) -> None:
         self.mailers: dict[str, dict[str, Any]] = {}
         self.urls: dict[str, str] = {}
+        self.senders: dict[str, str] = {}
+        self.outages = outages
 
     def add(self, tree: Tree | None) -> str:
         """Add a tree; the alias of its root. None, for an unusable URL, refuses to send."""
@@ -38,17 +43,28 @@ class MailerTree:
                 return self._entry("unconfigured", UNCONFIGURED, {})
 
     def _provider(self, provider: Provider) -> str:
-        alias = self._entry(provider.name, provider.backend, provider.options)
+        backend, options = provider.backend, provider.options
+        if self.outages:
+            backend, options = OUTAGE, {"backend": backend, "options": options}
+        alias = self._entry(provider.name, backend, options, provider.sender)
         self.urls[alias] = provider.masked
+        if provider.sender:
+            self.senders[alias] = provider.sender
         return alias
 
-    def _entry(self, name: str, backend: str, options: dict[str, Any]) -> str:
+    def _entry(self, name: str, backend: str, options: dict[str, Any], sender: str = "") -> str:
         entry = {"BACKEND": backend, "OPTIONS": options}
         alias, number = name, 1
-        while self.mailers.setdefault(alias, entry) != entry:
+        while self._is_taken(alias, entry, sender):
             number += 1
             alias = f"{name}-{number}"
+        self.mailers[alias] = entry
         return alias
+
+    def _is_taken(self, alias: str, entry: dict[str, Any], sender: str) -> bool:
+        """True where the alias stands for another mailer already."""
+        known = self.mailers.get(alias, entry)
+        return known != entry or (alias in self.mailers and self.senders.get(alias, "") != sender)
 
 
 def _route_name(kind: str, children: Iterable[str]) -> str:

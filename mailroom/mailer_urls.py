@@ -6,19 +6,25 @@
     console:   file:///folder   inbox:                     … every other backend of Anymail
     failover(URL URL …)                  split(90 URL 10 URL)
 
-Query parameters become the backend's OPTIONS. Errors never hold a secret.
+Query parameters become the backend's OPTIONS; `from`, for every provider, is the address that it
+may send as. Errors never hold a secret.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from email.utils import parseaddr
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 
 from mailroom.providers import ANYMAIL, DEVELOPMENT, SMTP, SMTP_TIMEOUT_SECONDS
 
 TOKENS = re.compile(r"(?:failover|split)\(|\)|[^\s()]+")
 SECRET_OPTION = re.compile(r"key|secret|token|password", re.IGNORECASE)
 WHOLE_NUMBERS = {"timeout", "port"}
+SENDER = "from"
 
 
 class Fault(NamedTuple):
@@ -39,13 +45,15 @@ class MailerUrlError(ValueError):
 class Provider:
     """One provider: a backend and its options.
 
-    `name` is what it is (`postmark`, `smtp:mail.example.com`), `masked` its URL without secrets.
+    `name` is what it is (`postmark`, `smtp:mail.example.com`), `masked` its URL without secrets,
+    `sender` the From it may send as, "" for any.
     """
 
     name: str
     backend: str
     options: dict[str, Any] = field(hash=False)
     masked: str = field(compare=False)
+    sender: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,12 +138,9 @@ def _provider(url: str) -> Provider:
             _ = parts.port  # its parsing is what may fail
     except ValueError:
         raise MailerUrlError(f"has a {scheme} URL whose host or port can't be read") from None
-    if parts.scheme in SMTP:
-        return _smtp(parts)
-    if parts.scheme in ANYMAIL:
-        return _anymail(parts)
-    if parts.scheme in DEVELOPMENT:
-        return _development(parts)
+    for kinds, read in ((SMTP, _smtp), (ANYMAIL, _anymail), (DEVELOPMENT, _development)):
+        if parts.scheme in kinds:
+            return replace(read(parts), sender=_sender(parts))
     known = ", ".join([*SMTP, *ANYMAIL, *DEVELOPMENT])
     raise MailerUrlError(f"has the unknown scheme {scheme[:20]!r}; known are {known}")
 
@@ -186,7 +191,24 @@ def _development(parts: SplitResult) -> Provider:
 
 
 def _query(parts: SplitResult) -> dict[str, Any]:
-    return {name: _value(name, text) for name, text in parse_qsl(parts.query, True)}
+    pairs = parse_qsl(parts.query, True)
+    return {name: _value(name, text) for name, text in pairs if name != SENDER}
+
+
+def _sender(parts: SplitResult) -> str:
+    text = dict(parse_qsl(parts.query)).get(SENDER, "")
+    if text and not is_sender(text):
+        raise MailerUrlError("has the option from, which must be an address, percent-encoded")
+    return text
+
+
+def is_sender(text: str) -> bool:
+    """True for what can stand as From: one address, with a name or without."""
+    try:
+        validate_email(parseaddr(text)[1])
+    except ValidationError:
+        return False
+    return text.isprintable()
 
 
 def _value(name: str, text: str) -> Any:

@@ -1,7 +1,7 @@
 """Signals of the outbox, sent for every backend alike, SMTP included.
 
-Each carries `channel`, `alias` (the mailer that carries it; for about_to_send the channel's route)
-and `delivery`.
+The first three carry `channel`, `alias` (the mailer that carries it; for about_to_send the
+channel's route) and `delivery`.
 """
 
 from django.dispatch import Signal
@@ -10,6 +10,9 @@ from django.dispatch import Signal
 about_to_send = Signal()
 sent = Signal()
 failed = Signal()
+
+# Something happened to a provider: `event`, `alias`, `error`, `carried_by`, as in mailroom.alerts.
+mailer_alert = Signal()
 
 
 class Cancel(Exception):  # noqa: N818  (a decision, not an error)

@@ -7,6 +7,7 @@ from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
+from mailroom import health
 from mailroom.channels import channels
 from mailroom.clock import every
 from mailroom.models import Delivery, Message, WorkerBeat
@@ -20,7 +21,8 @@ State = Delivery.State
 def nudge_due_channels() -> None:
     """Find what is due, be it a retry or a row whose nudge was lost."""
     for channel in channels():
-        if Delivery.objects.due().filter(channel=channel).exists():
+        due = Delivery.objects.due().filter(channel=channel)
+        if not health.is_paused(channel) and due.exists():
             nudge(channel)
 
 

@@ -3,10 +3,11 @@
 import os
 
 from celery import Celery
-from celery.signals import worker_shutting_down
+from celery.signals import worker_init, worker_shutting_down
 from django.conf import settings
 
 from mailroom import shutdown
+from mailroom.engines.celery import end_with_worker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site_config.settings")
 
@@ -23,4 +24,5 @@ app.conf.update(
     worker_hijack_root_logger=False,
 )
 app.autodiscover_tasks()
+worker_init.connect(end_with_worker)
 worker_shutting_down.connect(shutdown.want)

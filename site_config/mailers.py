@@ -6,17 +6,15 @@ Three tiers, all of them entries of MAILERS: apps name a *channel*; a channel's 
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from email.utils import formataddr, parseaddr
+from email.utils import formataddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from environs import Env
 
 from mailroom.mailer_tree import MailerTree
-from mailroom.mailer_urls import Fault, MailerUrlError, Tree, parse
+from mailroom.mailer_urls import Fault, MailerUrlError, Tree, is_sender, parse
 from mailroom.types import MessageType, bulk, transactional
 
 CHANNELS = ("default", "registration", "password_reset", "notifications", "newsletters")
@@ -63,13 +61,15 @@ class Mail:
 
     mailers: dict[str, dict[str, Any]] = field(default_factory=dict)
     urls: dict[str, str] = field(default_factory=dict)
+    senders: dict[str, str] = field(default_factory=dict)
     default_from: str = "webmaster@localhost"
     faults: list[Fault] = field(default_factory=list)
 
 
 def from_environment(env: Env, *, debug: bool, public_url: str, var_dir: Path) -> Mail:
     """Read the MAIL… variables. What is missing or wrong is collected, never raised."""
-    mail, tree = Mail(), MailerTree()
+    mail = Mail()
+    tree = MailerTree(outages=_outages(mail, env, debug))
     fallback = env.str("MAILER_URL", "") or ("inbox:" if debug else "")
     mail.default_from = _from(mail, env, "MAIL_FROM", _own_address(public_url))
     for channel in CHANNELS:
@@ -78,10 +78,17 @@ def from_environment(env: Env, *, debug: bool, public_url: str, var_dir: Path) -
     via = tree.add(_tree(mail, env, "ops", fallback))
     mail.mailers["ops"] = {"BACKEND": OPS, "OPTIONS": {"via": via}}
     mail.mailers |= tree.mailers
-    mail.urls = tree.urls
+    mail.urls, mail.senders = tree.urls, tree.senders
     if not debug and "inbox" in tree.mailers and not mail.faults:
         mail.faults.append(Fault("MAILER_URL", "names inbox:, which is for development only"))
     return mail
+
+
+def _outages(mail: Mail, env: Env, debug: bool) -> bool:
+    wanted = env.bool("SIMULATE_OUTAGES", False)
+    if wanted and not debug:
+        _add(mail, Fault("SIMULATE_OUTAGES", "makes mailers fail: it is for development only"))
+    return debug and bool(wanted)
 
 
 def _tree(mail: Mail, env: Env, channel: str, fallback: str) -> Tree | None:
@@ -113,11 +120,7 @@ def _from(mail: Mail, env: Env, variable: str, fallback: str) -> str:
     text = env.str(variable, "").strip()
     if not text:
         return fallback
-    try:
-        validate_email(parseaddr(text)[1])
-        if not text.isprintable():
-            raise ValidationError("control character")
-    except ValidationError:
+    if not is_sender(text):
         _add(mail, Fault(variable, "must be an address such as Mailroom <mail@example.com>"))
         return fallback
     return text

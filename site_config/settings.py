@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.middleware.SecretPathsMiddleware",
+    "accounts.middleware.TimeZoneMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
 ]
@@ -128,6 +129,7 @@ ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
     "signup": "accounts.forms.SignupForm",
     "reset_password": "accounts.forms.ResetPasswordForm",
+    "request_login_code": "accounts.forms.RequestLoginCodeForm",
 }
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
@@ -149,12 +151,14 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 _mail = mailers.from_environment(env, debug=DEBUG, public_url=PUBLIC_URL, var_dir=VAR_DIR)
 MAILERS = _mail.mailers
 MAILER_URLS = _mail.urls  # alias -> provider URL with its secrets masked
+MAILER_SENDERS = _mail.senders  # alias -> the From that a provider may send as, if it says so
 MESSAGE_TYPES = mailers.MESSAGE_TYPES
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = _mail.default_from
 EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ANYMAIL = {"WEBHOOK_SECRET": env.str("WEBHOOK_SECRET", "") or None}
 MAIL_LEASE_SECONDS = env.int("MAIL_LEASE_SECONDS", 60)
 MAIL_RETRY_SECONDS = env.float("MAIL_RETRY_SECONDS", 30)
+MAIL_BREAKER_SECONDS = env.float("MAIL_BREAKER_SECONDS", 30)
 MAIL_RETENTION_DAYS = env.int("MAIL_RETENTION_DAYS", 90)
 MAIL_PREVIEW_ROOT = VAR_DIR / "inbox"
 MAIL_PREVIEW_MAX_MESSAGES = 2000

@@ -6,14 +6,15 @@ from copy import deepcopy
 import pytest
 from django.conf import settings as django_settings
 
-from mailroom import shutdown, worker
+from mailroom import health, shutdown, worker
 from site_config import settings as site_settings
 
 
 @pytest.fixture(autouse=True)
-def _no_shutdown_left_over() -> Iterator[None]:
+def _nothing_left_over() -> Iterator[None]:
     yield
     shutdown._wanted.clear()
+    health.forget()
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def outbox_mailers(settings) -> dict[str, dict]:
             entry["OPTIONS"]["via"] = "memory"
     mailers["memory"] = {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}
     settings.MAILERS = mailers
-    settings.MAILER_URLS = {"memory": "memory:"}
+    settings.MAILER_URLS, settings.MAILER_SENDERS = {"memory": "memory:"}, {}
     return mailers
 
 

@@ -14,6 +14,8 @@ from django.core.mail.backends.base import BaseEmailBackend
 logger = logging.getLogger("ops")  # no handler of this logger mails, or a fault would chase itself
 _guard = local()
 
+TIMEOUT_SECONDS = 5  # a page waits for it
+
 
 class EmailBackend(BaseEmailBackend):
     """Send at once through the provider `via`; log what goes wrong instead of raising it."""
@@ -27,7 +29,10 @@ class EmailBackend(BaseEmailBackend):
             return 0
         _guard.is_sending = True
         try:
-            return mailers[self.via].send_messages(email_messages) or 0
+            mailer: Any = mailers[self.via]
+            if hasattr(mailer, "timeout"):
+                mailer.timeout = TIMEOUT_SECONDS
+            return mailer.send_messages(email_messages) or 0
         except Exception as error:  # noqa: BLE001  (the one promise of this backend)
             logger.warning("An operations mail could not be sent: %s", type(error).__name__)
             return 0

@@ -1,17 +1,22 @@
 """What routes have in common: children among MAILERS, opened when they are needed."""
 
 from collections.abc import Sequence
-from copy import copy
+from datetime import datetime
 from typing import Any
 
 from django.core.mail import EmailMessage, InvalidMailer, mailers
 from django.core.mail.backends.base import BaseEmailBackend
+from django.utils import timezone
 
-RESULTS = ("outcomes", "anymail_status", "carried_by")  # what a provider leaves on a message
+from mailroom import health
+from mailroom.channels import children, providers
+from mailroom.handing import hand_over
 
 
 class RouteBackend(BaseEmailBackend):
     """A mailer that hands messages to others. via: their aliases."""
+
+    timeout: float | None = None  # seconds, put on the children instead of their own
 
     def __init__(self, *, via: Sequence[str], alias: str, **kwargs: Any) -> None:
         super().__init__(alias=alias, **kwargs)
@@ -22,23 +27,20 @@ class RouteBackend(BaseEmailBackend):
         self._open: dict[str, BaseEmailBackend] = {}
 
     def carry(self, message: EmailMessage, alias: str) -> int:
-        """Send a copy through a child, whose changes to it never reach the next child.
+        """Send through a child. Raises what the child raises."""
+        if children(alias):
+            return self._child(alias).send_messages([message]) or 0
+        return hand_over(lambda: self._child(alias), alias, message)
 
-        Raises what the child raises.
+    def least_bad(self, among: Sequence[str]) -> str:
+        """Where all rest, the one to try all the same: who is due first, never a paused one.
+
+        Raises InvalidMailer where all are paused.
         """
-        attempt = copy(message)
-        attempt.extra_headers = dict(message.extra_headers)
-        for one in (message, attempt):  # what an earlier child said is no answer of this one
-            for name in RESULTS:
-                vars(one).pop(name, None)
-        try:
-            mailer = self._child(alias)
-            return mailer.send_messages([attempt]) or 0
-        finally:
-            message.carried_by = getattr(attempt, "carried_by", alias)  # type: ignore[attr-defined]
-            for name in RESULTS:
-                if name in vars(attempt):
-                    setattr(message, name, getattr(attempt, name))
+        able = [alias for alias in among if not health.is_paused(alias)]
+        if not able:
+            raise InvalidMailer("Every mailer of this route is paused.", alias=self.alias)  # type: ignore[attr-defined]
+        return min(able, key=_due_at)
 
     def close(self) -> None:
         for mailer in self._open.values():
@@ -47,7 +49,14 @@ class RouteBackend(BaseEmailBackend):
 
     def _child(self, alias: str) -> BaseEmailBackend:
         if alias not in self._open:
-            mailer = mailers[alias]
+            mailer: Any = mailers[alias]
+            if self.timeout is not None and hasattr(mailer, "timeout"):
+                mailer.timeout = self.timeout
             self._open[alias] = mailer
         self._open[alias].open()
         return self._open[alias]
+
+
+def _due_at(alias: str) -> datetime:
+    rows = (health.health(provider) for provider in providers(alias))
+    return min(row.retry_at or timezone.now() for row in rows)

@@ -4,10 +4,12 @@ from mailroom.models.delivery import Delivery
 from mailroom.models.event import Event
 from mailroom.models.health import MailerHealth
 from mailroom.models.message import Message
+from mailroom.models.pace import ChannelPace
 from mailroom.models.suppression import Suppression
 from mailroom.models.worker import ClockLease, WorkerBeat
 
 __all__ = [
+    "ChannelPace",
     "ClockLease",
     "Delivery",
     "Event",

@@ -1,4 +1,4 @@
-"""The breaker of a provider, shared by all processes."""
+"""How each provider is doing, shared by all processes."""
 
 from django.db import models
 from django.utils import timezone
@@ -6,23 +6,41 @@ from django.utils.translation import gettext_lazy as _
 
 
 class MailerHealth(models.Model):
-    """How a provider's alias is doing: closed (well), open (rested), half-open (one probe)."""
+    """A provider's breaker, by its alias: closed (works), open (rests), half-open (one probe).
+
+    `mode` is a person's decision, which goes before the breaker's: a paused provider gets nothing,
+    a draining one only what nobody else can carry. A provider without a row is well.
+    """
 
     class State(models.TextChoices):
         CLOSED = "closed", _("working")
         OPEN = "open", _("resting")
         HALF_OPEN = "half-open", _("being tried")
 
+    class Mode(models.TextChoices):
+        AUTOMATIC = "", _("in use")
+        PAUSED = "paused", _("paused")
+        DRAINING = "draining", _("draining")
+
     alias = models.CharField(_("mailer"), max_length=200, primary_key=True)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.CLOSED)
+    mode = models.CharField(_("mode"), max_length=10, choices=Mode, blank=True)
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
+    rests = models.PositiveIntegerField(_("rests in a row"), default=0)
     retry_at = models.DateTimeField(_("next try"), null=True, blank=True)
     error = models.TextField(_("last error"), blank=True)
+    failed_at = models.DateTimeField(_("last failure"), null=True, blank=True)
     changed_at = models.DateTimeField(_("since"), default=timezone.now)
 
     class Meta:
         verbose_name = _("mailer health")
         verbose_name_plural = _("mailer health")
+        permissions = [("manage_mailers", _("Can pause, drain and test mailers"))]
 
     def __str__(self) -> str:
         return f"{self.alias}: {self.state}"
+
+    @property
+    def is_pristine(self) -> bool:
+        """True where a success would change nothing."""
+        return self.state == self.State.CLOSED and not self.failures

@@ -46,7 +46,7 @@ def carry_by(settings) -> Callable[[str], None]:
             for name, sender in FROM.items()
         }
         settings.MAILERS = {**channels, **tree.mailers}
-        settings.MAILER_URLS = tree.urls
+        settings.MAILER_URLS, settings.MAILER_SENDERS = tree.urls, tree.senders
 
     return configure
 

@@ -18,8 +18,8 @@ FAILED, UNCERTAIN = Delivery.State.FAILED, Delivery.State.UNCERTAIN
 KEYS = "region_name=eu-west-1&aws_access_key_id=test&aws_secret_access_key=SECRET"
 
 
-def ses(url: str) -> str:
-    return f"ses://?{KEYS}&endpoint_url={url}&timeout=1"
+def ses(url: str, timeout: int = 1) -> str:
+    return f"ses://?{KEYS}&endpoint_url={url}&timeout={timeout}"
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def verify(url: str, address: str) -> None:
 
 
 def test_ses_refuses_a_sender_that_it_has_not_verified(carry_by, moto):
-    carry_by(ses(moto))
+    carry_by(ses(moto, timeout=30))
 
     delivery = attempt("letters")
 
@@ -50,7 +50,7 @@ def test_ses_refuses_a_sender_that_it_has_not_verified(carry_by, moto):
 
 def test_ses_takes_a_mail(carry_by, moto):
     verify(moto, FROM["bulletin"].partition("<")[2].rstrip(">"))
-    carry_by(ses(moto))
+    carry_by(ses(moto, timeout=30))
 
     delivery = attempt("bulletin")
 
