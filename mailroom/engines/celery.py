@@ -1,7 +1,12 @@
 """Running tasks on Celery: a child process a lane, which the worker watches over."""
 
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
+import uuid
 from collections.abc import Sequence
 
 from django.conf import settings
@@ -11,6 +16,7 @@ from kombu.simple import SimpleQueue
 from mailroom import shutdown
 
 GRACE_SECONDS = 15  # for a child that was asked to stop
+PARENT = "MAILROOM_WORKER"  # names the worker's process to its children
 
 
 def lanes(urgent: Sequence[str], others: Sequence[str]) -> list[tuple[str, ...]]:
@@ -22,15 +28,12 @@ def run_lane(queues: Sequence[str]) -> None:
     """Run a Celery worker for the queues until a shutdown is wanted or the child ends."""
     command = [sys.executable, "-m", "celery", "-A", _application().rpartition(".")[0], "worker"]
     options = ["-Q", ",".join(queues), "--pool", "threads", "-c", str(len(queues) + 2)]
-    quiet = [
-        "--without-gossip",
-        "--without-mingle",
-        "--loglevel",
-        "WARNING",
-        "-n",
-        f"{queues[0]}@%h",
-    ]
-    child = subprocess.Popen([*command, *options, *quiet])  # noqa: S603  (nothing of it is input)
+    # A name of its own: RabbitMQ refuses the second of a name, and a killed one's for a while.
+    name = ["-n", f"{queues[0]}.{uuid.uuid4().hex[:8]}@%h"]
+    quiet = ["--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
+    told = {**os.environ, PARENT: str(os.getpid())}
+    command += [*options, *name, *quiet]
+    child = subprocess.Popen(command, env=told)  # noqa: S603  (nothing of it is input)
     while child.poll() is None and not shutdown.wait(0.5):
         pass
     child.terminate()
@@ -38,6 +41,23 @@ def run_lane(queues: Sequence[str]) -> None:
         child.wait(GRACE_SECONDS)
     except subprocess.TimeoutExpired:
         child.kill()
+
+
+def end_with_worker(*_: object, **__: object) -> None:
+    """Receiver of Celery's worker_init: a child ends when the worker that started it is gone.
+
+    Otherwise each worker that is killed would leave children that nobody watches over.
+    """
+    if parent := os.environ.get(PARENT):
+        threading.Thread(target=_watch, args=[int(parent)], daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
+    os._exit(1)
 
 
 def run_ready(queue: str) -> int:

@@ -11,6 +11,7 @@ from mailroom import leases, signals, upkeep
 from mailroom.messages import TemplatedMessage
 from mailroom.models import Delivery, Message, Suppression
 from mailroom.outbox import Recipient, add_deliveries, freeze
+from mailroom.tasks import deliver_channel
 from tests.mailroom.conftest import attempt, deliver, queue
 from tests.mailroom.fakes.smtp import SMTPServer
 
@@ -351,3 +352,20 @@ class TestForgetting:
 
         assert set(Delivery.objects.all()) == {young, waiting}
         assert not Message.objects.filter(pk=done.message_id).exists()
+
+
+class TestNudges:
+    def test_a_channel_is_worked_once_at_a_time_in_a_process(self, smtp):
+        queue("bulletin", to=["first@example.com"])
+        handled_inside = []
+
+        def nudge_again(**_):
+            queue("bulletin", to=["second@example.com"])
+            handled_inside.append(deliver_channel.func("bulletin"))
+            signals.about_to_send.disconnect(nudge_again)
+
+        signals.about_to_send.connect(nudge_again)
+        deliver_channel.func("bulletin")
+
+        assert handled_inside == [0]
+        assert len(smtp.received) == 2
