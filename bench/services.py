@@ -113,11 +113,17 @@ class RabbitMQ(Broker):
         super().__init__(folder)
         self.epmd_port = free_port()
 
+    def start(self) -> None:
+        # Erlang's port mapper: it would otherwise start one as a daemon, which nobody ends.
+        port = ["-port", str(self.epmd_port), "-address", "127.0.0.1"]
+        self.epmd = subprocess.Popen(["epmd", *port])
+        wait_for_port(self.epmd_port)
+        super().start()
+
     def stop(self) -> None:
         super().stop()
-        # Erlang's port mapper was started as a daemon.
-        environment = {**os.environ, **self.variables()}
-        subprocess.run(["epmd", "-kill"], env=environment, check=False, capture_output=True)
+        self.epmd.kill()
+        self.epmd.wait()
 
     @property
     def url(self) -> str:

@@ -15,6 +15,7 @@ from bench.crash.order import Order, Verdict, nothing_doubled, nothing_lost
 from bench.crash.queueing import people
 from bench.crash.striking import send_all
 from bench.crash.visiting import post
+from bench.stand import wait_until
 
 VISITORS = 4
 PUBLISHERS = 50
@@ -24,11 +25,10 @@ def commits(order: Order) -> Verdict:
     """The web process is killed around commits: of sign-ups, and of changes half rolled back."""
     with order.stand() as stand:
         url = stand.start_website("--workers", "1", "--threads", str(VISITORS + 1), "--preload")
-        kills, in_flight = _kill_while_visited(url, order.kills)
+        busy = _kill_while_visited(url, order.kills)
         changed, mailed = _changed(), _mailed()
-        account = Account(len(mailed), kills, in_flight)
+        account = Account(len(mailed), order.kills, busy)
         send_all(stand, account, order.workers)
-        account.kills = kills
         close(account, stand)
         answered = {address for entry in stand.accepted() for address in entry["to"]}
     account.measures = {
@@ -44,16 +44,19 @@ def commits(order: Order) -> Verdict:
     return Verdict(account, faults)
 
 
-def _kill_while_visited(url: str, kills: int) -> tuple[int, int]:
-    """Kill the process that answers, again and again; how often, and how often it was busy."""
-    numbers, is_over, busy = itertools.count(), threading.Event(), 0
+def _kill_while_visited(url: str, kills: int) -> int:
+    """Kill the process that answers, again and again; how often it was busy then."""
+    numbers, answered, is_over, busy = itertools.count(), itertools.count(), threading.Event(), 0
     asking: set[int] = set()
+    seen = 0
 
     def visit() -> None:
+        nonlocal seen
         while not is_over.is_set():
             asking.add(number := next(numbers))
             try:
                 _change_something(url, number)
+                seen = next(answered)
             except requests.RequestException:
                 time.sleep(0.05)  # it was killed, another one starts
             asking.discard(number)
@@ -62,13 +65,14 @@ def _kill_while_visited(url: str, kills: int) -> tuple[int, int]:
         for _ in range(VISITORS):
             visitors.submit(visit)
         for _ in range(kills):
-            process = _process(url)
-            time.sleep(random.uniform(0, 0.2))
+            process, before = _process(url), seen
+            wait_until(lambda before=before: seen > before + VISITORS, 60)
+            time.sleep(random.uniform(0, 0.1))
             busy += bool(asking)
             os.kill(process, signal.SIGKILL)
         _process(url)
         is_over.set()
-    return kills, busy
+    return busy
 
 
 def _process(url: str) -> int:
