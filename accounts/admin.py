@@ -1,8 +1,15 @@
 """People in the admin, whose log-in is allauth's, so that two factors count there too."""
 
+from typing import Any
+
+import allauth.mfa.admin
+import allauth.usersessions.admin
 from allauth.account.decorators import secure_admin_login
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -29,3 +36,27 @@ class UserAdmin(DjangoUserAdmin):
     add_fieldsets = (
         (None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),
     )
+
+
+class WithoutSecret:
+    """Rows that open an account: they can be looked at, but for their secret, and deleted."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+admin.site.unregister([Authenticator, UserSession])
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(WithoutSecret, allauth.mfa.admin.AuthenticatorAdmin):
+    exclude = ("data",)
+
+
+@admin.register(UserSession)
+class UserSessionAdmin(WithoutSecret, allauth.usersessions.admin.UserSessionAdmin):
+    exclude = ("session_key", "data")
+    search_fields = ("user__email", "ip")  # allauth's own asks for a user name

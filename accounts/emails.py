@@ -6,6 +6,7 @@ check says so.
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.utils import translation
 
 from accounts.models import User
@@ -50,17 +51,29 @@ VALUES = (
 def account_message(prefix: str, email: str, context: dict[str, Any]) -> TemplatedMessage:
     """The message for one of allauth's e-mails, in the language of the person it goes to.
 
-    prefix: allauth's template prefix. Raises LookupError for one that has no type.
+    prefix: allauth's template prefix. context: allauth's, with the `user` where it names one.
+    Raises LookupError for a prefix that has no type.
     """
     try:
         name = TYPES[prefix]
     except KeyError:
         raise LookupError(f"allauth's e-mail {prefix!r} has no type in accounts.emails") from None
-    user = User.objects.filter(email__iexact=email).first() or context.get("user")
+    user = context.get("user") or User.objects.filter(email__iexact=email).first()
     values = {name: context[name] for name in VALUES if name in context}
     return TemplatedMessage(
         name,
         to=[email],
-        context={**values, "email": email, "name": getattr(user, "name", "")},
+        context={**values, "email": email, "name": _name(user, email)},
         language=getattr(user, "language", None) or translation.get_language(),
     )
+
+
+def _name(user: User | None, email: str) -> str:
+    """The name to greet, at an address that is proven to be theirs.
+
+    Anybody can sign up with somebody else's address and an advertisement for a name.
+    """
+    if user is None:
+        return ""
+    proven = EmailAddress.objects.filter(user_id=user.pk, email__iexact=email, verified=True)
+    return user.name if proven.exists() else ""

@@ -1,7 +1,6 @@
 """Forms for accounts: allauth's, with a name, and levelled so that they tell nothing."""
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from allauth.account import forms as allauth_forms
 from django import forms
@@ -10,7 +9,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User, no_control_characters
-from accounts.pretence import pretend_reset
+from accounts.pretence import pretend_login_code, pretend_reset
+from accounts.time_zones import zones
 
 
 class SignupForm(allauth_forms.SignupForm):
@@ -43,6 +43,16 @@ class ResetPasswordForm(allauth_forms.ResetPasswordForm):
         return email
 
 
+class RequestLoginCodeForm(allauth_forms.RequestLoginCodeForm):
+    """allauth's form, which does as much for an unknown address as for a known one."""
+
+    def clean_email(self) -> str:
+        email: str = super().clean_email()
+        if not self._user:
+            pretend_login_code(email)
+        return email
+
+
 class ProfileForm(forms.ModelForm[User]):
     """What people may change about themselves without proving again who they are."""
 
@@ -54,7 +64,6 @@ class ProfileForm(forms.ModelForm[User]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        zones = sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC")
         field = self.fields["time_zone"]
         assert isinstance(field, forms.ChoiceField)
-        field.choices = [(zone, zone.replace("_", " ")) for zone in zones]
+        field.choices = [(zone, zone.replace("_", " ")) for zone in zones()]

@@ -1,14 +1,20 @@
-"""Pages whose address opens an account must not be kept or told to others."""
+"""What holds for every request: secrets are not kept, and times are those of who looks."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
-SECRET_PATHS = ("/accounts/password/reset/", "/accounts/confirm-email/")
+from accounts.time_zones import zone_of
+
+# Pages with a key in their address, and those that show the secret of a second factor.
+SECRET_PATHS = ("/accounts/password/reset/", "/accounts/confirm-email/", "/accounts/2fa/")
 
 
 class SecretPathsMiddleware:
-    """`no-store` and `no-referrer` for pages that are reached by a link with a key in it."""
+    """`no-store` and `no-referrer` for pages that show or are reached by a secret."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -19,3 +25,16 @@ class SecretPathsMiddleware:
             response["Cache-Control"] = "no-store"
             response["Referrer-Policy"] = "no-referrer"
         return response
+
+
+class TimeZoneMiddleware:
+    """Times on pages are in the time zone of the profile."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        # Strangers cost no query.
+        is_known = settings.SESSION_COOKIE_NAME in request.COOKIES
+        with timezone.override(zone_of(request.user)) if is_known else nullcontext():
+            return self.get_response(request)

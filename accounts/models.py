@@ -11,6 +11,8 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.time_zones import validate_zone
+
 # Names go into mail headers: a line break there would begin a header of the author's choice.
 no_control_characters = RegexValidator(
     r"^[^\x00-\x1f\x7f\x85\u2028\u2029\ue000\ue001]*$", _("Control characters aren't allowed here.")
@@ -19,6 +21,11 @@ no_control_characters = RegexValidator(
 
 class UserManager(BaseUserManager["User"]):
     """Makes users from an address and a password."""
+
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str:
+        """In lower case, as allauth looks addresses up."""
+        return (email or "").lower()
 
     def create_user(self, email: str, password: str | None = None, **extra: Any) -> "User":
         user = self.model(email=self.normalize_email(email), **extra)
@@ -43,7 +50,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     language = models.CharField(
         _("language"), max_length=10, choices=settings.LANGUAGES, default=settings.LANGUAGE_CODE
     )
-    time_zone = models.CharField(_("time zone"), max_length=50, default="UTC")
+    time_zone = models.CharField(
+        _("time zone"), max_length=50, default="UTC", validators=[validate_zone]
+    )
     is_staff = models.BooleanField(_("may use the admin"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     date_joined = models.DateTimeField(_("joined"), default=timezone.now)
@@ -66,6 +75,10 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def clean(self) -> None:
+        super().clean()
+        self.email = UserManager.normalize_email(self.email)
 
     def get_full_name(self) -> str:
         return self.name

@@ -1,19 +1,44 @@
 """The same work for an address without an account: time must not tell the two apart."""
 
+from functools import partial
+from typing import Any
+
 from allauth.account.adapter import get_adapter
-from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
+from django.contrib.auth.tokens import default_token_generator
 from django.db import transaction
 
+from accounts.emails import account_message
 from accounts.models import User
+from mailroom.tasks import nudge
 
 
 def pretend_reset(email: str) -> None:
-    """Make a reset mail for nobody, up to its row in the outbox, and take all of it back."""
-    nobody = User(pk=0, email=email, name="", password="!")  # noqa: S106  (no password has that hash)
+    """What a reset for a known address costs."""
+    nobody = _nobody(email)
+    # Not allauth's generator: it would store an address for the user that it makes a token for.
     key = f"{user_pk_to_url_str(nobody)}-{default_token_generator.make_token(nobody)}"
-    adapter = get_adapter()
-    context = {"user": nobody, "password_reset_url": adapter.get_reset_password_from_key_url(key)}
+    url = get_adapter().get_reset_password_from_key_url(key)
+    _pretend("account/email/password_reset_key", email, {"user": nobody, "password_reset_url": url})
+
+
+def pretend_login_code(email: str) -> None:
+    """What a log-in code for a known address costs."""
+    code = get_adapter().generate_login_code()
+    _pretend("account/email/login_code", email, {"user": _nobody(email), "code": code})
+
+
+def _nobody(email: str) -> User:
+    return User(pk=0, email=email, name="", password="!")  # noqa: S106  (no password has that hash)
+
+
+def _pretend(prefix: str, email: str, context: dict[str, Any]) -> None:
+    """Make a mail for nobody, up to its row in the outbox, and take all of it back.
+
+    The nudge stays, as the queue may be slow or away: it does no harm, since it finds no row.
+    """
+    message = account_message(prefix, email, context)
     with transaction.atomic():
-        adapter.send_mail("account/email/password_reset_key", email, context)
+        message.send()
         transaction.set_rollback(True)
+    transaction.on_commit(partial(nudge, message.channel), robust=True)

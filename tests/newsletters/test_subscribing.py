@@ -172,13 +172,13 @@ def test_the_clock_sends_what_a_lost_task_forgot(weekly, drain):
 class TestOneClick:
     @pytest.fixture
     def ann(self, client):
-        user = get_user_model().objects.create_user("Ann@example.com", None, name="Ann")
+        user = get_user_model().objects.create_user("ann@example.com", None, name="Ann")
         client.force_login(user)
         return user
 
     def test_subscribes_a_confirmed_address_at_once(self, client, weekly, ann):
         EmailAddress.objects.create(user=ann, email=ann.email, verified=True, primary=True)
-        assert "Subscribe with Ann@example.com" in client.get(PAGE).text
+        assert "Subscribe with ann@example.com" in client.get(PAGE).text
         assert client.post(f"{PAGE}join/").status_code == 302
         assert the_one().is_confirmed
         assert "You are subscribed with" in client.get(PAGE).text
