@@ -12,5 +12,5 @@ class NotificationEmails(EmailPreview):
             "notifications.announcement",
             to=["asha@example.com"],
             context={"title": "We moved house", "body": "All mail now goes **twice** as fast."},
-            language=self.params.get("lang"),
+            language=self.params.get("language"),
         )
