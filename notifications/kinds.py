@@ -2,6 +2,7 @@
 
 import enum
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -22,6 +23,7 @@ class Kind:
     key: its name in rows and code. label, explanation: what people read in their preferences.
     default: how it comes to those who chose nothing. required: it can't be switched off.
     message_type: the mail's row in the table of types; "" for a kind that never mails itself.
+    for_staff: only the people who run the site get it, and choose about it.
     The line in the app is the template `notifications/kinds/<key>.html`.
     """
 
@@ -31,6 +33,7 @@ class Kind:
     default: Delivery
     required: bool = False
     message_type: str = ""
+    for_staff: bool = False
 
     @property
     def template(self) -> str:
@@ -61,8 +64,21 @@ KINDS = {
             default=Delivery.INSTANT,
             message_type="notifications.announcement",
         ),
+        Kind(
+            key="mailer",
+            # Its mail goes to ADMINS, past the mailers that may be what fails.
+            label=_("Trouble with a mailer"),
+            explanation=_("A mailer fails and rests, another takes its mail, or it is back."),
+            default=Delivery.IN_APP,
+            for_staff=True,
+        ),
     )
 }
+
+
+def kinds_for(user: Any) -> list[Kind]:
+    """The kinds that a user can get."""
+    return [kind for kind in KINDS.values() if user.is_staff or not kind.for_staff]
 
 
 def kind_of(key: str) -> Kind:

@@ -4,11 +4,13 @@ from typing import Any
 
 from allauth.account import signals as account
 from allauth.mfa import signals as mfa
+from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import QuerySet
 from django.dispatch import Signal
 from django.urls import reverse
 
+from mailroom.signals import mailer_alert
 from notifications.notify import notify
 
 # allauth's mails say it too; the row stays where a mail may be overlooked.
@@ -25,13 +27,21 @@ SECURITY_EVENTS: dict[str, Signal] = {
 
 
 def connect() -> None:
-    """Connect allauth's signals. Called once, when all apps are loaded."""
+    """Connect the signals of allauth and of the mailroom. Called once, when all apps are loaded."""
     for event, signal in SECURITY_EVENTS.items():
 
         def tell(sender: Any, user: AbstractBaseUser, event: str = event, **kwargs: Any) -> None:
             notify(user, "security", target=reverse("usersessions_list"), event=event)
 
         signal.connect(tell, weak=False, dispatch_uid=f"notify-{event}")
+    mailer_alert.connect(mailer, dispatch_uid="notify-mailer")
+
+
+def mailer(sender: Any, event: str, alias: str, carried_by: str, **kwargs: Any) -> None:
+    """Something happened to a mailer: tell staff."""
+    staff = get_user_model().objects.filter(is_staff=True, is_active=True)
+    told = {"event": event, "alias": alias, "carried_by": carried_by}
+    notify(staff, "mailer", target=reverse("mail_status"), **told)
 
 
 def new_issue(

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.generic import DetailView, TemplateView, View
 from django.views.generic.detail import SingleObjectMixin
 
-from notifications.kinds import KINDS, Delivery
+from notifications.kinds import Delivery, kinds_for
 from notifications.models import Announcement, Notification, Preference
 
 PAGE = 30
@@ -67,12 +67,12 @@ class Preferences(LoginRequiredMixin, View):
                 "current": chosen.get(kind.key, kind.default.value),
                 "choices": choices(bool(kind.message_type)),
             }
-            for kind in KINDS.values()
+            for kind in kinds_for(request.user)
         ]
         return render(request, "notifications/preferences.html", {"rows": rows})
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        for kind in KINDS.values():
+        for kind in kinds_for(request.user):
             wish = request.POST.get(kind.key, "")
             if wish in [value for value, _label in choices(bool(kind.message_type))]:
                 Preference.choose(request.user, kind, Delivery(wish))

@@ -52,6 +52,7 @@ MESSAGE_TYPES: dict[str, MessageType] = {
         gate="newsletters.publishing.skip_reasons",
     ),
     "notifications.announcement": bulk("notifications"),
+    "mailroom.test": transactional("default"),
 }
 
 
@@ -62,6 +63,7 @@ class Mail:
     mailers: dict[str, dict[str, Any]] = field(default_factory=dict)
     urls: dict[str, str] = field(default_factory=dict)
     senders: dict[str, str] = field(default_factory=dict)
+    outages: bool = False
     default_from: str = "webmaster@localhost"
     faults: list[Fault] = field(default_factory=list)
 
@@ -69,7 +71,8 @@ class Mail:
 def from_environment(env: Env, *, debug: bool, public_url: str, var_dir: Path) -> Mail:
     """Read the MAIL… variables. What is missing or wrong is collected, never raised."""
     mail = Mail()
-    tree = MailerTree(outages=_outages(mail, env, debug))
+    mail.outages = _outages(mail, env, debug)
+    tree = MailerTree(outages=mail.outages)
     fallback = env.str("MAILER_URL", "") or ("inbox:" if debug else "")
     mail.default_from = _from(mail, env, "MAIL_FROM", _own_address(public_url))
     for channel in CHANNELS:

@@ -156,6 +156,7 @@ MESSAGE_TYPES = mailers.MESSAGE_TYPES
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = _mail.default_from
 EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ANYMAIL = {"WEBHOOK_SECRET": env.str("WEBHOOK_SECRET", "") or None}
+SIMULATE_OUTAGES = _mail.outages  # the status page can make providers fail; never in production
 MAIL_LEASE_SECONDS = env.int("MAIL_LEASE_SECONDS", 60)
 MAIL_RETRY_SECONDS = env.float("MAIL_RETRY_SECONDS", 30)
 MAIL_BREAKER_SECONDS = env.float("MAIL_BREAKER_SECONDS", 30)

@@ -12,7 +12,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("newsletters/", include("newsletters.urls")),
     path("notifications/", include("notifications.urls")),
-    path("mail/webhooks/", include("anymail.urls")),
+    path("mail/", include("mailroom.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]

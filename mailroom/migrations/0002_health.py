@@ -40,4 +40,8 @@ class Migration(migrations.Migration):
             name='rests',
             field=models.PositiveIntegerField(default=0, verbose_name='rests in a row'),
         ),
+        migrations.AddIndex(
+            model_name='delivery',
+            index=models.Index(fields=['finished_at'], name='delivery_by_end'),
+        ),
     ]

@@ -118,6 +118,7 @@ class Delivery(models.Model):
             models.Index(fields=["message", "state"], name="delivery_progress"),
             models.Index(fields=["address"], name="delivery_by_address"),
             models.Index(fields=["provider_id"], name="delivery_by_provider_id"),
+            models.Index(fields=["finished_at"], name="delivery_by_end"),
         ]
 
     def __str__(self) -> str:

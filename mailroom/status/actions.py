@@ -1,0 +1,96 @@
+"""What a person may do with a provider. Each returns what to tell them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.core.mail import mailers
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from mailroom import breaker
+from mailroom.channels import channel_options
+from mailroom.handing import hand_over
+from mailroom.messages import TemplatedMessage
+from mailroom.models import MailerHealth
+from mailroom.outages import Outage, simulate
+from mailroom.outcomes import ACCEPTED, classify
+
+Told = tuple[int, str]  # a level of django.contrib.messages, and a sentence
+
+Mode = MailerHealth.Mode
+
+
+def pause(alias: str, request: HttpRequest) -> Told:
+    """Hand it nothing until it is resumed; its mail goes by others, or waits."""
+    breaker.set_mode(alias, Mode.PAUSED)
+    return messages.SUCCESS, _("%s is paused: it gets nothing until it is resumed.") % alias
+
+
+def drain(alias: str, request: HttpRequest) -> Told:
+    """Hand it only what nobody else can carry."""
+    breaker.set_mode(alias, Mode.DRAINING)
+    return messages.SUCCESS, _("%s is draining: it gets only what no other can carry.") % alias
+
+
+def resume(alias: str, request: HttpRequest) -> Told:
+    """Give it back to its breaker."""
+    breaker.set_mode(alias, Mode.AUTOMATIC)
+    return messages.SUCCESS, _("%s is in use.") % alias
+
+
+def probe(alias: str, request: HttpRequest) -> Told:
+    """Connect to it, where it is a server to connect to; the next mail tries it in any case."""
+    breaker.try_now(alias)
+    mailer: Any = mailers[alias]
+    try:
+        connected = mailer.open()
+    except Exception as error:  # noqa: BLE001  (told to the person in the provider's words)
+        return _refused(alias, error)
+    finally:
+        mailer.close()
+    if connected:
+        breaker.report(alias, ACCEPTED)
+        return messages.SUCCESS, _("%s answers.") % alias
+    return messages.INFO, _("%s will be tried with the next mail.") % alias
+
+
+def test(alias: str, request: HttpRequest) -> Told:
+    """Send a mail through it to the person who asks, past outbox and routes."""
+    address: str = request.user.email  # type: ignore[union-attr]  # staff are logged in
+    sender = channel_options("default").from_email
+    message = TemplatedMessage(
+        "mailroom.test", to=[address], context={"alias": alias}, from_email=sender
+    )
+    message.render()
+    mailer = mailers[alias]
+    try:
+        hand_over(lambda: mailer, alias, message)
+    except Exception as error:  # noqa: BLE001  (told to the person in the provider's words)
+        return _refused(alias, error)
+    finally:
+        mailer.close()
+    told = {"alias": alias, "address": address}
+    return messages.SUCCESS, _("%(alias)s accepted a test mail to %(address)s.") % told
+
+
+def outage(alias: str, request: HttpRequest) -> Told:
+    """Make it fail as chosen, for a demonstration."""
+    chosen = Outage(request.POST.get("outage", ""))
+    simulate(alias, chosen)
+    told = {"alias": alias, "how": chosen.label}
+    return messages.WARNING, _("Simulated: %(alias)s %(how)s.") % told
+
+
+def _refused(alias: str, error: Exception) -> Told:
+    told = {"alias": alias, "error": classify(error).error}
+    return messages.ERROR, _("%(alias)s says: %(error)s") % told
+
+
+ACTIONS: dict[str, Callable[[str, HttpRequest], Told]] = {
+    "pause": pause,
+    "drain": drain,
+    "resume": resume,
+    "probe": probe,
+    "test": test,
+}

@@ -1,0 +1,50 @@
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.admin.views.decorators import staff_member_required
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from mailroom.status import figures
+from mailroom.status.actions import ACTIONS, outage
+
+
+@require_safe
+@never_cache
+@staff_member_required
+def status(request: HttpRequest) -> HttpResponse:
+    """The page; htmx asks again and again for its live parts alone."""
+    is_live = request.headers.get("HX-Request") == "true"
+    template = "mailroom/status.html#live" if is_live else "mailroom/status.html"
+    return render(request, template, _context(request) | {"is_live": is_live})
+
+
+@require_POST
+@staff_member_required
+@permission_required("mailroom.manage_mailers", raise_exception=True)
+def act(request: HttpRequest) -> HttpResponse:
+    """Do what a button of the page says to a provider."""
+    alias, wanted = request.POST.get("alias", ""), request.POST.get("do", "")
+    actions = ACTIONS | ({"outage": outage} if settings.SIMULATE_OUTAGES else {})
+    if alias not in settings.MAILER_URLS or wanted not in actions:
+        return HttpResponseBadRequest()
+    try:
+        level, text = actions[wanted](alias, request)
+    except ValueError:  # an outage that is none
+        return HttpResponseBadRequest()
+    messages.add_message(request, level, text)
+    return redirect("mail_status")
+
+
+def _context(request: HttpRequest) -> dict[str, Any]:
+    return {
+        "providers": figures.provider_figures(),
+        "queues": figures.queue_figures(),
+        "workers": figures.workers_alive(),
+        "outages": figures.Outage.choices if settings.SIMULATE_OUTAGES else [],
+        "may_act": request.user.has_perm("mailroom.manage_mailers"),
+    }
