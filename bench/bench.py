@@ -7,12 +7,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.crash import command as crash
+from bench.enumeration import command as enumeration
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(required=True)
     crash.add_to(commands)
+    enumeration.add_to(commands)
     options = parser.parse_args()
     result: int = options.run(options)
     return result

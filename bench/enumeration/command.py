@@ -1,0 +1,89 @@
+"""`enumeration`: do our pages tell who has an account, by their answer or by its time?"""
+
+import argparse
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from statistics import median
+
+from bench.enumeration.asking import FORMS, Answer, ask
+from tests.mailroom.fakes.ports import closed_port
+from tests.mailroom.fakes.smtp import SMTPServer
+from tests.processes import Site
+
+PEOPLE = """
+from accounts.models import User
+from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import make_password
+hash = make_password('correct-horse-41')
+names = [f'known{{n}}@example.com' for n in range({number})]
+User.objects.bulk_create(User(email=name, password=hash) for name in names)
+EmailAddress.objects.bulk_create(
+    EmailAddress(user=user, email=user.email, verified=True, primary=True)
+    for user in User.objects.all()
+)
+"""
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("enumeration", help=__doc__)
+    parser.add_argument("--requests", type=int, default=200, help="of each kind")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare a known and an unknown address, mail server up and down; 1 where they differ."""
+    told = False
+    for state in ("up", "down"):
+        with SMTPServer() if state == "up" else nullcontext() as server:
+            port = server.port if server else closed_port()
+            site = _site(port, options.requests)
+            with site.running():
+                for number, form in enumerate(FORMS):
+                    known, unknown = _interleaved(site.url, form, number, options.requests)
+                    print(f"{form}, mail server {state}: {_times(known, unknown)}")
+                    for fault in _faults(known, unknown):
+                        print(f"TELLS: {fault}")
+                        told = True
+    return 1 if told else 0
+
+
+def _site(port: int, number: int) -> Site:
+    folder = Path(tempfile.mkdtemp(prefix="mailroom-bench-"))
+    site = Site(folder, MAILER_URL=f"smtp+plain://127.0.0.1:{port}", TRUSTED_PROXY_COUNT="1")
+    site.set_up()
+    site.manage("collectstatic", "--no-input", "-v0")
+    site.shell(PEOPLE.format(number=number))
+    return site
+
+
+def _interleaved(
+    url: str, form: str, number: int, requests: int
+) -> tuple[list[Answer], list[Answer]]:
+    """Known and unknown in turns, each as often first: what the machine does hits both alike."""
+    known: list[Answer] = []
+    unknown: list[Answer] = []
+    for n in range(requests):
+        ip = f"10.{number}.{n // 250}.{n % 250 + 1}"
+        turns = [(known, f"known{n}@example.com"), (unknown, f"unknown{number}-{n}@example.com")]
+        for answers, email in turns if n % 2 else reversed(turns):
+            answers.append(ask(url, form, email, ip))
+    return known, unknown
+
+
+def _times(known: list[Answer], unknown: list[Answer]) -> str:
+    return f"known {_milliseconds(known):.1f} ms, unknown {_milliseconds(unknown):.1f} ms (medians)"
+
+
+def _faults(known: list[Answer], unknown: list[Answer]) -> list[str]:
+    faults = []
+    if {answer.seen for answer in known} != {answer.seen for answer in unknown}:
+        faults.append(f"{known[0].seen} against {unknown[0].seen}")
+    one, other = sorted((_milliseconds(known), _milliseconds(unknown)))
+    if other - one > max(10, one / 10):
+        faults.append(f"the medians are {other - one:.1f} ms apart")
+    return faults
+
+
+def _milliseconds(answers: list[Answer]) -> float:
+    return median(answer.seconds for answer in answers) * 1000
