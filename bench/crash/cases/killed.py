@@ -66,7 +66,7 @@ def sigterm(order: Order) -> Verdict:
 
 def shortlease(order: Order) -> Verdict:
     """Leases are far shorter than one send: they are renewed, and nothing is sent twice."""
-    with order.stand(lease=1, behave={"delay": 3}) as stand:
+    with order.stand(lease=1, behave={"delay": 2.5}) as stand:
         account = Account(4)
         queue_bulk(people(4))
         send_all(stand, account, 2)

@@ -18,7 +18,9 @@ def priority(order: Order) -> Verdict:
     """Resets are asked for on the website, at a steady rate, while the newsletter goes out."""
     resets = min(MOST, max(5, order.recipients // 100))
     askers = [f"asker{number}@example.com" for number in range(resets)]
-    with order.stand() as stand:
+    # However fast the machine: the newsletter takes longer than all the asking.
+    delay = (resets / PER_SECOND + 3) * order.workers / order.recipients
+    with order.stand(behave={"delay": delay}) as stand:
         account = Account(order.recipients + resets)
         _sign_up(askers)
         queue_bulk(people(order.recipients))

@@ -1,0 +1,39 @@
+"""Running the crash bench from tests, on the database that the tests run on."""
+
+import json
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from tests.processes import ROOT
+
+DATABASE_URL = os.environ.get("DATABASE_URL", "")  # SQLite in a new folder without it
+IS_POSTGRES = DATABASE_URL.startswith("postgres")
+
+
+def crash(case: str, **options: object) -> SimpleNamespace:
+    """Run a case to its end; what it counted, and `faults`: the sentences of the contract it broke.
+
+    options: those of `bench/bench.py crash`.
+    """
+    told = [f"--{name}={value}" for name, value in options.items()]
+    command = [sys.executable, "bench/bench.py", "crash", "--json", f"--case={case}", *told]
+    command.append(f"--database-url={DATABASE_URL}")
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr
+    return SimpleNamespace(**json.loads(done.stdout))
+
+
+def at(small: int, *, full: int) -> pytest.MarkDecorator:
+    """Run with so many `recipients`, and under --full with as many as the contract states."""
+    sizes = [small, pytest.param(full, marks=pytest.mark.full)]
+    return pytest.mark.parametrize("recipients", sizes)
+
+
+def kills_at(small: tuple[int, int], *, full: tuple[int, int]) -> pytest.MarkDecorator:
+    """Run with so many `recipients` and `kills`, and under --full with the contract's."""
+    sizes = [small, pytest.param(*full, marks=pytest.mark.full)]
+    return pytest.mark.parametrize(("recipients", "kills"), sizes)
