@@ -8,7 +8,8 @@ class MailroomConfig(AppConfig):
     verbose_name = _("Mailroom")
 
     def ready(self) -> None:
-        from mailroom import checks, upkeep  # noqa: F401  (upkeep registers its clock work)
+        from mailroom import checks, tree_checks, upkeep  # noqa: F401  (upkeep registers its clock work)
 
         checks.register()
+        tree_checks.register()
         autodiscover_modules("clock")  # what apps want done again and again

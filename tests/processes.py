@@ -68,15 +68,15 @@ class Site:
         self.manage("createcachetable")
 
     @contextmanager
-    def running(self) -> Iterator["Site"]:
-        """Web and worker run inside the block; TERM ends them after it."""
+    def running(self, *, workers: int = 1) -> Iterator["Site"]:
+        """Web and workers run inside the block; TERM ends them after it."""
         web = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}"]
         with self.log.open("ab") as log:
             processes = [
                 subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
                 for command in (
                     [*web, "site_config.wsgi"],
-                    [sys.executable, "-W", "error", "manage.py", "worker"],
+                    *[[sys.executable, "-W", "error", "manage.py", "worker"]] * workers,
                 )
             ]
         try:
