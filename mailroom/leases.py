@@ -32,7 +32,7 @@ def claim(channel: str, holder: str, limit: int = BATCH) -> list[int]:
     with transaction.atomic(durable=True):
         due = Delivery.objects.due(now).filter(channel=channel).order_by("not_before", "pk")
         rows = due.values_list("pk", "message_id", "message__is_grouped")
-        picked = list(_locked(rows, of=("self",))[:limit])
+        picked = list(locked(rows, of=("self",))[:limit])
         ids = {pk for pk, _, is_grouped in picked if not is_grouped}
         ids |= _whole_groups({message for _, message, is_grouped in picked if is_grouped}, now)
         mine = Delivery.objects.due(now).filter(pk__in=ids)
@@ -45,22 +45,27 @@ def _whole_groups(messages: set[int], now: datetime) -> set[int]:
     """Due deliveries of the grouped messages that nobody else is claiming at this moment."""
     if not messages:
         return set()
-    free = list(_locked(Message.objects.filter(pk__in=messages).values_list("pk", flat=True)))
+    free = list(locked(Message.objects.filter(pk__in=messages).values_list("pk", flat=True)))
     busy = Delivery.objects.filter(message__in=free, leased_until__gte=now)
     whole = set(free) - set(busy.values_list("message_id", flat=True))
     return set(Delivery.objects.due(now).filter(message__in=whole).values_list("pk", flat=True))
 
 
-def _locked(rows, **kwargs):
-    """Skip what another worker has locked, where the database can; SQLite has one writer anyway."""
+def locked(rows, **kwargs):
+    """Lock rows, less those that another transaction has locked; SQLite has one writer anyway.
+
+    To wait for them would be a deadlock where the other one waits for some of ours.
+    """
     if connection.features.has_select_for_update_skip_locked:
         return rows.select_for_update(skip_locked=True, **kwargs)
     return rows
 
 
 def renew(holder: str) -> int:
-    """Prolong all leases of a holder; how many it has."""
-    return Delivery.objects.held_by(holder).update(leased_until=lease_end())
+    """Prolong the leases of a holder; how many. The window that is being written needs none."""
+    with transaction.atomic(durable=True):
+        mine = locked(Delivery.objects.held_by(holder)).values_list("pk", flat=True)
+        return Delivery.objects.filter(pk__in=list(mine)).update(leased_until=lease_end())
 
 
 def release(holder: str) -> int:

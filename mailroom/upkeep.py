@@ -10,6 +10,7 @@ from django.utils import timezone
 from mailroom import health
 from mailroom.channels import channels
 from mailroom.clock import every
+from mailroom.leases import locked
 from mailroom.models import Delivery, Message, WorkerBeat
 from mailroom.record import FREE
 from mailroom.tasks import nudge
@@ -34,7 +35,9 @@ def settle_abandoned() -> None:
     Message-ID, since a lost password reset would be worse.
     """
     with transaction.atomic(durable=True):
-        lost = Delivery.objects.abandoned()
+        # One that is locked is just being settled by its own worker, which was only slow.
+        abandoned = locked(Delivery.objects.abandoned()).values_list("pk", flat=True)
+        lost = Delivery.objects.filter(pk__in=list(abandoned), state=State.SENDING)
         lost.filter(message__is_bulk=True).update(
             state=State.UNCERTAIN,
             error="The worker ended before the answer was written.",

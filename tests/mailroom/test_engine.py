@@ -1,10 +1,12 @@
 """The delivery engine: what each outcome makes of a row, and in whose hands it is."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 import time_machine
 from django.core.mail import EmailMessage
+from django.db import connection, transaction
 from django.utils import timezone
 
 from mailroom import leases, signals, upkeep
@@ -295,6 +297,21 @@ class TestLeases:
             leases.renew("busy")
         with time_machine.travel(timezone.now() + timedelta(seconds=80)):
             assert leases.claim("letters", "other") == []
+
+    @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
+    def test_renewing_waits_for_no_window_that_is_being_written(self, in_memory):
+        first, _second = queue()[0], queue()[0]
+        leases.claim("letters", "busy")
+
+        def renew() -> int:
+            try:
+                return leases.renew("busy")
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(1) as clock, transaction.atomic():
+            Delivery.objects.filter(pk=first.pk).update(state=State.SENDING)
+            assert clock.submit(renew).result(timeout=10) == 1
 
     def test_the_recipients_of_one_call_are_claimed_together_or_not_at_all(self, in_memory):
         queue(to=["a@example.com", "b@example.com", "c@example.com"])
