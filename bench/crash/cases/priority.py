@@ -7,7 +7,7 @@ from bench.crash.account import Account, close
 from bench.crash.order import Order, Verdict, nothing_doubled, nothing_lost
 from bench.crash.queueing import people, queue_bulk
 from bench.crash.visiting import post
-from bench.stand import Stand, is_settled, wait_until
+from bench.stand import Stand, wait_until
 
 PER_SECOND = 5
 MOST = 300  # resets: a minute of them
@@ -29,26 +29,21 @@ def priority(order: Order) -> Verdict:
         for _ in range(order.workers):
             stand.start_worker()
         wait_until(stand.accepted_count, 60)
-        asked_at = _ask(url, askers)
-        waits = _waits(stand, asked_at)
-        wait_until(is_settled, 900)
+        waits = _waits(stand, _ask(url, askers))
         account.seconds = time.monotonic() - started
+        stand.ask_all_to_stop()
         close(account, stand)
-        log = stand.accepted()
-    places = {address: place for place, entry in enumerate(log) for address in entry["to"]}
-    after = len(log) - 1 - max(places.get(address, len(log)) for address in askers)
+    waiting = account.states.get("queued", 0)
     slow = sorted(waits)[int(len(waits) * 0.95)] if waits else float("inf")
     account.measures = {
-        "resets": len(waits),
+        "resets accepted": len(waits),
         "p95 of a reset, seconds": slow,
-        "mails sent after the last reset": after,
+        "newsletter mails that still waited": waiting,
     }
     faults = [*nothing_lost(account), *nothing_doubled(account)]
     if len(waits) != resets:
         faults.append(f"{resets - len(waits)} resets were not accepted in time")
-    if account.states != {"sent": account.recipients}:
-        faults.append("not everything was sent in the end")
-    if after <= 0:
+    if not waiting:
         faults.append("the newsletter was done before the last reset")
     if slow > SLOWEST:
         faults.append(f"p95 of a reset is {slow:.1f} seconds")
