@@ -36,9 +36,19 @@ class AnnouncementAdmin(admin.ModelAdmin):
         return super().has_delete_permission(request, obj) and _is_draft(obj)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        """Change a draft only as long as it is one: a colleague may send it meanwhile."""
         if not change:
             obj.author = request.user
-        super().save_model(request, obj, form, change)
+            super().save_model(request, obj, form, change)
+            return
+        drafts = Announcement.objects.filter(pk=obj.pk, state=Announcement.State.DRAFT)
+        obj.came_too_late = not drafts.update(title=obj.title, body=obj.body)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        if not obj.came_too_late:
+            return super().response_change(request, obj)
+        messages.error(request, _("It was sent meanwhile: your changes are not saved."))
+        return redirect("admin:notifications_announcement_change", obj.pk)
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
@@ -55,11 +65,11 @@ class AnnouncementAdmin(admin.ModelAdmin):
         if not _may_send(request):
             raise PermissionDenied
         row = get_object_or_404(Announcement, pk=pk)
-        if request.method != "POST":
+        if request.method != "POST" and _is_draft(row):
             return render(
                 request, "admin/notifications/announcement/send.html", self._page(request, row)
             )
-        if row.send():
+        if request.method == "POST" and row.send():
             messages.success(request, _("It is on its way to everybody."))
         else:
             messages.info(request, _("It was sent already: nobody is told twice."))

@@ -1,8 +1,9 @@
 """Telling everybody: repeatable at any point, since each person is told an announcement once."""
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -13,8 +14,9 @@ KIND = "announcement"
 
 
 def audience() -> QuerySet[AbstractBaseUser]:
-    """Everybody with an active account; mail goes to verified addresses only."""
-    return get_user_model().objects.filter(is_active=True)
+    """Everybody with an active account whose address is confirmed."""
+    confirmed = EmailAddress.objects.filter(user=OuterRef("pk"), primary=True, verified=True)
+    return get_user_model().objects.filter(Exists(confirmed), is_active=True)
 
 
 def tell(announcement: Announcement) -> None:

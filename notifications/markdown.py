@@ -1,6 +1,7 @@
 """Announcements are written in Markdown: HTML that is safe for mails and pages."""
 
 import nh3
+from django.conf import settings
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 
@@ -8,7 +9,16 @@ TAGS = {"a", "blockquote", "br", "code", "em", "h2", "h3", "li", "ol", "p", "pre
 
 
 def render_html(text: str) -> SafeString:
-    """Raw HTML in the text stays text; what is left is reduced to a few harmless tags."""
+    """Raw HTML in the text stays text; what is left is reduced to a few harmless tags.
+
+    Links to pages of ours become absolute: a mail has no page that they could be relative to.
+    """
     raw = MarkdownIt("commonmark", {"html": False}).render(text)
-    clean = nh3.clean(raw, tags=TAGS, attributes={"a": {"href", "title"}})
+    clean = nh3.clean(
+        raw,
+        tags=TAGS,
+        attributes={"a": {"href", "title"}},
+        url_schemes={"http", "https", "mailto"},
+        url_relative=("rewrite_with_base", f"{settings.PUBLIC_URL}/"),
+    )
     return mark_safe(clean)  # noqa: S308  (nh3 has cleaned it)

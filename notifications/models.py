@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from notifications.kinds import KINDS, Delivery, Kind, kind_of
-from notifications.validators import one_line
+from notifications.validators import one_line, ordinary_text
 
 
 class NotificationQuerySet(models.QuerySet["Notification"]):
@@ -119,7 +119,7 @@ class Announcement(models.Model):
         SENT = "sent", _("sent")
 
     title = models.CharField(_("title"), max_length=150, validators=[one_line])
-    body = models.TextField(_("text"), help_text=_("Markdown"))
+    body = models.TextField(_("text"), help_text=_("Markdown"), validators=[ordinary_text])
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False
     )

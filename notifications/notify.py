@@ -90,7 +90,8 @@ def _write(users: Iterable[User], row: dict[str, Any]) -> list[Notification]:
     mine = same.filter(recipient__in=[one.recipient for one in rows])
     known = set(mine.values_list("pk", flat=True))
     Notification.objects.bulk_create(rows, ignore_conflicts=True)
-    return list(mine.exclude(pk__in=known).select_related("recipient"))
+    # Rows that were mailed appear here where another process tells the same event meanwhile.
+    return list(mine.exclude(pk__in=known).filter(mailed_at=None).select_related("recipient"))
 
 
 def _mail(rows: Sequence[Notification], kind: Kind) -> None:

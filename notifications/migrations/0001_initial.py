@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('title', models.CharField(max_length=150, validators=[django.core.validators.RegexValidator('^[^\\x00-\\x1f\\x7f\\x85\\u2028\\u2029\\ue000\\ue001]*$', 'It must be one line of ordinary text.')], verbose_name='title')),
-                ('body', models.TextField(help_text='Markdown', verbose_name='text')),
+                ('body', models.TextField(help_text='Markdown', validators=[django.core.validators.RegexValidator('^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\ue000\\ue001]*$', "Control characters aren't allowed.")], verbose_name='text')),
                 ('state', models.CharField(choices=[('draft', 'draft'), ('sending', 'being sent'), ('sent', 'sent')], default='draft', editable=False, max_length=10, verbose_name='state')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='written at')),
                 ('sent_at', models.DateTimeField(editable=False, null=True, verbose_name='sent at')),
