@@ -121,6 +121,7 @@ def publishes(order: Order) -> Verdict:
             stand.start_worker()
         answers = _publish_at_once(f"{url}/admin/newsletters/issue/{issue}/publish/")
         account = Account(order.recipients)
+        wait_until(_is_all_queued, 120)
         send_all(stand, account, 0)
         close(account, stand)
         messages = _messages()
@@ -144,6 +145,12 @@ def _draft(addresses: list[str]) -> int:
     Subscription.objects.bulk_create(Subscription(email=one, **known) for one in addresses)
     fields = {"subject": "The first", "slug": "first", "body": "Hello"}
     return Issue.objects.create(newsletter=weekly, **fields).pk
+
+
+def _is_all_queued() -> bool:
+    from newsletters.models import Issue
+
+    return Issue.objects.filter(queued_at__isnull=False).exists()
 
 
 def _publish_at_once(address: str) -> list[int]:
