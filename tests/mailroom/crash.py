@@ -12,6 +12,7 @@ from tests.processes import ROOT
 
 DATABASE_URL = os.environ.get("DATABASE_URL", "")  # SQLite in a new folder without it
 IS_POSTGRES = DATABASE_URL.startswith("postgres")
+once = pytest.mark.skipif(IS_POSTGRES, reason="the database plays no part: SQLite is enough")
 
 
 def crash(case: str, **options: object) -> SimpleNamespace:
@@ -27,7 +28,7 @@ def crash(case: str, **options: object) -> SimpleNamespace:
     return SimpleNamespace(**json.loads(done.stdout))
 
 
-def at(small: int, *, full: int) -> pytest.MarkDecorator:
+def at(small: object, *, full: int) -> pytest.MarkDecorator:
     """Run with so many `recipients`, and under --full with as many as the contract states."""
     sizes = [small, pytest.param(full, marks=pytest.mark.full)]
     return pytest.mark.parametrize("recipients", sizes)

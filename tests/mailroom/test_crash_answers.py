@@ -1,9 +1,11 @@
 """The contract of the outbox with a mail server that refuses and hangs up. See bench/."""
 
-from tests.mailroom.crash import at, crash
+import pytest
+
+from tests.mailroom.crash import at, crash, once
 
 
-@at(200, full=5_000)
+@at(pytest.param(200, marks=once), full=5_000)
 def test_refused_for_now_arrives_and_refused_for_good_is_tried_once(recipients):
     found = crash("refusals", recipients=recipients)
 
@@ -13,7 +15,7 @@ def test_refused_for_now_arrives_and_refused_for_good_is_tried_once(recipients):
     assert found.doubled == 0
 
 
-@at(600, full=5_000)
+@at(pytest.param(600, marks=once), full=5_000)
 def test_one_mail_without_an_answer_is_uncertain_and_the_others_go_out_once(recipients):
     found = crash("drops", recipients=recipients)
 
@@ -22,7 +24,7 @@ def test_one_mail_without_an_answer_is_uncertain_and_the_others_go_out_once(reci
     assert found.doubled == 0
 
 
-@at(100, full=5_000)
+@at(pytest.param(100, marks=once), full=5_000)
 def test_an_impossible_address_holds_up_nobody(recipients):
     found = crash("poison", recipients=recipients)
 
@@ -30,6 +32,7 @@ def test_an_impossible_address_holds_up_nobody(recipients):
     assert found.states == {"sent": recipients - 2, "failed": 2}
 
 
+@once
 def test_of_three_in_one_mail_only_who_was_refused_for_now_gets_it_again():
     found = crash("grouped")
 
