@@ -116,7 +116,8 @@ class RabbitMQ(Broker):
     def start(self) -> None:
         # Erlang's port mapper: it would otherwise start one as a daemon, which nobody ends.
         port = ["-port", str(self.epmd_port), "-address", "127.0.0.1"]
-        self.epmd = subprocess.Popen(["epmd", *port])
+        with (self.folder / "epmd").open("ab") as log:
+            self.epmd = subprocess.Popen(["epmd", *port], stdout=log, stderr=log)
         wait_for_port(self.epmd_port)
         super().start()
 
