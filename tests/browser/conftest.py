@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.processes import ROOT, Site
 
 SCREENSHOTS = ROOT / "var" / "screenshots"
+expect.set_options(timeout=30_000)
 WIDTHS = {"desktop": 1280, "phone": 375}
 
 # Playwright leaves its event loop running in this thread, and Django would then refuse the database
@@ -94,7 +95,7 @@ class Visit:
 
 @pytest.fixture
 def visit(page: Page, demo: Site) -> Visit:
-    page.set_default_timeout(8_000)
+    page.set_default_timeout(30_000)  # a log-in hashes: that takes seconds on a busy machine
     return Visit(page, demo)
 
 
