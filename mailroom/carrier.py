@@ -10,12 +10,14 @@ from anymail.exceptions import AnymailRecipientsRefused
 from django.core.mail import EmailMultiAlternatives, mailers
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import DatabaseError
+from django.utils.module_loading import import_string
 
-from mailroom.channels import children
+from mailroom.channels import children, providers
 from mailroom.envelope import build
 from mailroom.handing import hand_over
 from mailroom.models import Delivery
 from mailroom.outcomes import ACCEPTED, Fault, Outcome, Verdict, classify, describe
+from mailroom.ready import Skeletons
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ class Carrier:
         self.alias = alias
         self._mailer: BaseEmailBackend | None = None
         self._down: Outcome | None = None
+        self._skeletons = Skeletons() if _takes_bytes(alias) else None
 
     def __enter__(self) -> Self:
         return self
@@ -60,13 +63,22 @@ class Carrier:
         if self._down:
             return {one.pk: self._down for one in deliveries}
         try:
-            mail = build(deliveries[0].message, deliveries)
+            mail = self._mail(deliveries)
         except Exception as error:  # noqa: BLE001  (a hook of an app may raise anything)
             return dict.fromkeys([one.pk for one in deliveries], _unbuildable(error))
         common = self._attempt(mail)
         for one in deliveries:
             one.alias = getattr(mail, "carried_by", self.alias)
         return _share(mail, deliveries, common)
+
+    def _mail(self, deliveries: Sequence[Delivery]) -> EmailMultiAlternatives:
+        """The mail for deliveries that share one call; bulk mail from its skeleton."""
+        first = deliveries[0]
+        message = first.message
+        ready = None
+        if self._skeletons and message.is_bulk and not (message.to or message.cc or message.bcc):
+            ready = self._skeletons.ready(first)
+        return ready or build(message, deliveries)
 
     def _attempt(self, mail: EmailMultiAlternatives) -> Outcome:
         try:
@@ -101,6 +113,12 @@ class Carrier:
                 mailer.close()
             except Exception as error:  # noqa: BLE001  (the connection is given up anyway)
                 logger.info("Closing %s failed: %r", self.alias, error)
+
+
+def _takes_bytes(alias: str) -> bool:
+    """True where a mailer below can send bytes as they are."""
+    backends = (mailers.settings.get(one, {}).get("BACKEND", "") for one in providers(alias))
+    return any(getattr(import_string(path), "takes_bytes", False) for path in backends if path)
 
 
 def _unbuildable(error: Exception) -> Outcome:

@@ -17,7 +17,7 @@ from mailroom import health, leases, shutdown
 from mailroom.carrier import Carrier
 from mailroom.channels import channel_options
 from mailroom.gate import skip_reasons
-from mailroom.models import Delivery
+from mailroom.models import Delivery, Message
 from mailroom.outcomes import Outcome
 from mailroom.pace import Pace
 from mailroom.record import record, skip
@@ -84,14 +84,22 @@ def _windows(parcels: Sequence[Parcel], largest: int) -> Iterator[_Window]:
 
 
 def _parcels(ids: Sequence[int]) -> list[Parcel]:
-    found = Delivery.objects.select_related("message").in_bulk(ids)
+    found = Delivery.objects.in_bulk(ids)
     deliveries = [found[pk] for pk in ids if pk in found]
+    _attach_messages(deliveries)
     grouped = sorted(
         (one for one in deliveries if one.message.is_grouped),
         key=lambda one: (one.message_id, one.pk),
     )
     together = [list(group) for _, group in groupby(grouped, key=lambda one: one.message_id)]
     return together + [[one] for one in deliveries if not one.message.is_grouped]
+
+
+def _attach_messages(deliveries: Sequence[Delivery]) -> None:
+    """Each content is read once, however many get it: a join would repeat it in every row."""
+    messages = Message.objects.in_bulk({one.message_id for one in deliveries})
+    for one in deliveries:
+        one.message = messages[one.message_id]
 
 
 def _deliver_window(parcels: list[Parcel], carrier: Carrier, holder: str, pace: Pace) -> float:

@@ -13,7 +13,7 @@ from mailroom.models import Delivery, Message
 from mailroom.personal import fill
 
 
-def build(message: Message, deliveries: Sequence[Delivery]) -> EmailMultiAlternatives:
+def build(message: Message, deliveries: Sequence[Delivery]) -> Mail:
     """Return the e-mail for deliveries that share one call to a provider.
 
     deliveries: one, or those of a grouped message that still wait. Raises LookupError for a slot

@@ -1,7 +1,7 @@
 """Handing one mail to one provider."""
 
 from collections.abc import Callable
-from copy import deepcopy
+from copy import copy, deepcopy
 from email.utils import parseaddr
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 
 from mailroom import breaker
 from mailroom.outcomes import ACCEPTED, classify
+from mailroom.ready import ReadyMail
 
 RESULTS = ("outcomes", "anymail_status")  # what a provider leaves on a message
 
@@ -22,14 +23,14 @@ def hand_over(opened: Callable[[], BaseEmailBackend], alias: str, message: Email
     copy never reaches the next one; its results and `carried_by` stand on the message afterwards.
     Raises what the provider raises.
     """
-    attempt = deepcopy(message)
     for name in RESULTS:  # what an earlier provider said is no answer of this one
         vars(message).pop(name, None)
-        vars(attempt).pop(name, None)
-    _send_as(attempt, settings.MAILER_SENDERS.get(alias, ""))
     message.carried_by = alias  # type: ignore[attr-defined]
+    attempt = message
     try:
-        count = opened().send_messages([attempt]) or 0
+        mailer = opened()
+        attempt = _attempt(message, mailer, settings.MAILER_SENDERS.get(alias, ""))
+        count = mailer.send_messages([attempt]) or 0
     except Exception as error:
         breaker.report(alias, classify(error))
         raise
@@ -37,6 +38,17 @@ def hand_over(opened: Callable[[], BaseEmailBackend], alias: str, message: Email
         _copy_results(attempt, message)
     breaker.report(alias, ACCEPTED)
     return count
+
+
+def _attempt(message: EmailMessage, mailer: BaseEmailBackend, sender: str) -> EmailMessage:
+    """What this mailer gets: ready bytes where it takes them, else a copy of the message."""
+    if isinstance(message, ReadyMail):
+        if not sender and getattr(mailer, "takes_bytes", False):
+            return copy(message)
+        message = message.whole()
+    attempt = deepcopy(message)
+    _send_as(attempt, sender)
+    return attempt
 
 
 def _copy_results(attempt: Any, message: Any) -> None:

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from mailroom import clock, shutdown
+from mailroom import clock, health, shutdown
 from mailroom.channels import channels
 from mailroom.delivery import deliver_due
 from mailroom.models import Delivery, WorkerBeat
@@ -50,7 +50,8 @@ def drain() -> None:
         clock.tick(at_once=True)
         ran = sum(_engine().run_ready(queue) for queue in [*urgent, *others])
         sent = sum(deliver_due(channel) for channel in channels())
-        due = Delivery.objects.due().filter(channel__in=channels())
+        movable = [channel for channel in channels() if not health.is_paused(channel)]
+        due = Delivery.objects.due().filter(channel__in=movable)
         if shutdown.is_wanted() or not (ran or sent or due.exists()):
             return
 

@@ -9,6 +9,14 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends import smtp
 
 from mailroom.outcomes import Outcome, OutcomeUnknown, Verdict, smtp_reply
+from mailroom.ready import ReadyMail
+
+
+def _content_of(message: EmailMessage) -> bytes:
+    if isinstance(message, ReadyMail):
+        return message.wire
+    content: bytes = message.message(policy=email.policy.SMTP).as_bytes()
+    return content
 
 
 class EmailBackend(smtp.EmailBackend):
@@ -19,6 +27,8 @@ class EmailBackend(smtp.EmailBackend):
     content was handed over and no answer came.
     """
 
+    takes_bytes = True  # a ReadyMail's, as they are
+
     def _send(self, email_message: EmailMessage) -> bool:
         envelope = {
             self.prep_address(text): parseaddr(text)[1].lower()
@@ -26,7 +36,7 @@ class EmailBackend(smtp.EmailBackend):
         }
         if not envelope:
             return False
-        content = email_message.message(policy=email.policy.SMTP).as_bytes()
+        content = _content_of(email_message)
         sender = self.prep_address(email_message.from_email)
         try:
             refused = email_message.outcomes = {}  # type: ignore[attr-defined]
