@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.crash import command as crash
 from bench.enumeration import command as enumeration
+from bench.newsletter import command as newsletter
 
 
 def main() -> int:
@@ -15,6 +16,7 @@ def main() -> int:
     commands = parser.add_subparsers(required=True)
     crash.add_to(commands)
     enumeration.add_to(commands)
+    newsletter.add_to(commands)
     options = parser.parse_args()
     result: int = options.run(options)
     return result

@@ -17,6 +17,12 @@ def _nothing_left_over() -> Iterator[None]:
     health.forget()
 
 
+@pytest.fixture(autouse=True)
+def _quick_hashes(settings) -> None:
+    """A hash that is slow on purpose would be most of the time of the tests of accounts."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def outbox_mailers(settings) -> dict[str, dict]:
     """The site's real channels over one provider in memory: mail goes through the outbox."""
@@ -31,7 +37,7 @@ def outbox_mailers(settings) -> dict[str, dict]:
 
 
 @pytest.fixture
-def drain(db) -> Callable[[], None]:
+def drain(transactional_db) -> Callable[[], None]:
     """Do in-process all that a worker would do now: tasks, due mail, the clock's work."""
     assert django_settings.TASKS["default"]["BACKEND"].startswith("django_tasks_db")
     return worker.drain

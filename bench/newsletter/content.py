@@ -1,0 +1,28 @@
+"""A newsletter of the usual size: about 21 kB of HTML and 3 kB of text."""
+
+PARAGRAPH = (
+    "A mail that arrives is the work of many hands: somebody wrote it, somebody sorted it, and "
+    "somebody carried it through the rain. **This one** is about [the last of them]({web_url}).\n\n"
+)
+BODY = "Hello {name},\n\n" + PARAGRAPH * 12 + "[Leave]({unsubscribe_url})\n"
+
+
+def subscribe(number: int) -> None:
+    """Make a newsletter with that many confirmed subscribers, and a draft for them."""
+    from django.utils import timezone
+
+    from newsletters.models import Issue, Newsletter, Subscription
+
+    letter = Newsletter.objects.create(name="The bench", slug="bench")
+    Issue.objects.create(newsletter=letter, subject="News for {name}", slug="news", body=BODY)
+    people = (
+        Subscription(
+            newsletter=letter,
+            email=f"p{n}@example.com",
+            name=f"Reader {n}",
+            state=Subscription.State.CONFIRMED,
+            confirmed_at=timezone.now(),
+        )
+        for n in range(number)
+    )
+    Subscription.objects.bulk_create(people, batch_size=1000)
