@@ -1,12 +1,14 @@
 """The whole idea on real wires: four kinds of mail, four mail servers, one registry."""
 
 import re
+from typing import NamedTuple
 
 import pytest
 
 from tests.mailroom.fakes.smtp import Received, SMTPServer
 from tests.processes import Site, free_port, until
 from tests.visitor import Visitor, links_of
+from tests.wire.conftest import installation
 
 PASSWORD = "correct-horse-42"
 NEW_PASSWORD = "battery-staple-43"
@@ -64,9 +66,17 @@ def announce(visitor: Visitor) -> None:
     visitor.post("/admin/notifications/announcement/1/send/")
 
 
-@pytest.fixture
-def journey(production: Site, servers: dict[str, SMTPServer]) -> Site:
+class Journey(NamedTuple):
+    """A site that was used, and what each channel's server held at the end."""
+
+    site: Site
+    received: dict[str, list[Received]]
+
+
+@pytest.fixture(scope="module")
+def journey(tmp_path_factory: pytest.TempPathFactory, servers: dict[str, SMTPServer]) -> Journey:
     """Somebody signs up, resets, subscribes; the boss publishes and announces."""
+    production = installation(tmp_path_factory.mktemp("journey"), servers)
     production.shell(ADMIN)
     with production.running():
         reader, boss = Visitor(production.url), Visitor(production.url)
@@ -80,13 +90,13 @@ def journey(production: Site, servers: dict[str, SMTPServer]) -> Site:
         announce(boss)
         newest(servers["newsletters"], 1)
         until(lambda: len(servers["notifications"].received) >= 3, "notice and announcements")
-    return production
+    return Journey(production, {channel: [*one.received] for channel, one in servers.items()})
 
 
-def test_each_server_holds_exactly_the_mails_of_its_channel(journey, servers) -> None:
+def test_each_server_holds_exactly_the_mails_of_its_channel(journey: Journey) -> None:
     subjects = {
-        channel: sorted(str(one.mail["Subject"]) for one in server.received)
-        for channel, server in servers.items()
+        channel: sorted(str(one.mail["Subject"]) for one in received)
+        for channel, received in journey.received.items()
     }
 
     assert subjects == {
@@ -100,16 +110,16 @@ def test_each_server_holds_exactly_the_mails_of_its_channel(journey, servers) ->
     }
 
 
-def test_mails_are_as_configured_and_linked_to_the_site(journey, servers) -> None:
-    for channel, server in servers.items():
-        for received in server.received:
+def test_mails_are_as_configured_and_linked_to_the_site(journey: Journey) -> None:
+    for channel, mails in journey.received.items():
+        for received in mails:
             mail = received.mail
             html = mail.get_body(("html",)).get_content()
             assert mail["From"] == f"The {channel} desk <{channel}@site.test>"
             assert received.sender == f"{channel}@site.test"
             assert mail.get_body(("plain",)).get_content().strip()
             assert links_of(html)
-            assert all(link.startswith(journey.url) for link in links_of(html))
+            assert all(link.startswith(journey.site.url) for link in links_of(html))
 
 
 def test_one_variable_moves_one_channel(production: Site, servers: dict[str, SMTPServer]) -> None:
