@@ -93,8 +93,7 @@ def add_deliveries(message: Message, recipients: Iterable[Recipient]) -> int:
         rows = [_delivery(message, recipient, now) for recipient in batch]
         with transaction.atomic():
             Delivery.objects.bulk_create(rows, ignore_conflicts=True)
-            # robust: what is committed is queued, also where the task queue can't be reached.
-            transaction.on_commit(lambda: nudge(message.channel), robust=True)
+            transaction.on_commit(lambda: nudge(message.channel))
         total += len(rows)
     return total
 

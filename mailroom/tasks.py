@@ -1,10 +1,13 @@
 """The one task of the mailroom: a nudge to look at a channel's rows. It takes no content."""
 
+import logging
 import threading
 
 from django.tasks import task
 
 from mailroom.delivery import deliver_due
+
+logger = logging.getLogger(__name__)
 
 _busy: dict[str, threading.Lock] = {}
 
@@ -32,5 +35,12 @@ def queue_of(channel: str) -> str:
 
 
 def nudge(channel: str) -> None:
-    """Ask a worker to look at a channel soon."""
-    deliver_channel.using(queue_name=queue_of(channel)).enqueue(channel)
+    """Ask a worker to look at a channel soon.
+
+    Never raises, and is no error that anybody need be told of: the rows are stored, and the clock
+    asks again in a second.
+    """
+    try:
+        deliver_channel.using(queue_name=queue_of(channel)).enqueue(channel)
+    except Exception as error:  # noqa: BLE001  (each broker has errors of its own)
+        logger.warning("The task queue is away: %s", type(error).__name__)

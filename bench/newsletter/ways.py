@@ -9,7 +9,7 @@ PATIENCE = 3600  # seconds
 
 
 def plain_django(stand: Stand, number: int) -> float:
-    """Build and send each mail over one open connection, as Django's documentation has it; mails/s."""
+    """Build and send each mail over one open connection, as Django documents it; mails/s."""
     from django.core.mail import EmailMultiAlternatives
     from django.core.mail.backends.smtp import EmailBackend
 

@@ -41,13 +41,14 @@ def test_nothing_is_nudged_before_the_commit():
     assert DBTaskResult.objects.count() == 1
 
 
-def test_a_queue_that_is_away_loses_nothing(settings):
+def test_a_queue_that_is_away_loses_nothing_and_is_no_error(settings, caplog):
     settings.TASKS = {"default": {"BACKEND": "tests.mailroom.test_outbox.Away", "QUEUES": []}}
 
     queue()
     deliver()
 
     assert [one.to for one in mail.outbox] == [["alice@example.com"]]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 from django.tasks.backends.base import BaseTaskBackend  # noqa: E402
