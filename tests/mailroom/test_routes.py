@@ -1,13 +1,16 @@
 """Every outcome over a failover, a split and a single provider: who is asked, what it leaves."""
 
 from typing import NamedTuple
+from uuid import UUID
 
 import pytest
+from django.core.mail import EmailMessage
 from django.utils import timezone
 
 from mailroom import breaker
 from mailroom.backends.split import share_of
-from mailroom.models import Delivery, MailerHealth
+from mailroom.models import Delivery, MailerHealth, Message
+from mailroom.outbox import Recipient, add_deliveries, freeze
 from tests.mailroom.conftest import FROM, attempt, deliver, queue
 from tests.mailroom.fakes.http import DROP as HTTP_DROP
 from tests.mailroom.fakes.http import Answer, HTTPServer
@@ -218,3 +221,17 @@ def test_routes_nest(carry_by):
 
     assert (delivery.state, delivery.alias) == (SENT, f"smtp:127.0.0.1:{c.port}")
     assert len(a.transactions) + len(b.transactions) == 1
+
+
+@pytest.mark.full
+def test_ten_thousand_mails_arrive_at_two_servers_by_their_shares(carry_by):
+    with SMTPServer() as large, SMTPServer() as small:
+        carry_by(f"split(90 {large.url} 10 {small.url})")
+        message = freeze(EmailMessage("Hi", "Hi", to=[]), "bulletin")
+        Message.objects.update(uid=UUID(int=1))  # with the ids of the rows, all that decides
+        add_deliveries(message, (Recipient(f"{n}@example.com") for n in range(10_000)))
+        deliver()
+        arrived = len(large.received), len(small.received)
+
+    assert sum(arrived) == 10_000
+    assert 8_900 <= arrived[0] <= 9_100

@@ -1,0 +1,195 @@
+"""The status page: for staff alone, its numbers true, its buttons for who may press them."""
+
+import re
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.core.mail import EmailMessage, InvalidMailer
+from django.utils import timezone
+
+from mailroom import breaker, outages
+from mailroom.backends.outage import EmailBackend as OutageBackend
+from mailroom.mailer_tree import MailerTree
+from mailroom.mailer_urls import parse
+from mailroom.models import Delivery, MailerHealth
+from mailroom.status.chart import bars
+from tests.mailroom.conftest import attempt, queue
+from tests.mailroom.fakes.ports import closed_port
+from tests.mailroom.fakes.smtp import SMTPServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PAGE, ACT = "/mail/status/", "/mail/status/act/"
+
+
+@pytest.fixture
+def staff(client):
+    """Staff who may look; `may_act` lets them press buttons."""
+    client.force_login(get_user_model().objects.create_user("clerk@example.com", is_staff=True))
+    return client
+
+
+@pytest.fixture
+def chief(staff):
+    clerk = get_user_model().objects.get()
+    clerk.user_permissions.add(Permission.objects.get(codename="manage_mailers"))
+    return staff
+
+
+def alias(server: SMTPServer) -> str:
+    return f"smtp:127.0.0.1:{server.port}"
+
+
+def text(answer) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.text).split())
+
+
+def press(client, server: SMTPServer, button: str) -> str:
+    return text(client.post(ACT, {"alias": alias(server), "do": button}, follow=True))
+
+
+class TestLooking:
+    def test_is_for_staff(self, client, smtp):
+        assert client.get(PAGE).status_code == 302
+        client.force_login(get_user_model().objects.create_user("reader@example.com"))
+        assert client.get(PAGE).status_code == 302
+
+    def test_shows_volumes_states_errors_and_what_waits(self, staff, smtp):
+        attempt("letters")
+        smtp.script.rcpt = {"*": "550 no such user"}
+        attempt("letters")
+        smtp.script.rcpt = {"*": "450 busy"}
+        attempt("bulletin")
+        MailerHealth.objects.create(
+            alias=alias(smtp), error="421 too many", failed_at=timezone.now(), state="open"
+        )
+
+        page = text(staff.get(PAGE))
+
+        assert "sent 1 failed 1 uncertain 0" in page
+        assert "resting" in page
+        assert "421 too many" in page
+        assert "No worker is alive" in page
+        assert re.search(r"bulletin 1 0 minutes 0 0 0", page.replace("\xa0", " "))
+
+    def test_live_parts_come_alone(self, staff, smtp):
+        answer = staff.get(PAGE, headers={"HX-Request": "true"})
+
+        assert "<html" not in answer.text
+        assert 'id="provider-1" hx-swap-oob="true"' in answer.text
+
+    def test_secrets_are_masked(self, staff, carry_by):
+        carry_by("smtp://user:hunter2@mail.example.com")
+
+        assert "hunter2" not in staff.get(PAGE).text
+
+    def test_costs_as_much_however_much_was_sent(self, staff, smtp):
+        def cost() -> int:
+            with CaptureQueriesContext(connection) as queries:
+                staff.get(PAGE)
+            return len(queries)
+
+        cost()
+        before = cost()
+        for number in range(30):
+            queue("letters", to=[f"{number}@example.com"])
+
+        assert cost() == before
+
+
+class TestActing:
+    def test_needs_its_permission_and_a_post(self, staff, smtp):
+        assert staff.post(ACT, {"alias": alias(smtp), "do": "pause"}).status_code == 403
+        assert staff.get(ACT).status_code == 405
+        assert not MailerHealth.objects.exists()
+
+    @pytest.mark.parametrize(
+        "wrong", [{"alias": "nobody"}, {"do": "explode"}, {"do": "outage", "outage": "flood"}]
+    )
+    def test_refuses_what_it_does_not_know(self, chief, smtp, settings, wrong):
+        settings.SIMULATE_OUTAGES = True
+
+        assert chief.post(ACT, {"alias": alias(smtp), "do": "pause", **wrong}).status_code == 400
+
+    def test_pauses_drains_and_resumes(self, chief, smtp):
+        for button, mode in (("pause", "paused"), ("drain", "draining"), ("resume", "")):
+            press(chief, smtp, button)
+            assert MailerHealth.objects.get().mode == mode
+
+    def test_tries_a_server_now_and_closes_its_breaker(self, chief, smtp):
+        breaker.set_mode(alias(smtp), "")
+        MailerHealth.objects.update(state="open", failures=3, retry_at=timezone.now())
+
+        assert "answers." in press(chief, smtp, "probe")
+        assert MailerHealth.objects.get().state == "closed"
+
+    def test_tells_in_its_words_why_a_server_does_not_answer(self, chief, carry_by):
+        port = closed_port()
+        carry_by(f"smtp+plain://127.0.0.1:{port}?timeout=1")
+
+        data = {"alias": f"smtp:127.0.0.1:{port}", "do": "probe"}
+        assert "Connection refused" in text(chief.post(ACT, data, follow=True))
+
+    def test_sends_a_test_past_outbox_and_routes(self, chief, smtp, settings):
+        settings.MESSAGE_TYPES = {
+            **settings.MESSAGE_TYPES,
+            "mailroom.test": settings.MESSAGE_TYPES["tests.letter"],
+        }
+        settings.MAILERS["default"] = settings.MAILERS["letters"]
+
+        assert "accepted a test mail to clerk@example.com" in press(chief, smtp, "test")
+        assert smtp.received[0].recipients == ["clerk@example.com"]
+        assert not Delivery.objects.exists()
+
+
+class TestOutages:
+    @pytest.fixture
+    def weak(self, settings, smtp):
+        """The channels' provider with an outage before it."""
+        tree = MailerTree(outages=True)
+        settings.DEBUG = True
+        settings.SIMULATE_OUTAGES = True
+        tree.add(parse(smtp.url))
+        settings.MAILERS = {**settings.MAILERS, **tree.mailers}
+        return smtp
+
+    @pytest.mark.parametrize(
+        ("how", "states"),
+        [
+            ("refuse", ("queued", "queued")),
+            ("temporary", ("queued", "queued")),
+            ("drop", ("queued", "uncertain")),
+            ("time-out", ("queued", "queued")),
+        ],
+    )
+    def test_each_does_what_its_real_one_does(self, weak, chief, monkeypatch, how, states):
+        monkeypatch.setattr("mailroom.backends.outage.SILENCE_SECONDS", 0)
+        chief.post(ACT, {"alias": alias(weak), "do": "outage", "outage": how})
+
+        assert (attempt("letters").state, attempt("bulletin").state) == states
+        assert weak.received == []
+
+    def test_it_ends_when_it_is_ended(self, weak, chief):
+        outages.simulate(alias(weak), outages.Outage.REFUSE)
+        chief.post(ACT, {"alias": alias(weak), "do": "outage", "outage": ""})
+
+        assert attempt("letters").state == "sent"
+
+    def test_production_has_no_switch_and_no_backend_for_it(self, chief, smtp, settings):
+        settings.DEBUG = settings.SIMULATE_OUTAGES = False
+
+        assert chief.post(ACT, {"alias": alias(smtp), "do": "outage"}).status_code == 400
+        assert "Simulate an outage" not in chief.get(PAGE).text
+        with pytest.raises(InvalidMailer, match="development only"):
+            OutageBackend(backend="x", options={}, alias="x").send_messages([EmailMessage()])
+
+
+def test_bars_fill_the_height_and_stand_on_one_another():
+    now = timezone.now()
+
+    (bar,) = bars({now: {"sent": 3, "failed": 1}}, [now])
+
+    sent, failed = bar.parts
+    assert (sent.height, sent.y) == (45, 15)
+    assert (failed.height, failed.y) == (15, 0)
