@@ -9,6 +9,13 @@ from django.conf import settings as django_settings
 from mailroom import health, shutdown, worker
 from site_config import settings as site_settings
 
+# What waits for real processes and browsers begins first, so that the quick ones fill the gaps.
+SLOW = ("tests/browser", "tests/wire", "tests/mailroom/test_crash", "tests/bin")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
+
 
 @pytest.fixture(autouse=True)
 def _nothing_left_over() -> Iterator[None]:

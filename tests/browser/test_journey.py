@@ -111,32 +111,6 @@ def test_staff_announce_something(visit: Visit) -> None:
     expect(visit.page.get_by_text("Announcement: We moved house")).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/accounts/login/",
-        "/accounts/login/code/",
-        "/accounts/email/",
-        "/accounts/password/change/",
-        "/accounts/2fa/",
-        "/accounts/2fa/totp/activate/",
-        "/accounts/sessions/",
-        "/accounts/logout/",
-        "/notifications/preferences/",
-        "/admin/",
-        "/admin/newsletters/subscription/",
-        "/admin/mailroom/delivery/",
-        "/admin/mailroom/message/",
-        "/admin/mailroom/suppression/add/",
-    ],
-)
-def test_every_other_page_is_clean(visit: Visit, path: str) -> None:
-    if not path.startswith("/accounts/login"):
-        visit.log_in("admin@example.com", PASSWORD)
-
-    visit.go(path).look(path.strip("/").replace("/", "-"))
-
-
 COUNT = """
 from mailroom.models import Delivery
 print(Delivery.objects.filter(message__type='newsletters.issue', state='sent').count())

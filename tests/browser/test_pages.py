@@ -1,0 +1,34 @@
+"""Pages that no journey comes by: each is looked at all the same."""
+
+import pytest
+
+from site_config.demo.people import PASSWORD
+from tests.browser.conftest import Visit
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/accounts/login/",
+        "/accounts/login/code/",
+        "/accounts/email/",
+        "/accounts/password/change/",
+        "/accounts/2fa/",
+        "/accounts/2fa/totp/activate/",
+        "/accounts/sessions/",
+        "/accounts/logout/",
+        "/notifications/preferences/",
+        "/admin/",
+        "/admin/newsletters/subscription/",
+        "/admin/mailroom/delivery/",
+        "/admin/mailroom/message/",
+        "/admin/mailroom/suppression/add/",
+    ],
+)
+def test_every_other_page_is_clean(visit: Visit, path: str) -> None:
+    if not path.startswith("/accounts/login"):
+        visit.log_in("admin@example.com", PASSWORD)
+
+    visit.go(path).look(path.strip("/").replace("/", "-"))
