@@ -8,7 +8,7 @@ from django_tasks_db.management.commands.db_worker import Worker
 
 from mailroom import shutdown
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.5
 
 
 class _Lane(Worker):
