@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Self
 
@@ -55,7 +56,7 @@ class Postgres:
         )
 
 
-class Broker:
+class Broker(ABC):
     """A broker on the loopback, which can be killed and started again on the same port."""
 
     def __init__(self, folder: Path) -> None:
@@ -84,11 +85,13 @@ class Broker:
         self.start()
 
     @property
+    @abstractmethod
     def url(self) -> str:
-        raise NotImplementedError
+        """For TASKS_URL."""
 
+    @abstractmethod
     def command(self) -> list[str]:
-        raise NotImplementedError
+        """What starts it in the foreground."""
 
     def variables(self) -> dict[str, str]:
         return {}
