@@ -89,7 +89,7 @@ CASES = {
 def test_an_answer_of_ses_decides(carry_by, name):
     answer, state = CASES[name]
     with HTTPServer(answer) as server:
-        carry_by(ses(server.url))
+        carry_by(ses(server.url, timeout=1 if answer.after else 30))
         delivery = attempt("bulletin")
 
     assert delivery.state == state
