@@ -1,16 +1,13 @@
 """From staff to everybody: written, looked at, sent once."""
 
-import threading
-
 import pytest
 from django.contrib.auth.models import Permission
 from django.core import mail
-from django.db import connection
 
 from mailroom.models import Suppression
 from notifications.models import Announcement, Notification
 from notifications.tasks import tell_everybody
-from tests.newsletters.test_publishing_at_once import until_unlocked
+from tests.at_once import at_once
 
 PAGES = "/admin/notifications/announcement/"
 
@@ -139,23 +136,8 @@ class TestSending:
 
 @pytest.mark.django_db(transaction=True)
 def test_two_who_press_at_once_send_once(ann, draft, drain):
-    results: list[bool] = []
-    start = threading.Barrier(2)
+    results = at_once(Announcement.objects.get().send, Announcement.objects.get().send)
 
-    def press(row: Announcement) -> None:
-        start.wait()
-        try:
-            results.append(until_unlocked(row.send))
-        finally:
-            connection.close()
-            if connection.connection:  # Django keeps a connection to a database in memory open
-                connection.connection.close()
-
-    threads = [threading.Thread(target=press, args=[Announcement.objects.get()]) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
     assert sorted(results) == [False, True]
     drain()
     assert to() == ["ann@example.com"]
