@@ -90,7 +90,7 @@ def add_deliveries(message: Message, recipients: Iterable[Recipient]) -> int:
     total = 0
     for batch in batched(recipients, BATCH, strict=False):
         now = timezone.now()
-        rows = [_delivery(message, recipient, now) for recipient in batch]
+        rows = [delivery_to(message, recipient, now) for recipient in batch]
         with transaction.atomic():
             Delivery.objects.bulk_create(rows, ignore_conflicts=True)
             transaction.on_commit(lambda: nudge(message.channel))
@@ -98,7 +98,8 @@ def add_deliveries(message: Message, recipients: Iterable[Recipient]) -> int:
     return total
 
 
-def _delivery(message: Message, recipient: Recipient, now: datetime) -> Delivery:
+def delivery_to(message: Message, recipient: Recipient, now: datetime) -> Delivery:
+    """The row, not yet stored, of a message that is queued to one recipient at `now`."""
     lasts = message.row.lasts
     return Delivery(
         message=message,

@@ -1,13 +1,15 @@
 """The e-mails of this app: one function each. Sending is the caller's decision."""
 
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.db.models import F, Value
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from mailroom.links import public_url
+from mailroom.links import public_link, public_url
 from mailroom.messages import TemplatedMessage
 from mailroom.models import Delivery
 from mailroom.personal import slot
@@ -88,8 +90,8 @@ def personal_values(delivery: Delivery) -> dict[str, str]:
     token = member_token(delivery.values["subscription"])
     return {
         **greeting(delivery.values["name"], delivery.values["language"]),
-        "unsubscribe_url": public_url("newsletters:unsubscribe", token),
-        "preferences_url": public_url("newsletters:preferences", token),
+        "unsubscribe_url": public_link("newsletters:unsubscribe", token),
+        "preferences_url": public_link("newsletters:preferences", token),
     }
 
 
@@ -98,9 +100,18 @@ def delivery_values(subscription: Subscription, language: str) -> dict[str, Any]
     return {"subscription": subscription.pk, "name": subscription.name, "language": language}
 
 
+def delivery_columns(language: str) -> dict[str, F | Value]:
+    """The same values as columns of the table of subscriptions, for many at once."""
+    return {"subscription": F("pk"), "name": F("name"), "language": Value(language)}
+
+
 def greeting(name: str, language: str) -> dict[str, str]:
+    reader, hello, hello_name = _words(language)
+    return {"name": name or reader, "greeting": hello_name % {"name": name} if name else hello}
+
+
+@cache
+def _words(language: str) -> tuple[str, str, str]:
+    """In place of a name, and the greetings: looked up once, however many are greeted."""
     with translation.override(language):
-        return {
-            "name": name or pgettext("in place of a name", "reader"),
-            "greeting": _("Hello %(name)s,") % {"name": name} if name else _("Hello,"),
-        }
+        return pgettext("in place of a name", "reader"), _("Hello,"), _("Hello %(name)s,")

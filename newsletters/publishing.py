@@ -7,18 +7,19 @@ from functools import partial
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
+from mailroom.bulk_queueing import add_deliveries_from
 from mailroom.models import Delivery
-from mailroom.outbox import Recipient, add_deliveries, freeze
+from mailroom.outbox import freeze
 from newsletters import emails
 from newsletters.models import Issue, Subscription
 from newsletters.signals import issue_published
 
-BATCH = 1000  # recipients queued in one transaction
+BATCH = 10_000  # recipients queued in one transaction, which holds up no other writer for long
 
 
 @transaction.atomic
@@ -49,20 +50,21 @@ def queue(issue: Issue) -> None:
 
 @transaction.atomic
 def _queue_batch(issue: Issue) -> bool:
-    audience = issue.audience().filter(pk__gt=issue.queued_up_to).order_by("pk")
-    batch = list(audience.only("pk", "email", "name")[:BATCH])
-    if not batch:
+    rest = issue.audience().filter(pk__gt=issue.queued_up_to).order_by("pk")
+    last = rest[:BATCH].aggregate(last=Max("pk"))["last"]
+    if last is None:
         return False
     assert issue.message
-    add_deliveries(issue.message, (_recipient(issue, subscription) for subscription in batch))
-    issue.queued_up_to = batch[-1].pk
+    add_deliveries_from(
+        issue.message,
+        rest.filter(pk__lte=last),
+        address=F("email"),
+        name=F("name"),
+        values=emails.delivery_columns(issue.newsletter.language),
+    )
+    issue.queued_up_to = last
     issue.save(update_fields=["queued_up_to"])
     return True
-
-
-def _recipient(issue: Issue, subscription: Subscription) -> Recipient:
-    values = emails.delivery_values(subscription, issue.newsletter.language)
-    return Recipient(subscription.email, subscription.name, values)
 
 
 @transaction.atomic

@@ -1,0 +1,55 @@
+"""Into the outbox by the thousand: the database makes the rows itself."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Expression, F, QuerySet, Value
+from django.db.models.constants import OnConflict
+from django.db.models.functions import JSONObject
+from django.utils import timezone
+
+from mailroom.models import Delivery, Message
+from mailroom.outbox import Recipient, delivery_to
+from mailroom.tasks import nudge
+
+
+def add_deliveries_from(
+    message: Message,
+    people: QuerySet[Any],
+    *,
+    address: Expression | F,
+    name: Expression | F,
+    values: Mapping[str, Expression | F],
+) -> int:
+    """Queue a frozen message to each row of `people` in one statement, INSERT … SELECT.
+
+    No row of `people` ever comes into this process. address, name: its expressions for a bare
+    address and a name to greet. values: expressions for the small values of the slots, by name.
+    A pair of message and address exists once, so that a repeated call adds only what is missing.
+    Returns the number of rows added.
+    """
+    own = {"address": address, "name": name, "values": JSONObject(**values)}
+    pattern = delivery_to(message, Recipient(""), timezone.now())
+    fields = [field for field in Delivery._meta.concrete_fields if not field.primary_key]
+    columns = [
+        own.get(field.attname, Value(getattr(pattern, field.attname), output_field=field))
+        for field in fields
+    ]
+    select, parameters = people.order_by().values_list(*columns).query.sql_with_params()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_insert_into(fields) + select + _unless_known(fields), parameters)
+        added: int = cursor.rowcount
+        transaction.on_commit(lambda: nudge(message.channel))
+    return added
+
+
+def _insert_into(fields: list[Any]) -> str:
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(field.column) for field in fields)
+    verb = connection.ops.insert_statement(on_conflict=OnConflict.IGNORE)
+    return f"{verb} {quote(Delivery._meta.db_table)} ({names}) "
+
+
+def _unless_known(fields: list[Any]) -> str:
+    return " " + connection.ops.on_conflict_suffix_sql(fields, OnConflict.IGNORE, [], [])
