@@ -68,6 +68,8 @@ class Session:
             if reply.startswith(b"250"):
                 self.recipients.append(address)
             self.writer.write(reply)
+        elif verb == b"DATA" and not self.recipients:
+            self.writer.write(b"554 5.5.1 no valid recipients\r\n")
         elif verb == b"DATA":
             return await self.content()
         elif verb == b"QUIT":

@@ -1,37 +1,31 @@
-"""The carrier: one open mailer, one attempt at a time, and what became of it."""
+"""The carrier: one open mailer, a window of mails at a time, and what became of each."""
 
 import logging
 from collections.abc import Sequence
-from email.utils import parseaddr
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from anymail.exceptions import AnymailRecipientsRefused
-from django.core.mail import EmailMultiAlternatives, mailers
+from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import DatabaseError
-from django.utils.module_loading import import_string
 
-from mailroom.channels import children, providers
+from mailroom.anymail_answers import recipient_outcomes
+from mailroom.channels import children
 from mailroom.envelope import build
-from mailroom.handing import hand_over
+from mailroom.handing import hand_over_each
 from mailroom.models import Delivery
+from mailroom.opening import mailer_for, takes_bytes
 from mailroom.outcomes import ACCEPTED, Fault, Outcome, Verdict, classify, describe
-from mailroom.ready import Skeletons
+from mailroom.ready import PersonalMail, Skeletons
 
 logger = logging.getLogger(__name__)
 
-ANYMAIL_VERDICTS = {
-    "sent": Verdict.ACCEPTED,
-    "queued": Verdict.ACCEPTED,
-    "invalid": Verdict.FOR_GOOD,
-    "rejected": Verdict.FOR_GOOD,
-    "failed": Verdict.FOR_NOW,
-}
+Parcel = Sequence[Delivery]  # what shares one mail
+Outcomes = dict[int, Outcome]  # by the delivery's id
 
 
 class Carrier:
-    """Holds a mailer open over many messages, and tries it again only when it may work.
+    """Holds a mailer open over many windows, and tries it again only when it may work.
 
     alias: a route or provider in MAILERS.
     """
@@ -40,7 +34,7 @@ class Carrier:
         self.alias = alias
         self._mailer: BaseEmailBackend | None = None
         self._down: Outcome | None = None
-        self._skeletons = Skeletons() if _takes_bytes(alias) else None
+        self._skeletons = Skeletons() if takes_bytes(alias) else None
 
     def __enter__(self) -> Self:
         return self
@@ -58,51 +52,60 @@ class Carrier:
         """True once the mailer could not be reached: what is left of a batch can wait."""
         return self._down is not None
 
-    def send(self, deliveries: Sequence[Delivery]) -> dict[int, Outcome]:
-        """Send what shares one call; the outcome of each delivery, by its id. Never raises."""
-        if self._down:
-            return {one.pk: self._down for one in deliveries}
-        try:
-            mail = self._mail(deliveries)
-        except Exception as error:  # noqa: BLE001  (a hook of an app may raise anything)
-            return dict.fromkeys([one.pk for one in deliveries], _unbuildable(error))
-        common = self._attempt(mail)
-        for one in deliveries:
-            one.alias = getattr(mail, "carried_by", self.alias)
-        return _share(mail, deliveries, common)
+    def try_again(self) -> None:
+        """A new batch: the mailer may be reachable again."""
+        self._down = None
 
-    def _mail(self, deliveries: Sequence[Delivery]) -> EmailMultiAlternatives:
-        """The mail for deliveries that share one call; bulk mail from its skeleton."""
-        first = deliveries[0]
+    def send(self, parcels: Sequence[Parcel]) -> Outcomes:
+        """Send a window of parcels; the outcome of each delivery, by its id. Never raises."""
+        outcomes: Outcomes = {}
+        built: list[tuple[EmailMultiAlternatives, Parcel]] = []
+        for parcel in parcels:
+            try:
+                built.append((self._mail(parcel), parcel))
+            except Exception as error:  # noqa: BLE001  (a hook of an app may raise anything)
+                outcomes |= dict.fromkeys([one.pk for one in parcel], _unbuildable(error))
+        errors = self._hand_over([mail for mail, _ in built])
+        for (mail, parcel), answer in zip(built, errors, strict=True):
+            common = self._learn(answer)
+            for one in parcel:
+                one.alias = getattr(mail, "carried_by", self.alias)
+            outcomes |= _share(mail, parcel, common)
+        return outcomes
+
+    def _mail(self, parcel: Parcel) -> EmailMultiAlternatives:
+        """The mail for deliveries that share one; bulk mail from its skeleton."""
+        first = parcel[0]
         message = first.message
-        ready = None
-        if self._skeletons and message.is_bulk and not (message.to or message.cc or message.bcc):
-            ready = self._skeletons.ready(first)
-        return ready or build(message, deliveries)
+        if message.is_bulk and not (message.to or message.cc or message.bcc):
+            mail = PersonalMail(first, self._skeletons.of(first) if self._skeletons else None)
+            mail.wire  # noqa: B018  (built here, where a failure concerns this mail alone)
+            return mail
+        return build(message, parcel)
 
-    def _attempt(self, mail: EmailMultiAlternatives) -> Outcome:
+    def _hand_over(self, mails: Sequence[EmailMultiAlternatives]) -> Sequence[Exception | None]:
+        if not children(self.alias):
+            return hand_over_each(self._opened, self.alias, mails)
         try:
-            self._hand_over(mail)
+            route: Any = self._opened()
         except Exception as error:  # noqa: BLE001  (backends may raise anything: it is classified)
-            if _was_accepted(mail, error):
-                logger.warning("A receiver failed after the mail was accepted: %r", error)
-                return ACCEPTED
-            outcome = classify(error)
-            if outcome.fault in {Fault.TRANSPORT, Fault.ACCOUNT}:
-                self._close()
-                self._down = outcome if outcome.verdict is Verdict.FOR_NOW else None
-            return outcome
-        return ACCEPTED
+            return [error] * len(mails)
+        errors: list[Exception | None] = route.send_each(mails)
+        return errors
 
-    def _hand_over(self, mail: EmailMultiAlternatives) -> None:
-        if children(self.alias):
-            self._opened().send_messages([mail])
-        else:
-            hand_over(self._opened, self.alias, mail)
+    def _learn(self, error: Exception | None) -> Outcome:
+        """The outcome that an answer stands for; a mailer that is at fault is closed."""
+        if error is None:
+            return ACCEPTED
+        outcome = classify(error)
+        if outcome.fault in {Fault.TRANSPORT, Fault.ACCOUNT}:
+            self._close()
+            self._down = outcome if outcome.verdict is Verdict.FOR_NOW else self._down
+        return outcome
 
     def _opened(self) -> BaseEmailBackend:
         if self._mailer is None:
-            self._mailer = mailers[self.alias]
+            self._mailer = mailer_for(self.alias)
         self._mailer.open()
         return self._mailer
 
@@ -115,12 +118,6 @@ class Carrier:
                 logger.info("Closing %s failed: %r", self.alias, error)
 
 
-def _takes_bytes(alias: str) -> bool:
-    """True where a mailer below can send bytes as they are."""
-    backends = (mailers.settings.get(one, {}).get("BACKEND", "") for one in providers(alias))
-    return any(getattr(import_string(path), "takes_bytes", False) for path in backends if path)
-
-
 def _unbuildable(error: Exception) -> Outcome:
     """What can't be built now can't be built later either, unless the database was away."""
     if isinstance(error, DatabaseError):
@@ -128,31 +125,9 @@ def _unbuildable(error: Exception) -> Outcome:
     return Outcome(Verdict.FOR_GOOD, describe(error), fault=Fault.MESSAGE)
 
 
-def _share(
-    mail: EmailMultiAlternatives, deliveries: Sequence[Delivery], common: Outcome
-) -> dict[int, Outcome]:
+def _share(mail: EmailMultiAlternatives, parcel: Parcel, common: Outcome) -> Outcomes:
     """Each recipient's own outcome where the provider told them apart, else the common one."""
-    own = {**_from_anymail(mail), **getattr(mail, "outcomes", {})}
-    if common.verdict is not Verdict.ACCEPTED and len(deliveries) == 1:
+    own = {**recipient_outcomes(mail), **getattr(mail, "outcomes", {})}
+    if common.verdict is not Verdict.ACCEPTED and len(parcel) == 1:
         own = {}
-    return {one.pk: own.get(one.address.lower(), common) for one in deliveries}
-
-
-def _from_anymail(mail: EmailMultiAlternatives) -> dict[str, Outcome]:
-    status = getattr(mail, "anymail_status", None)
-    recipients = getattr(status, "recipients", None) or {}
-    return {
-        parseaddr(address)[1].lower(): Outcome(
-            ANYMAIL_VERDICTS.get(one.status, Verdict.UNKNOWN),
-            error="" if one.status in {"sent", "queued"} else f"status {one.status}",
-            provider_id=str(one.message_id or ""),
-        )
-        for address, one in recipients.items()
-    }
-
-
-def _was_accepted(mail: EmailMultiAlternatives, error: Exception) -> bool:
-    """Anymail's receivers run after the provider's answer: their errors are none of its."""
-    if isinstance(error, AnymailRecipientsRefused):
-        return False
-    return any(one.verdict is Verdict.ACCEPTED for one in _from_anymail(mail).values())
+    return {one.pk: own.get(one.address.lower(), common) for one in parcel}

@@ -1,7 +1,8 @@
 """The engine: claim a batch, send it window by window, write down every outcome.
 
-A *window* is what goes out in about a tenth of a second. Only a window's rows are ever `sending`
-without an outcome, so that is all a kill -9 can leave in doubt.
+A *window* is what goes out in about a tenth of a second, at most 100 rows, or one call to an API
+that takes many. Only a window's rows are ever `sending` without an outcome, so that is all a kill
+-9 can leave in doubt.
 """
 
 import time
@@ -18,12 +19,11 @@ from mailroom.carrier import Carrier
 from mailroom.channels import channel_options
 from mailroom.gate import skip_reasons
 from mailroom.models import Delivery, Message
-from mailroom.outcomes import Outcome
+from mailroom.opening import window_limits
 from mailroom.pace import Pace
 from mailroom.record import record, skip
 
 WINDOW_SECONDS = 0.1
-LARGEST_WINDOW = 100
 
 Parcel = list[Delivery]  # what shares one call to a provider
 
@@ -32,9 +32,9 @@ def deliver_due(channel: str) -> int:
     """Send all that is due on a channel, until nothing is or a stop is wanted; rows handled."""
     holder = f"{channel}:{uuid.uuid4().hex[:12]}"
     handled = 0
-    with leases.kept(holder):
+    with leases.kept(holder), Carrier(channel_options(channel).via) as carrier:
         while not _must_stop(channel) and (ids := leases.claim(channel, holder)):
-            handled += _deliver_batch(ids, channel, holder)
+            handled += _deliver_batch(ids, channel, holder, carrier)
     return handled
 
 
@@ -43,39 +43,46 @@ def _must_stop(channel: str) -> bool:
     return shutdown.is_wanted() or health.is_paused(channel)
 
 
-def _deliver_batch(ids: Sequence[int], channel: str, holder: str) -> int:
+def _deliver_batch(ids: Sequence[int], channel: str, holder: str, carrier: Carrier) -> int:
     """Send one leased batch. What is left when the mailer is down waits, without an attempt."""
     handled = 0
     pace = Pace(channel)
-    with Carrier(channel_options(channel).via) as carrier:
-        for window in _windows(_parcels(ids), pace.window or LARGEST_WINDOW):
-            if carrier.is_down:
-                leases.postpone(holder, settings.MAIL_RETRY_SECONDS)
-                break
-            if _must_stop(channel) or not pace.take(len(window.parcels)):
-                break
-            handled += sum(map(len, window.parcels))
-            window.took(_deliver_window(window.parcels, carrier, holder, pace))
+    carrier.try_again()
+    for window in _windows(_parcels(ids), *_limits(carrier, pace)):
+        if carrier.is_down:
+            leases.postpone(holder, settings.MAIL_RETRY_SECONDS)
+            break
+        if _must_stop(channel) or not pace.take(len(window.parcels)):
+            break
+        handled += sum(map(len, window.parcels))
+        window.took(_deliver_window(window.parcels, carrier, holder))
     return handled
+
+
+def _limits(carrier: Carrier, pace: Pace) -> tuple[int, int]:
+    """How many rows a window has at least and at most."""
+    least, most = window_limits(carrier.alias)
+    most = min(most, pace.window or most)
+    return min(least, most), most
 
 
 class _Window:
     """The parcels of one window, and how long they took: the next one is as large as fits."""
 
-    def __init__(self, size: int, largest: int) -> None:
-        self.size = min(size, largest)
-        self.largest = largest
+    def __init__(self, size: int, smallest: int, largest: int) -> None:
+        self.size = max(smallest, min(size, largest))
+        self.smallest, self.largest = smallest, largest
         self.parcels: list[Parcel] = []
 
     def took(self, seconds: float) -> None:
         fits = int(len(self.parcels) * WINDOW_SECONDS / max(seconds, 0.0001))
-        self.size = max(1, min(self.largest, fits, self.size * 2))
+        self.size = max(self.smallest, min(self.largest, fits, self.size * 2))
 
 
-def _windows(parcels: Sequence[Parcel], largest: int) -> Iterator[_Window]:
+def _windows(parcels: Sequence[Parcel], smallest: int, largest: int) -> Iterator[_Window]:
     size, position = 5, 0
     while position < len(parcels):
-        window = _Window(size, largest)
+        window = _Window(size, smallest, largest)
         while position < len(parcels) and sum(map(len, window.parcels)) < window.size:
             window.parcels.append(parcels[position])
             position += 1
@@ -102,17 +109,13 @@ def _attach_messages(deliveries: Sequence[Delivery]) -> None:
         one.message = messages[one.message_id]
 
 
-def _deliver_window(parcels: list[Parcel], carrier: Carrier, holder: str, pace: Pace) -> float:
+def _deliver_window(parcels: list[Parcel], carrier: Carrier, holder: str) -> float:
     """Commit `sending`, send, commit the outcomes; seconds spent sending."""
     parcels = _begin(parcels, carrier.alias, holder)
     started = time.monotonic()
-    outcomes: list[tuple[Delivery, Outcome]] = []
-    for parcel in parcels:
-        pace.keep()
-        sent = carrier.send(parcel)
-        outcomes += [(one, sent[one.pk]) for one in parcel]
+    outcomes = carrier.send(parcels)
     seconds = time.monotonic() - started
-    record(outcomes, holder)
+    record([(one, outcomes[one.pk]) for parcel in parcels for one in parcel], holder)
     return seconds
 
 

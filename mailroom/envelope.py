@@ -20,22 +20,40 @@ def build(message: Message, deliveries: Sequence[Delivery]) -> Mail:
     without a value.
     """
     first = deliveries[0]
+    mail = frozen_mail(message)
+    mail.extra_headers["Message-ID"] = first.message_id_header
+    if message.to or message.cc or message.bcc:
+        _address_visibly(mail, message, {one.address for one in deliveries})
+    else:
+        _address_alone(mail, first)
+    _note(mail, first)
+    mail.channel = message.channel  # type: ignore[attr-defined]
+    mail.had_by = first.alias  # type: ignore[attr-defined]  # in an earlier attempt
+    return mail
+
+
+def frozen_mail(message: Message) -> Mail:
+    """The e-mail as it was frozen, to nobody yet, with its slots."""
     mail = Mail(
         subject=message.subject,
         body=message.body,
         from_email=message.from_email,
         reply_to=message.reply_to,
-        headers={**message.headers, "Message-ID": first.message_id_header},
+        headers=message.headers,
     )
     thaw_content(mail, message.content)
-    if message.to or message.cc or message.bcc:
-        _address_visibly(mail, message, {one.address for one in deliveries})
-    else:
-        _address_alone(mail, first)
-    mail.metadata = {**getattr(mail, "metadata", {}), "delivery": str(first.pk)}  # type: ignore[attr-defined]
-    mail.channel = message.channel  # type: ignore[attr-defined]
-    mail.had_by = first.alias  # type: ignore[attr-defined]  # in an earlier attempt
     return mail
+
+
+def thaw_extras(mail: EmailMultiAlternatives, content: dict[str, Any], delivery: Delivery) -> None:
+    """Put on `mail` what a frozen message holds for Anymail, and our delivery's id."""
+    thaw_content(mail, {"extras": content.get("extras", {})})
+    _note(mail, delivery)
+
+
+def _note(mail: EmailMultiAlternatives, delivery: Delivery) -> None:
+    """Our id goes along in the provider's metadata: by it the feedback finds its row."""
+    mail.metadata = {**getattr(mail, "metadata", {}), "delivery": str(delivery.pk)}  # type: ignore[attr-defined]
 
 
 def _address_visibly(mail: EmailMultiAlternatives, message: Message, waiting: set[str]) -> None:

@@ -1,6 +1,7 @@
-"""Handing one mail to one provider."""
+"""Handing mails to one provider."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from copy import copy, deepcopy
 from email.utils import parseaddr
 from typing import Any
@@ -10,51 +11,119 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
 from mailroom import breaker
-from mailroom.outcomes import ACCEPTED, classify
-from mailroom.ready import ReadyMail
+from mailroom.anymail_answers import was_accepted
+from mailroom.outcomes import ACCEPTED, classify, is_down
+from mailroom.ready import PersonalMail
+
+logger = logging.getLogger(__name__)
 
 RESULTS = ("outcomes", "anymail_status")  # what a provider leaves on a message
+Errors = list[Exception | None]
 
 
-def hand_over(opened: Callable[[], BaseEmailBackend], alias: str, message: EmailMessage) -> int:
-    """Hand a copy of the message to the provider `alias`, and tell its breaker what became of it.
+def hand_over(opened: Callable[[], BaseEmailBackend], alias: str, message: EmailMessage) -> None:
+    """Hand one message to a provider, as `hand_over_each` does. Raises what the provider raises."""
+    (error,) = hand_over_each(opened, alias, [message])
+    if error:
+        raise error
 
-    opened: returns the provider's backend with its connection open. What the provider does to the
+
+def hand_over_each(
+    opened: Callable[[], BaseEmailBackend], alias: str, messages: Sequence[EmailMessage]
+) -> Errors:
+    """Hand copies of messages to the provider `alias`, and tell its breaker what became of them.
+
+    opened: returns the provider's backend with its connection open. What the provider does to a
     copy never reaches the next one; its results and `carried_by` stand on the message afterwards.
-    Raises what the provider raises.
+    For each message None, or what the provider raises for it.
     """
-    for name in RESULTS:  # what an earlier provider said is no answer of this one
-        vars(message).pop(name, None)
-    message.carried_by = alias  # type: ignore[attr-defined]
-    attempt = message
+    for message in messages:
+        message.carried_by = alias  # type: ignore[attr-defined]
+        for name in RESULTS:  # what an earlier provider said is no answer of this one
+            vars(message).pop(name, None)
     try:
         mailer = opened()
-        attempt = _attempt(message, mailer, settings.MAILER_SENDERS.get(alias, ""))
-        count = mailer.send_messages([attempt]) or 0
-    except Exception as error:
-        breaker.report(alias, classify(error))
-        raise
-    finally:
-        _copy_results(attempt, message)
-    breaker.report(alias, ACCEPTED)
-    return count
+    except Exception as error:  # noqa: BLE001  (backends may raise anything: it is classified)
+        errors: Errors = [error] * len(messages)
+    else:
+        errors = _send_each(mailer, alias, messages)
+    _report(alias, errors)
+    return errors
+
+
+def _send_each(mailer: Any, alias: str, messages: Sequence[EmailMessage]) -> Errors:
+    sender = settings.MAILER_SENDERS.get(alias, "")
+    errors: Errors = [None] * len(messages)
+    attempts: dict[int, EmailMessage] = {}
+    for place, message in enumerate(messages):
+        try:
+            attempts[place] = _attempt(message, mailer, sender)
+        except Exception as error:  # noqa: BLE001  (a hook of an app may raise anything)
+            errors[place] = error
+    send = getattr(mailer, "send_each", None) or _one_by_one(mailer)
+    answers = send(list(attempts.values()))
+    for (place, attempt), answer in zip(attempts.items(), answers, strict=True):
+        errors[place] = answer
+        _copy_results(attempt, messages[place])
+    return errors
+
+
+def _one_by_one(mailer: BaseEmailBackend) -> Callable[[Sequence[EmailMessage]], Errors]:
+    """`send_each` for a backend that has none. Nobody knocks at a door that was just shut."""
+
+    def send_each(messages: Sequence[EmailMessage]) -> Errors:
+        errors: Errors = []
+        for message in messages:
+            if errors and errors[-1] and is_down(errors[-1]):
+                errors.append(errors[-1])
+                continue
+            try:
+                mailer.send_messages([message])
+                errors.append(None)
+            except Exception as error:  # noqa: BLE001
+                errors.append(None if _accepted_before(message, error) else error)
+        return errors
+
+    return send_each
+
+
+def _accepted_before(message: EmailMessage, error: Exception) -> bool:
+    if accepted := was_accepted(message, error):
+        logger.warning("A receiver failed after the mail was accepted: %r", error)
+    return accepted
 
 
 def _attempt(message: EmailMessage, mailer: BaseEmailBackend, sender: str) -> EmailMessage:
-    """What this mailer gets: ready bytes where it takes them, else a copy of the message."""
-    if isinstance(message, ReadyMail):
-        if not sender and getattr(mailer, "takes_bytes", False):
+    """What this mailer gets: a personal mail where it knows to take one, else a whole copy."""
+    if isinstance(message, PersonalMail):
+        if not sender and _takes(mailer, message):
             return copy(message)
-        message = message.whole()
-    attempt = deepcopy(message)
+        attempt: EmailMessage = message.whole()
+    else:
+        attempt = deepcopy(message)
     _send_as(attempt, sender)
     return attempt
+
+
+def _takes(mailer: Any, message: PersonalMail) -> bool:
+    if getattr(mailer, "takes_values", False):
+        return True
+    return bool(getattr(mailer, "takes_bytes", False) and message.wire)
 
 
 def _copy_results(attempt: Any, message: Any) -> None:
     for name in RESULTS:
         if name in vars(attempt):
             setattr(message, name, getattr(attempt, name))
+
+
+def _report(alias: str, errors: Errors) -> None:
+    """Tell the breaker each answer; what several messages share is told once."""
+    last: Exception | object | None = object()
+    for error in errors:
+        if error is not last:
+            breaker.report(alias, classify(error) if error else ACCEPTED)
+        last = error
 
 
 def _send_as(message: EmailMessage, sender: str) -> None:

@@ -23,7 +23,7 @@ from mailroom.providers import ANYMAIL, DEVELOPMENT, SMTP, SMTP_TIMEOUT_SECONDS
 
 TOKENS = re.compile(r"(?:failover|split)\(|\)|[^\s()]+")
 SECRET_OPTION = re.compile(r"key|secret|token|password", re.IGNORECASE)
-WHOLE_NUMBERS = {"timeout", "port"}
+WHOLE_NUMBERS = {"timeout", "port", "connections"}
 SENDER = "from"
 
 

@@ -20,6 +20,10 @@ LINK_HEADERS = (
 )
 
 
+# Their words must not be cut or encoded: beside the links, the one by which all is told apart.
+WHOLE_HEADERS = (*LINK_HEADERS, "message-id")
+
+
 class Mail(EmailMultiAlternatives):
     """Writes the links in List-* headers whole.
 
@@ -41,5 +45,5 @@ class _LinkHeader(UnstructuredHeader):
 
 _headers = HeaderRegistry()
 _kind: Any = _LinkHeader
-for _name in LINK_HEADERS:
+for _name in WHOLE_HEADERS:
     _headers.map_to_type(_name, _kind)

@@ -17,7 +17,7 @@ from django.core.mail import InvalidMailer, MailerDoesNotExist
 from django.db import DatabaseError
 
 from mailroom.api_outcomes import API_ERRORS, api_error
-from mailroom.verdicts import ACCEPTED, Fault, Outcome, OutcomeUnknown, Verdict
+from mailroom.verdicts import ACCEPTED, Fault, Outcome, OutcomeUnknown, Unbuildable, Verdict
 
 __all__ = [
     "ACCEPTED",
@@ -27,6 +27,7 @@ __all__ = [
     "Verdict",
     "classify",
     "describe",
+    "is_down",
     "smtp_reply",
 ]
 
@@ -39,6 +40,8 @@ def classify(error: BaseException) -> Outcome:
     """Return the outcome that an exception of a backend's send_messages stands for."""
     text = describe(error)
     match error:
+        case Unbuildable():
+            return Outcome(Verdict.FOR_GOOD, describe(error.error), fault=Fault.MESSAGE)
         case OutcomeUnknown():
             return Outcome(Verdict.UNKNOWN, text, fault=Fault.TRANSPORT)
         case AnymailCancelSend() | AnymailRecipientsRefused():
@@ -57,6 +60,13 @@ def classify(error: BaseException) -> Outcome:
             return Outcome(Verdict.UNKNOWN, text, fault=Fault.TRANSPORT)
     # Anything else was raised while the backend wrote the message: it will be raised again.
     return Outcome(Verdict.FOR_GOOD, text, fault=Fault.MESSAGE)
+
+
+def is_down(error: BaseException) -> bool:
+    """True where the provider is at fault and took nothing: the next message needn't try."""
+    outcome = classify(error)
+    is_its_fault = outcome.fault in {Fault.TRANSPORT, Fault.ACCOUNT}
+    return is_its_fault and outcome.verdict is Verdict.FOR_NOW
 
 
 def describe(error: BaseException) -> str:

@@ -1,6 +1,6 @@
 """Keeping to a channel's rate: each message waits for its slot."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils import timezone
 
@@ -17,7 +17,6 @@ class Pace:
     def __init__(self, channel: str) -> None:
         self.channel = channel
         self.rate = channel_options(channel).rate
-        self._next: datetime | None = None
 
     @property
     def window(self) -> int | None:
@@ -31,14 +30,7 @@ class Pace:
         """
         if not self.rate:
             return True
-        self._next = ChannelPace.take(self.channel, self.rate, count)
-        return not _sleep_until(self._next)
-
-    def keep(self) -> None:
-        """Wait for the next of the slots that were taken."""
-        if self.rate and self._next:
-            _sleep_until(self._next)
-            self._next += timedelta(seconds=1 / self.rate)
+        return not _sleep_until(ChannelPace.take(self.channel, self.rate, count))
 
 
 def _sleep_until(when: datetime) -> bool:

@@ -34,6 +34,11 @@ def fill(text: str, values: Mapping[str, str], *, html: bool = False) -> str:
     return SLOT.sub(value, text) if OPEN in text else text
 
 
+def slots_in(text: str) -> set[str]:
+    """The names of the slots in a text."""
+    return set(SLOT.findall(text)) if OPEN in text else set()
+
+
 def shown(text: str) -> str:
     """The text for a person to read who is none of its recipients: each slot as `{name}`."""
     return SLOT.sub(r"{\1}", text)

@@ -1,58 +1,86 @@
-"""Mails whose bytes are ready before a mailer is asked for, and which need not be built again."""
+"""Mails of many to one each, which need not be built as a whole by a mailer that knows better."""
 
 import logging
+from functools import cached_property
+from typing import Any
+
+from django.db import DatabaseError
 
 from mailroom.envelope import build, personal_values
 from mailroom.mime import Mail
 from mailroom.models import Delivery
 from mailroom.skeleton import NotExpressible, Skeleton
+from mailroom.verdicts import Unbuildable
 
 logger = logging.getLogger(__name__)
 
 
-class ReadyMail(Mail):
-    """One delivery's mail as bytes, for a mailer that takes them; `whole` is for any other."""
+class PersonalMail(Mail):
+    """One delivery's mail out of a message that many get.
 
-    def __init__(self, delivery: Delivery, wire: bytes) -> None:
+    A mailer may take it as ready bytes, `wire`, where there are any; as its `values` together with
+    others of the same message; or else as the `whole`.
+    """
+
+    def __init__(self, delivery: Delivery, skeleton: Skeleton | None = None) -> None:
         headers = {"Message-ID": delivery.message_id_header}
         sender = delivery.message.from_email
         super().__init__(from_email=sender, to=[delivery.address], headers=headers)
         self.delivery = delivery
-        self.wire = wire
         self.had_by = delivery.alias
+        self._skeleton = skeleton
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """What fills the slots. Raises Unbuildable where an app's hook fails."""
+        with _built_for_good():
+            return personal_values(self.delivery)
+
+    @cached_property
+    def wire(self) -> bytes | None:
+        """The mail as bytes, None where only building it whole will do. Raises Unbuildable."""
+        if self._skeleton is None:
+            return None
+        one = self.delivery
+        try:
+            with _built_for_good():
+                return self._skeleton.fill(
+                    name=one.name,
+                    address=one.address,
+                    message_id=one.message_id_header,
+                    values=self.values,
+                )
+        except NotExpressible as reason:
+            logger.info("Delivery %s is built whole: %s", one.pk, reason)
+            return None
 
     def whole(self) -> Mail:
-        """The same mail, built as every other is."""
-        return build(self.delivery.message, [self.delivery])
+        """The same mail, built as every other is. Raises Unbuildable."""
+        with _built_for_good():
+            return build(self.delivery.message, [self.delivery])
+
+
+class _built_for_good:  # noqa: N801  (reads as the statement it is)
+    """What can't be built now can't be built later either, unless the database was away."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception) and not isinstance(
+            error, DatabaseError | NotExpressible | Unbuildable
+        ):
+            raise Unbuildable(error) from error
 
 
 class Skeletons:
-    """The skeletons of the messages of one batch, each built when it is first needed."""
+    """The skeletons of the messages of one run, each built when it is first needed."""
 
     def __init__(self) -> None:
         self._known: dict[int, Skeleton | None] = {}
 
-    def ready(self, delivery: Delivery) -> ReadyMail | None:
-        """The delivery's mail, or None where only building it whole will do.
-
-        Raises LookupError for a slot without a value.
-        """
-        skeleton = self._of(delivery)
-        if skeleton is None:
-            return None
-        try:
-            wire = skeleton.fill(
-                name=delivery.name,
-                address=delivery.address,
-                message_id=delivery.message_id_header,
-                values=personal_values(delivery),
-            )
-        except NotExpressible as reason:
-            logger.info("Delivery %s is built whole: %s", delivery.pk, reason)
-            return None
-        return ReadyMail(delivery, wire)
-
-    def _of(self, delivery: Delivery) -> Skeleton | None:
+    def of(self, delivery: Delivery) -> Skeleton | None:
+        """The skeleton of a delivery's message, None where it has none."""
         if delivery.message_id not in self._known:
             self._known[delivery.message_id] = _skeleton(delivery)
         return self._known[delivery.message_id]

@@ -6,7 +6,6 @@ What it can't express is not guessed: NotExpressible sends the caller back to th
 """
 
 import email.policy
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,10 +14,10 @@ from django.utils.crypto import get_random_string
 from django.utils.html import escape
 
 from mailroom.frozen import thaw_content
-from mailroom.mime import LINK_HEADERS, LONGEST_LINE, Mail
+from mailroom.mime import LONGEST_LINE, WHOLE_HEADERS, Mail
 from mailroom.models import Message
 from mailroom.personal import OPEN, SLOT, fill
-from mailroom.wire_text import NotExpressible, header, mailbox_header, quoted_printable
+from mailroom.wire_text import CONTROLS, NotExpressible, header, mailbox_header, quoted_printable
 
 Values = Mapping[str, str]
 Piece = bytes | Callable[[Values], bytes]
@@ -43,7 +42,7 @@ class Skeleton:
         name, address: for To. values: for the slots. Raises NotExpressible where a value needs more
         than its gap allows, LookupError for a slot without a value.
         """
-        lines = [mailbox_header("To", name, address), header("Message-ID", message_id)]
+        lines = [mailbox_header("To", name, address), _header("Message-ID", message_id)]
         lines += [_header(name, fill(text, values)) for name, text in self._personal.items()]
         filled = [piece if isinstance(piece, bytes) else piece(values) for piece in self._pieces]
         return b"".join([*lines, *filled])
@@ -54,8 +53,8 @@ def _headers(message: Message) -> dict[str, str]:
 
 
 def _header(name: str, text: str) -> bytes:
-    """A personal header; the links of mailing lists stay whole, as in mailroom.mime."""
-    if name.lower() not in LINK_HEADERS:
+    """A personal header; some stay whole, as in mailroom.mime."""
+    if name.lower() not in WHOLE_HEADERS:
         return header(name, text)
     line = f"{name}: {text}"
     if not (line.isascii() and line.isprintable()) or len(line) > LONGEST_LINE:
@@ -138,9 +137,6 @@ def _text(text: str, *, is_html: bool) -> list[Piece]:
 def _before_gap(text: str) -> bytes:
     encoded = quoted_printable(text)
     return encoded if not encoded or encoded.endswith(b"\r\n") else encoded + b"=\r\n"
-
-
-CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def _gap(name: str, *, is_html: bool) -> Callable[[Values], bytes]:

@@ -36,4 +36,12 @@ class OutcomeUnknown(Exception):  # noqa: N818  (named after the outcome)
     """The content was handed over and no answer came: it may have been accepted."""
 
 
+class Unbuildable(Exception):  # noqa: N818  (named after the outcome)
+    """A message that can't be built, and never will be. error: what was raised."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 ACCEPTED = Outcome(Verdict.ACCEPTED)

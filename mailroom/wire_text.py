@@ -6,6 +6,7 @@ import re
 LINE = 78  # RFC 5322 section 2.1.1: what a line should not exceed
 WORD_BYTES = 45  # 60 characters of base64: an encoded word has at most 75 (RFC 2047 section 2)
 ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 ODD_DOTS = re.compile(r"^\.|\.\.|\.@|@\.|\.$")
 
 

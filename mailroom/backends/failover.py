@@ -1,13 +1,23 @@
 """A route with several providers, in order of preference."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, InvalidMailer
 
 from mailroom import alerts, breaker, health
 from mailroom.backends.route import RouteBackend
 from mailroom.channels import providers
 from mailroom.outcomes import Verdict, classify
+
+
+@dataclass(slots=True, eq=False)
+class _Attempt:
+    """A message on its way through the route: who was tried, and what the last one said."""
+
+    message: EmailMessage
+    tried: list[str] = field(default_factory=list)
+    error: Exception | None = None
 
 
 class EmailBackend(RouteBackend):
@@ -19,36 +29,51 @@ class EmailBackend(RouteBackend):
     it.
     """
 
-    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        return sum(self._send(message) for message in email_messages)
+    def send_each(self, email_messages: Sequence[EmailMessage]) -> list[Exception | None]:
+        attempts = [_Attempt(message) for message in email_messages]
+        waiting = attempts
+        while waiting:
+            groups: dict[str, list[_Attempt]] = {}
+            for attempt in waiting:
+                if alias := self._next(attempt):
+                    groups.setdefault(alias, []).append(attempt)
+            waiting = [one for alias, group in groups.items() for one in self._try(group, alias)]
+        return [attempt.error for attempt in attempts]
 
-    def _send(self, message: EmailMessage) -> int:
-        refusal: Exception | None = None
-        error = ""
-        for alias in self._order(message):
-            if not breaker.admits(alias):
-                continue
-            try:
-                sent = self.carry(message, alias)
-            except Exception as raised:
-                outcome = classify(raised)
-                if outcome.verdict is not Verdict.FOR_NOW:
-                    raise
-                refusal, error = raised, outcome.error
-            else:
-                self._tell(alias, error)
-                return sent
-        if refusal:
-            raise refusal
-        return self.carry(message, self.least_bad(self.via))
+    def _try(self, group: list[_Attempt], alias: str) -> list[_Attempt]:
+        """Hand what goes to one mailer over together; what of it may go to the next."""
+        errors = self.carry_each([attempt.message for attempt in group], alias)
+        if None in errors:
+            self._tell(alias, group[errors.index(None)].error)
+        for attempt, error in zip(group, errors, strict=True):
+            attempt.tried.append(alias)
+            attempt.error = error
+        return [one for one in group if one.error and _may_go_on(one.error)]
+
+    def _next(self, attempt: _Attempt) -> str | None:
+        """Who to try next; None where the attempt is at its end."""
+        for alias in self._order(attempt.message):
+            if alias not in attempt.tried and breaker.admits(alias):
+                return alias
+        if attempt.tried:
+            return None
+        try:
+            return self.least_bad(self.via)
+        except InvalidMailer as error:
+            attempt.error = error
+            return None
 
     def _order(self, message: EmailMessage) -> list[str]:
         had_by = getattr(message, "had_by", "")
         return sorted(self.via, key=lambda alias: bool(had_by) and had_by in providers(alias))
 
-    def _tell(self, alias: str, error: str) -> None:
+    def _tell(self, alias: str, refusal: Exception | None) -> None:
         """A failover that succeeds hides a fault: somebody has to hear of it."""
         first = health.health(self.via[0])
         if alias != first.alias and not first.mode:  # else a person took it out, and knows
-            told = error or first.error
+            told = classify(refusal).error if refusal else first.error
             alerts.tell("failed_over", first.alias, error=told, carried_by=alias)
+
+
+def _may_go_on(error: Exception) -> bool:
+    return classify(error).verdict is Verdict.FOR_NOW

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from mailroom import health
 from mailroom.channels import children, providers
-from mailroom.handing import hand_over
+from mailroom.handing import hand_over_each
+from mailroom.opening import mailer_for
 
 
 class RouteBackend(BaseEmailBackend):
@@ -26,11 +27,30 @@ class RouteBackend(BaseEmailBackend):
         self.via = list(via)
         self._open: dict[str, BaseEmailBackend] = {}
 
-    def carry(self, message: EmailMessage, alias: str) -> int:
-        """Send through a child. Raises what the child raises."""
-        if children(alias):
-            return self._child(alias).send_messages([message]) or 0
-        return hand_over(lambda: self._child(alias), alias, message)
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        """Send the messages; how many. Raises the first error once all were tried."""
+        errors = self.send_each(email_messages)
+        for error in errors:
+            if error:
+                raise error
+        return len(errors)
+
+    def send_each(self, email_messages: Sequence[EmailMessage]) -> list[Exception | None]:
+        """Send the messages; for each, the exception that `send_messages` would raise for it."""
+        raise NotImplementedError
+
+    def carry_each(
+        self, messages: Sequence[EmailMessage], alias: str
+    ) -> Sequence[Exception | None]:
+        """Send through a child; for each message None, or what the child raises."""
+        if not children(alias):
+            return hand_over_each(lambda: self._child(alias), alias, messages)
+        try:
+            child: Any = self._child(alias)
+        except Exception as error:  # noqa: BLE001  (backends may raise anything: it is classified)
+            return [error] * len(messages)
+        errors: list[Exception | None] = child.send_each(messages)
+        return errors
 
     def least_bad(self, among: Sequence[str]) -> str:
         """Where all rest, the one to try all the same: who is due first, never a paused one.
@@ -49,7 +69,7 @@ class RouteBackend(BaseEmailBackend):
 
     def _child(self, alias: str) -> BaseEmailBackend:
         if alias not in self._open:
-            mailer: Any = mailers[alias]
+            mailer: Any = mailer_for(alias)
             if self.timeout is not None and hasattr(mailer, "timeout"):
                 mailer.timeout = self.timeout
             self._open[alias] = mailer

@@ -1,72 +1,113 @@
-"""Django's SMTP backend, made to say what became of each recipient, and when it can't know."""
+"""Django's SMTP backend, made fast, and to say what became of each message and recipient."""
 
 import email.policy
 import smtplib
+from collections.abc import Sequence
 from email.utils import parseaddr
 from typing import Any
 
 from django.core.mail import EmailMessage
 from django.core.mail.backends import smtp
 
-from mailroom.outcomes import Outcome, OutcomeUnknown, Verdict, smtp_reply
-from mailroom.ready import ReadyMail
+from mailroom.backends.dialogue import Dialogue, Pipeline
+from mailroom.backends.letter import Letter
+from mailroom.ready import PersonalMail
+from mailroom.wire_text import ADDRESS
 
-
-def _content_of(message: EmailMessage) -> bytes:
-    if isinstance(message, ReadyMail):
-        return message.wire
-    content: bytes = message.message(policy=email.policy.SMTP).as_bytes()
-    return content
+LETTERS_A_CONNECTION = 4  # fewer aren't worth another connection
+FAILURES = (smtplib.SMTPException, OSError)
 
 
 class EmailBackend(smtp.EmailBackend):
-    """As Django's, with the dialogue in our hands (RFC 5321 section 3.3).
+    """As Django's, with PIPELINING (RFC 2920) where the server offers it.
+
+    connections: how many are opened at most, where there are many messages. The other options are
+    Django's.
 
     Each message gets `outcomes`, a dict of bare address in lower case → Outcome, for the recipients
     that were told apart. An exception means that no other was accepted; OutcomeUnknown, that the
     content was handed over and no answer came.
     """
 
-    takes_bytes = True  # a ReadyMail's, as they are
-
-    def _send(self, email_message: EmailMessage) -> bool:
-        envelope = {
-            self.prep_address(text): parseaddr(text)[1].lower()
-            for text in email_message.recipients()
-        }
-        if not envelope:
-            return False
-        content = _content_of(email_message)
-        sender = self.prep_address(email_message.from_email)
-        try:
-            refused = email_message.outcomes = {}  # type: ignore[attr-defined]
-            final = self._dialogue(sender, envelope, content, refused)
-        except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused):
-            self._reset()
-            raise
-        except (OutcomeUnknown, OSError):
-            self._drop()
-            raise
-        email_message.outcomes = dict.fromkeys(envelope.values(), final) | refused  # type: ignore[attr-defined]
-        return True
+    takes_bytes = True  # a PersonalMail's, as they are
 
     connection: Any  # smtplib.SMTP while a message is sent, which is when it is used
 
-    def _dialogue(
-        self, sender: str, envelope: dict[str, str], content: bytes, refused: dict[str, Outcome]
-    ) -> Outcome:
-        """The server's answer to the content; who was refused before it is added to `refused`."""
+    def __init__(self, *, connections: int = 4, **options: Any) -> None:
+        super().__init__(**options)
+        self.connections = connections
+        self._options = options
+        self._others: list[EmailBackend] = []
+        self._senders: dict[str, str] = {}
+        self._talks: Dialogue | None = None
+
+    def close(self) -> None:
+        """Close all connections."""
+        others, self._others = self._others, []
+        for other in others:
+            other.close()
+        super().close()
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        """Send the messages; how many went out. Raises the first error once all were tried."""
+        errors = self.send_each(email_messages)
+        first = next((error for error in errors if error), None)
+        if first and not self.fail_silently:
+            raise first
+        pairs = zip(email_messages, errors, strict=True)
+        return sum(not error and bool(message.recipients()) for message, error in pairs)
+
+    def send_each(self, email_messages: Sequence[EmailMessage]) -> list[Exception | None]:
+        """Send the messages; for each, the exception that `send_messages` would raise for it."""
+        with self._lock:
+            is_new = self.connection is None
+            try:
+                self._open()
+                return self._exchange(email_messages)
+            except FAILURES as error:
+                return [error] * len(email_messages)
+            finally:
+                if is_new:
+                    self.close()
+
+    def _open(self) -> None:
+        self.open()
+        if self.connection is None:  # open() failed silently
+            raise smtplib.SMTPServerDisconnected("Connection not open")
         self.connection.ehlo_or_helo_if_needed()
-        code, words = self.connection.mail(sender, self._mail_options(content))
-        if code != 250:
-            raise smtplib.SMTPSenderRefused(code, words, sender)
-        replies = {address: self.connection.rcpt(address) for address in envelope}
-        for address, reply in replies.items():
-            if (outcome := smtp_reply(*reply)).verdict is not Verdict.ACCEPTED:
-                refused[envelope[address]] = outcome
-        if len(refused) == len(set(envelope.values())):
-            raise smtplib.SMTPRecipientsRefused(replies)
-        return smtp_reply(*self._content(content))
+
+    def _exchange(self, email_messages: Sequence[EmailMessage]) -> list[Exception | None]:
+        made = [self._letter(message) for message in email_messages]
+        self._post([one for one in made if isinstance(one, Letter)])
+        errors: list[Exception | None] = []
+        for message, one in zip(email_messages, made, strict=True):
+            if isinstance(one, Letter):
+                message.outcomes = one.outcomes  # type: ignore[attr-defined]
+                errors.append(one.error or one.unanswered())
+            else:
+                errors.append(one)
+        return errors
+
+    def _letter(self, message: EmailMessage) -> Letter | Exception | None:
+        """The message as it goes over the wire, None for one without recipients."""
+        try:
+            recipients = {self._address(text): bare(text) for text in message.recipients()}
+            if not recipients:
+                return None
+            content = _content_of(message)
+            sender = self._sender(message.from_email)
+        except Exception as error:  # noqa: BLE001  (an attachment's file may raise anything)
+            return error
+        return Letter(sender, recipients, content, self._mail_options(content))
+
+    def _address(self, text: str) -> str:
+        return text if ADDRESS.fullmatch(text) else self.prep_address(text)
+
+    def _sender(self, text: str) -> str:
+        """The envelope's sender; the same one many times, and slow to parse."""
+        if text not in self._senders:
+            self._senders[text] = self.prep_address(text)
+        return self._senders[text]
 
     def _mail_options(self, content: bytes) -> list[str]:
         if not self.connection.does_esmtp:
@@ -75,34 +116,68 @@ class EmailBackend(smtp.EmailBackend):
         is_8bit = not content.isascii() and self.connection.has_extn("8bitmime")
         return [*size, *(["body=8bitmime"] if is_8bit else [])]
 
-    def _content(self, content: bytes) -> tuple[int, bytes]:
-        """Hand over the content; its reply. Once all of it is written, silence means unknown."""
-        code, words = self.connection.docmd("DATA")
-        if code != 354:
-            raise smtplib.SMTPDataError(code, words)
-        lines = smtplib._quote_periods(content)  # type: ignore[attr-defined]
-        end = b"" if lines.endswith(b"\r\n") else b"\r\n"
-        self.connection.send(lines + end + b".\r\n")
-        try:
-            code, words = self.connection.getreply()
-        except (smtplib.SMTPException, OSError) as error:
-            raise OutcomeUnknown(f"no answer after the content: {error}") from error
-        if code >= 400:
-            raise smtplib.SMTPDataError(code, words)
-        if not 200 <= code < 300:
-            raise OutcomeUnknown(f"no answer after the content but {words!r}")
-        return code, words
+    def _post(self, letters: list[Letter]) -> None:
+        """Send the letters over the connections in turn, again where a server cut them short."""
+        while letters:
+            lines = self._lines(len(letters))
+            for number, letter in enumerate(letters):
+                lines[number % len(lines)].add(letter)
+            for line in lines:
+                line.finish()
+            broken = self._forget_broken(lines)
+            letters = [letter for letter in letters if letter.was_cut]
+            if not letters or not any(line.served for line in broken):
+                return  # one that is cut at once will be again
+            try:
+                self._open()
+            except FAILURES as error:
+                for letter in letters:
+                    letter.error = error
+                return
+            for letter in letters:
+                letter.error = None
 
-    def _reset(self) -> None:
-        """Make the connection ready for the next message, or drop it where that fails."""
-        try:
-            code, _ = self.connection.rset()
-        except (smtplib.SMTPException, OSError):
-            code = 421
-        if code == 421:
-            self._drop()
+    def _lines(self, number: int) -> list[Dialogue]:
+        """A way to talk for each connection that so many letters are worth."""
+        if not self.connection.has_extn("pipelining"):
+            return [self._line(Dialogue)]
+        wanted = min(self.connections, max(1, number // LETTERS_A_CONNECTION))
+        while len(self._others) < wanted - 1 and self._opens_another():
+            pass
+        return [one._line(Pipeline) for one in [self, *self._others[: wanted - 1]]]
 
-    def _drop(self) -> None:
-        if self.connection is not None:
-            self.connection.close()
+    def _line(self, kind: type[Dialogue]) -> Dialogue:
+        """The way to talk over this backend's own connection, for as long as that lives."""
+        if self._talks is None or self._talks.connection is not self.connection:
+            self._talks = kind(self.connection)
+        return self._talks
+
+    def _opens_another(self) -> bool:
+        """One more connection, if the server has one for us."""
+        other = type(self)(connections=1, **self._options)
+        try:
+            other._open()
+        except FAILURES:
+            self.connections = 1 + len(self._others)
+            return False
+        self._others.append(other)
+        return True
+
+    def _forget_broken(self, lines: list[Dialogue]) -> list[Dialogue]:
+        broken = [line for line in lines if line.is_broken]
+        self._others = [one for one in self._others if one._talks not in broken]
+        if self._talks in broken:
             self.connection = None
+        return broken
+
+
+def bare(text: str) -> str:
+    """The address of a recipient in lower case, by which outcomes are told apart."""
+    return (text if ADDRESS.fullmatch(text) else parseaddr(text)[1]).lower()
+
+
+def _content_of(message: EmailMessage) -> bytes:
+    if isinstance(message, PersonalMail) and message.wire:
+        return message.wire
+    content: bytes = message.message(policy=email.policy.SMTP).as_bytes()
+    return content

@@ -24,8 +24,19 @@ class EmailBackend(RouteBackend):
         pairs = zip(self.via, weights, strict=True)
         self.weights = {alias: weight for alias, weight in pairs if weight}
 
-    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        return sum(self.carry(message, self._share(message)) for message in email_messages)
+    def send_each(self, email_messages: Sequence[EmailMessage]) -> list[Exception | None]:
+        errors: list[Exception | None] = [None] * len(email_messages)
+        groups: dict[str, list[int]] = {}
+        for place, message in enumerate(email_messages):
+            try:
+                groups.setdefault(self._share(message), []).append(place)
+            except InvalidMailer as error:  # all are paused
+                errors[place] = error
+        for alias, places in groups.items():
+            results = self.carry_each([email_messages[place] for place in places], alias)
+            for place, result in zip(places, results, strict=True):
+                errors[place] = result
+        return errors
 
     def _share(self, message: EmailMessage) -> str:
         key = message.extra_headers.get("Message-ID", "")

@@ -127,5 +127,4 @@ class Delivery(models.Model):
     @property
     def message_id_header(self) -> str:
         """The one Message-ID of this delivery over all its attempts (RFC 5322 section 3.6.4)."""
-        domain = self.message.from_email.rpartition("@")[2].strip(" >") or "localhost"
-        return f"<{self.pk}.{self.message.uid.hex}@{domain.encode('idna').decode()}>"
+        return f"<{self.pk}.{self.message.id_right}>"

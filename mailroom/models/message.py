@@ -5,6 +5,7 @@ import uuid
 from django.db import models
 from django.db.models import Count
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.types import MessageType, type_or_untyped
@@ -64,6 +65,12 @@ class Message(models.Model):
     def row(self) -> MessageType:
         """This message's row in the table of types."""
         return type_or_untyped(self.type, self.channel)
+
+    @cached_property
+    def id_right(self) -> str:
+        """What the Message-IDs of all deliveries have in common."""
+        domain = self.from_email.rpartition("@")[2].strip(" >") or "localhost"
+        return f"{self.uid.hex}@{domain.encode('idna').decode()}"
 
     def progress(self) -> dict[str, int]:
         """How many deliveries are in each state, in one query; states without any are left out."""

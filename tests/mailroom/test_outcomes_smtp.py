@@ -1,5 +1,6 @@
 """What real SMTP dialogues mean for a delivery; docs/outcomes.md has the table with its sources."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
@@ -56,9 +57,10 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("channel", ["letters", "bulletin"])
-def test_an_answer_of_the_server_decides(carry_by, name, channel):
+@pytest.mark.parametrize("pipelining", [False, True])
+def test_an_answer_of_the_server_decides(carry_by, name, channel, pipelining):
     case = CASES[name]
-    with SMTPServer(case.script) as server:
+    with SMTPServer(replace(case.script, pipelining=pipelining)) as server:
         carry_by(server.url)
         delivery = attempt(channel)
 

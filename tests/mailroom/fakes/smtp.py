@@ -26,6 +26,9 @@ class Script:
     content: str = ""  # after the final dot
     password: str = ""  # the only one that is right
     deaf: bool = False  # close the connection in the middle of the content
+    pipelining: bool = False  # RFC 2920
+    only: str = ""  # the recipient whose mail the answers to DATA and to the content are for
+    most: int = 0  # mails that one connection may bring: the next MAIL is answered with 421
 
 
 @dataclass
@@ -61,7 +64,9 @@ class _Dialogue(SMTP):
         await super().push(text)
 
     async def smtp_DATA(self, arg: str) -> None:
-        if self.script.deaf:
+        if self.script.only and self.script.only not in self.envelope.rcpt_tos:
+            await super().smtp_DATA(arg)
+        elif self.script.deaf:
             await super().push("354 go on")
             self.transport.abort()
         elif self.script.data:
@@ -116,10 +121,21 @@ class SMTPServer(Controller):
         right = given.password == self.script.password.encode()
         return AuthResult(success=right, handled=right)
 
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, answers: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        session.mails = 0  # type: ignore[attr-defined]
+        return [*answers[:-1], *["250-PIPELINING"] * self.script.pipelining, answers[-1]]
+
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         self.transactions.append([])
+        session.mails += 1  # type: ignore[attr-defined]
+        if 0 < self.script.most < session.mails:  # type: ignore[attr-defined]
+            asyncio.get_running_loop().call_later(0.05, server.transport.close)
+            return "421 enough of you"
         if not self.script.mail:
             envelope.mail_from = address
         return self.script.mail or "250 OK"
@@ -134,7 +150,8 @@ class SMTPServer(Controller):
         return refusal or "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        answer = self.script.content or "250 OK"
+        is_meant = self.script.only in ("", *envelope.rcpt_tos)
+        answer = (self.script.content if is_meant else "") or "250 OK"
         if answer.startswith("250"):
             sent = Received(envelope.mail_from, list(envelope.rcpt_tos), envelope.original_content)
             self.received.append(sent)
