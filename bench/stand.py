@@ -170,13 +170,13 @@ def patiently[T](ask: Callable[[], T]) -> T:
     return ask()
 
 
-def wait_until(true: Callable[[], object], seconds: float) -> bool:
-    """Wait for something to become true; whether it did."""
+def wait_until(true: Callable[[], object], seconds: float, *, every: float = 0.02) -> bool:
+    """Wait for something to become true, looking `every` so many seconds; whether it did."""
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:
             return False
-        time.sleep(0.02)
+        time.sleep(every)
     return True
 
 

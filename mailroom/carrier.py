@@ -78,9 +78,7 @@ class Carrier:
         first = parcel[0]
         message = first.message
         if message.is_bulk and not (message.to or message.cc or message.bcc):
-            mail = PersonalMail(first, self._skeletons.of(first) if self._skeletons else None)
-            mail.wire  # noqa: B018  (built here, where a failure concerns this mail alone)
-            return mail
+            return PersonalMail(first, self._skeletons.of(first) if self._skeletons else None)
         return build(message, parcel)
 
     def _hand_over(self, mails: Sequence[EmailMultiAlternatives]) -> Sequence[Exception | None]:

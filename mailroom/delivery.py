@@ -7,8 +7,9 @@ that takes many. Only a window's rows are ever `sending` without an outcome, so 
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -22,10 +23,24 @@ from mailroom.models import Delivery, Message
 from mailroom.opening import window_limits
 from mailroom.pace import Pace
 from mailroom.record import record, skip
+from mailroom.windows import Parcel, Windows
 
-WINDOW_SECONDS = 0.1
+UNREAD = ("state", "reason", "error", "not_before", "finished_at", "leased_until", "feedback")
 
-Parcel = list[Delivery]  # what shares one call to a provider
+
+class _Run(NamedTuple):
+    """What stays the same over all batches of one run."""
+
+    channel: str
+    holder: str
+    carrier: Carrier
+    pace: Pace
+    windows: Windows
+
+    @property
+    def must_stop(self) -> bool:
+        """True once a shutdown is wanted, or somebody paused all that could carry the channel."""
+        return shutdown.is_wanted() or health.is_paused(self.channel)
 
 
 def deliver_due(channel: str) -> int:
@@ -33,65 +48,31 @@ def deliver_due(channel: str) -> int:
     holder = f"{channel}:{uuid.uuid4().hex[:12]}"
     handled = 0
     with leases.kept(holder), Carrier(channel_options(channel).via) as carrier:
-        while not _must_stop(channel) and (ids := leases.claim(channel, holder)):
-            handled += _deliver_batch(ids, channel, holder, carrier)
+        pace = Pace(channel)
+        windows = Windows(*window_limits(carrier.alias), most=pace.window)
+        run = _Run(channel, holder, carrier, pace, windows)
+        while not run.must_stop and (ids := leases.claim(channel, holder)):
+            handled += _deliver_batch(ids, run)
     return handled
 
 
-def _must_stop(channel: str) -> bool:
-    """True once a shutdown is wanted, or somebody paused all that could carry the channel."""
-    return shutdown.is_wanted() or health.is_paused(channel)
-
-
-def _deliver_batch(ids: Sequence[int], channel: str, holder: str, carrier: Carrier) -> int:
+def _deliver_batch(ids: Sequence[int], run: _Run) -> int:
     """Send one leased batch. What is left when the mailer is down waits, without an attempt."""
     handled = 0
-    pace = Pace(channel)
-    carrier.try_again()
-    for window in _windows(_parcels(ids), *_limits(carrier, pace)):
-        if carrier.is_down:
-            leases.postpone(holder, settings.MAIL_RETRY_SECONDS)
+    run.carrier.try_again()
+    for parcels in run.windows.cut(_parcels(ids)):
+        if run.carrier.is_down:
+            leases.postpone(run.holder, settings.MAIL_RETRY_SECONDS)
             break
-        if _must_stop(channel) or not pace.take(len(window.parcels)):
+        if run.must_stop or not run.pace.take(len(parcels)):
             break
-        handled += sum(map(len, window.parcels))
-        window.took(_deliver_window(window.parcels, carrier, holder))
+        handled += sum(map(len, parcels))
+        run.windows.took(len(parcels), _deliver_window(parcels, run))
     return handled
-
-
-def _limits(carrier: Carrier, pace: Pace) -> tuple[int, int]:
-    """How many rows a window has at least and at most."""
-    least, most = window_limits(carrier.alias)
-    most = min(most, pace.window or most)
-    return min(least, most), most
-
-
-class _Window:
-    """The parcels of one window, and how long they took: the next one is as large as fits."""
-
-    def __init__(self, size: int, smallest: int, largest: int) -> None:
-        self.size = max(smallest, min(size, largest))
-        self.smallest, self.largest = smallest, largest
-        self.parcels: list[Parcel] = []
-
-    def took(self, seconds: float) -> None:
-        fits = int(len(self.parcels) * WINDOW_SECONDS / max(seconds, 0.0001))
-        self.size = max(self.smallest, min(self.largest, fits, self.size * 2))
-
-
-def _windows(parcels: Sequence[Parcel], smallest: int, largest: int) -> Iterator[_Window]:
-    size, position = 5, 0
-    while position < len(parcels):
-        window = _Window(size, smallest, largest)
-        while position < len(parcels) and sum(map(len, window.parcels)) < window.size:
-            window.parcels.append(parcels[position])
-            position += 1
-        yield window
-        size = window.size
 
 
 def _parcels(ids: Sequence[int]) -> list[Parcel]:
-    found = Delivery.objects.in_bulk(ids)
+    found = Delivery.objects.defer(*UNREAD).in_bulk(ids)
     deliveries = [found[pk] for pk in ids if pk in found]
     _attach_messages(deliveries)
     grouped = sorted(
@@ -109,13 +90,13 @@ def _attach_messages(deliveries: Sequence[Delivery]) -> None:
         one.message = messages[one.message_id]
 
 
-def _deliver_window(parcels: list[Parcel], carrier: Carrier, holder: str) -> float:
+def _deliver_window(parcels: list[Parcel], run: _Run) -> float:
     """Commit `sending`, send, commit the outcomes; seconds spent sending."""
-    parcels = _begin(parcels, carrier.alias, holder)
+    parcels = _begin(parcels, run.carrier.alias, run.holder)
     started = time.monotonic()
-    outcomes = carrier.send(parcels)
+    outcomes = run.carrier.send(parcels)
     seconds = time.monotonic() - started
-    record([(one, outcomes[one.pk]) for parcel in parcels for one in parcel], holder)
+    record([(one, outcomes[one.pk]) for parcel in parcels for one in parcel], run.holder)
     return seconds
 
 

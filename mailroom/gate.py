@@ -21,6 +21,8 @@ def skip_reasons(deliveries: Sequence[Delivery], alias: str) -> dict[int, str]:
     for message in {one.message_id: one.message for one in deliveries}.values():
         own = [one for one in deliveries if one.message_id == message.pk]
         reasons |= _expired(own) | _suppressed(message, own) | _gated(message, own)
+    if not about_to_send.has_listeners(Delivery):
+        return reasons
     for one in deliveries:
         if one.pk not in reasons and (reason := _cancelled(one, alias)):
             reasons[one.pk] = reason

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from copy import copy, deepcopy
+from copy import deepcopy
 from email.utils import parseaddr
 from typing import Any
 
@@ -64,7 +64,8 @@ def _send_each(mailer: Any, alias: str, messages: Sequence[EmailMessage]) -> Err
     answers = send(list(attempts.values()))
     for (place, attempt), answer in zip(attempts.items(), answers, strict=True):
         errors[place] = answer
-        _copy_results(attempt, messages[place])
+        if attempt is not messages[place]:
+            _copy_results(attempt, messages[place])
     return errors
 
 
@@ -97,7 +98,7 @@ def _attempt(message: EmailMessage, mailer: BaseEmailBackend, sender: str) -> Em
     """What this mailer gets: a personal mail where it knows to take one, else a whole copy."""
     if isinstance(message, PersonalMail):
         if not sender and _takes(mailer, message):
-            return copy(message)
+            return message  # it holds nothing that a provider could change for the next one
         attempt: EmailMessage = message.whole()
     else:
         attempt = deepcopy(message)
@@ -106,9 +107,8 @@ def _attempt(message: EmailMessage, mailer: BaseEmailBackend, sender: str) -> Em
 
 
 def _takes(mailer: Any, message: PersonalMail) -> bool:
-    if getattr(mailer, "takes_values", False):
-        return True
-    return bool(getattr(mailer, "takes_bytes", False) and message.wire)
+    takes_bytes = message.has_wire and getattr(mailer, "takes_bytes", False)
+    return takes_bytes or getattr(mailer, "takes_values", False)
 
 
 def _copy_results(attempt: Any, message: Any) -> None:

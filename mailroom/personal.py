@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from django.utils.html import escape
 
 OPEN, CLOSE = "\ue000", "\ue001"
+# Whole texts as slots, for a message that is rendered for each: they hold markup already.
+WHOLE_SUBJECT, WHOLE_TEXT, WHOLE_HTML = "whole_subject", "whole_text", "whole_html"
+WHOLE = {WHOLE_SUBJECT, WHOLE_TEXT, WHOLE_HTML}
 SLOT = re.compile(f"{OPEN}([a-z_]+){CLOSE}")
 
 
@@ -29,7 +32,7 @@ def fill(text: str, values: Mapping[str, str], *, html: bool = False) -> str:
             found = str(values[match[1]])
         except KeyError:
             raise LookupError(f"the slot {match[1]!r} has no value") from None
-        return escape(found) if html else found
+        return escape(found) if html and match[1] not in WHOLE else found
 
     return SLOT.sub(value, text) if OPEN in text else text
 

@@ -36,6 +36,16 @@ class PersonalMail(Mail):
         with _built_for_good():
             return personal_values(self.delivery)
 
+    @property
+    def has_wire(self) -> bool:
+        """True where the message has a skeleton, so that most of its mails have ready bytes."""
+        return self._skeleton is not None
+
+    @property
+    def is_dotless(self) -> bool:
+        """True where no line of the ready bytes begins with a dot."""
+        return self.wire is not None and self._skeleton is not None and self._skeleton.is_dotless
+
     @cached_property
     def wire(self) -> bytes | None:
         """The mail as bytes, None where only building it whole will do. Raises Unbuildable."""

@@ -47,6 +47,8 @@ def skip(deliveries: Sequence[Delivery], reasons: Mapping[int, str], holder: str
 
 def erase_finished(messages: set[int]) -> None:
     """Erase secret messages none of whose deliveries may still be sent."""
+    if not messages:
+        return
     for message in Message.objects.finished().filter(pk__in=messages, is_secret=True):
         message.erase()
 
@@ -116,6 +118,8 @@ def _tell(delivery: Delivery, outcome: Outcome) -> None:
     elif outcome.verdict is Verdict.FOR_GOOD:
         signal = failed
     else:
+        return
+    if not signal.has_listeners(Delivery):
         return
     told = {"channel": delivery.channel, "alias": delivery.alias, "delivery": delivery}
     for _, answer in signal.send_robust(Delivery, **told):

@@ -6,21 +6,30 @@ What it can't express is not guessed: NotExpressible sends the caller back to th
 """
 
 import email.policy
-from collections.abc import Callable, Mapping
-from typing import Any
+import html
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from django.core.mail import EmailAlternative
 from django.utils.crypto import get_random_string
-from django.utils.html import escape
 
 from mailroom.frozen import thaw_content
 from mailroom.mime import LONGEST_LINE, WHOLE_HEADERS, Mail
 from mailroom.models import Message
-from mailroom.personal import OPEN, SLOT, fill
+from mailroom.personal import OPEN, SLOT, WHOLE, fill
 from mailroom.wire_text import CONTROLS, NotExpressible, header, mailbox_header, quoted_printable
 
 Values = Mapping[str, str]
-Piece = bytes | Callable[[Values], bytes]
+
+
+class Gap(NamedTuple):
+    """Where a slot's value goes into a body."""
+
+    name: str
+    is_html: bool
+
+
+Piece = bytes | Gap
 
 
 class Skeleton:
@@ -35,6 +44,9 @@ class Skeleton:
             name: str(value) for name, value in _headers(message).items() if OPEN in str(value)
         }
         self._pieces = _pieces(message, without=self._personal)
+        fixed = [piece for piece in self._pieces if isinstance(piece, bytes)]
+        self.is_dotless = not any(b"\n." in piece for piece in fixed)
+        self._gaps = {piece for piece in self._pieces if isinstance(piece, Gap)}
 
     def fill(self, *, name: str, address: str, message_id: str, values: Values) -> bytes:
         """The whole mail to one recipient, with lines that end in CR LF.
@@ -44,8 +56,8 @@ class Skeleton:
         """
         lines = [mailbox_header("To", name, address), _header("Message-ID", message_id)]
         lines += [_header(name, fill(text, values)) for name, text in self._personal.items()]
-        filled = [piece if isinstance(piece, bytes) else piece(values) for piece in self._pieces]
-        return b"".join([*lines, *filled])
+        filled = {gap: _filled(gap, values) for gap in self._gaps}
+        return b"".join([*lines, *(filled.get(piece, piece) for piece in self._pieces)])  # type: ignore
 
 
 def _headers(message: Message) -> dict[str, str]:
@@ -128,7 +140,7 @@ def _text(text: str, *, is_html: bool) -> list[Piece]:
     pieces: list[Piece] = []
     position = 0
     for match in SLOT.finditer(text):
-        pieces += [_before_gap(text[position : match.start()]), _gap(match[1], is_html=is_html)]
+        pieces += [_before_gap(text[position : match.start()]), Gap(match[1], is_html)]
         position = match.end()
     last = quoted_printable(text[position:])
     return [*pieces, last if last.endswith(b"\r\n") else last + b"\r\n"]
@@ -139,14 +151,21 @@ def _before_gap(text: str) -> bytes:
     return encoded if not encoded or encoded.endswith(b"\r\n") else encoded + b"=\r\n"
 
 
-def _gap(name: str, *, is_html: bool) -> Callable[[Values], bytes]:
-    def fill_in(values: Values) -> bytes:
-        try:
-            text = str(values[name])
-        except KeyError:
-            raise LookupError(f"the slot {name!r} has no value") from None
-        if CONTROLS.search(text):
-            raise NotExpressible(f"a control character in {name}")
-        return quoted_printable(escape(text) if is_html else text) + b"=\r\n"
+def _filled(gap: Gap, values: Values) -> bytes:
+    try:
+        text = str(values[gap.name])
+    except KeyError:
+        raise LookupError(f"the slot {gap.name!r} has no value") from None
+    if gap.name in WHOLE:
+        return _whole(text)
+    if CONTROLS.search(text):
+        raise NotExpressible(f"a control character in {gap.name}")
+    return quoted_printable(html.escape(text) if gap.is_html else text) + b"=\r\n"
 
-    return fill_in
+
+def _whole(text: str) -> bytes:
+    """A whole body as the value of its only slot; it has lines, as no other value may."""
+    if CONTROLS.search(text.replace("\n", "").replace("\t", "")):
+        raise NotExpressible("a control character in a body")
+    encoded = quoted_printable(text)
+    return encoded if encoded.endswith(b"\r\n") else encoded + b"=\r\n"

@@ -5,6 +5,9 @@ import re
 
 LINE = 78  # RFC 5322 section 2.1.1: what a line should not exceed
 WORD_BYTES = 45  # 60 characters of base64: an encoded word has at most 75 (RFC 2047 section 2)
+QUOTED_LINE = 75  # RFC 2045 section 6.7, rule 5: at most 76 with the sign of a soft break
+PLAIN = re.compile(r"(?!\.)[ -<>-~]{0,70}(?<! )")
+ATOM = re.compile(rb"=[0-9A-F]{2}|.", re.DOTALL)
 ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 ODD_DOTS = re.compile(r"^\.|\.\.|\.@|@\.|\.$")
@@ -19,6 +22,8 @@ def quoted_printable(text: str) -> bytes:
 
     A last line without an end stays without one.
     """
+    if PLAIN.fullmatch(text):  # most personal values
+        return text.encode()
     lines = text.encode().splitlines(keepends=True)
     return b"".join(_quoted_line(line) for line in lines)
 
@@ -26,7 +31,22 @@ def quoted_printable(text: str) -> bytes:
 def _quoted_line(line: bytes) -> bytes:
     bare = line.rstrip(b"\r\n")
     end = b"\r\n" if len(bare) < len(line) else b""
-    return binascii.b2a_qp(bare).replace(b"=\n", b"=\r\n") + end
+    encoded = binascii.b2a_qp(bare).replace(b"=\n", b"=\r\n")
+    if encoded.startswith(b".") or b"\n." in encoded:
+        encoded = _without_dots(encoded)
+    return encoded + end
+
+
+def _without_dots(encoded: bytes) -> bytes:
+    """One encoded line whose dots are encoded too: none can then begin a line and be doubled."""
+    atoms = ATOM.findall(encoded.replace(b"=\r\n", b"").replace(b".", b"=2E"))
+    lines, current = [], b""
+    for atom in atoms:
+        if len(current) + len(atom) > QUOTED_LINE:
+            lines.append(current)
+            current = b""
+        current += atom
+    return b"=\r\n".join([*lines, current])
 
 
 def header(name: str, text: str) -> bytes:

@@ -14,7 +14,9 @@ from types import ModuleType
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.utils import timezone
+from django.urls import get_resolver
+from django.utils import timezone, translation
+from django.utils.translation import gettext
 
 from mailroom import clock, health, shutdown
 from mailroom.channels import channels
@@ -34,8 +36,11 @@ def run() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, shutdown.want)
     name = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+    _warm_up()
     threads = [_thread("clock", lambda: _wind_clock(name))]
     threads += [_thread(lane[0], partial(_work, lane)) for lane in _engine().lanes(*queues())]
+    if look_out := getattr(_engine(), "look_out", None):
+        threads.append(_thread("look-out", lambda: _again_and_again(look_out)))
     logger.info("Worker %s started.", name)
     while not shutdown.wait(1):
         pass
@@ -62,6 +67,14 @@ def queues() -> tuple[list[str], list[str]]:
     urgent = [queue_of(channel) for channel in channels() if channel in awaited]
     bulk = [queue_of(channel) for channel in channels() if channel not in awaited]
     return urgent, [*bulk, GENERAL_QUEUE]
+
+
+def _warm_up() -> None:
+    """Load languages and URLs now: loaded by the first mail, they hold up what stands behind it."""
+    get_resolver().reverse_dict  # noqa: B018  (it is filled by the first look)
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            gettext("")
 
 
 def _engine() -> ModuleType:

@@ -1,6 +1,7 @@
 """The e-mails of this app: one function each. Sending is the caller's decision."""
 
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from mailroom.links import public_link, public_url
 from mailroom.messages import TemplatedMessage
 from mailroom.models import Delivery
 from mailroom.personal import slot
+from mailroom.personalising import is_rendered_each, personalised, whole_values
 from newsletters.markdown import fill, render_html, render_text, used_in
 from newsletters.models import Issue, Newsletter, Subscription
 from newsletters.tokens import confirm_token, member_token
@@ -38,8 +40,15 @@ def confirm_subscription(subscription: Subscription) -> TemplatedMessage:
 
 def issue(issue: Issue) -> TemplatedMessage:
     """An issue for everybody, with slots where each reader's own values will stand."""
+    names = ("Ada", "", 'O\'Brien & <i>"Sons"</i>')
+    samples = [reader_values(0, name, issue.newsletter.language) for name in names]
+    return personalised(partial(issue_to, issue), SLOTS, samples)
+
+
+def issue_to(issue: Issue, personal: Mapping[str, str]) -> TemplatedMessage:
+    """An issue for whoever has these values of SLOTS."""
     newsletter = issue.newsletter
-    values = common_values(issue) | {name: slot(name) for name in SLOTS}
+    values = {**common_values(issue), **personal}
     return TemplatedMessage(
         "newsletters.issue",
         to=[],
@@ -87,9 +96,19 @@ def public_values(issue: Issue) -> dict[str, str]:
 
 def personal_values(delivery: Delivery) -> dict[str, str]:
     """The slots of one delivery, filled when it is sent."""
-    token = member_token(delivery.values["subscription"])
+    own = delivery.values
+    values = reader_values(own["subscription"], own["name"], own["language"])
+    if is_rendered_each(delivery.message):
+        published = Issue.objects.get(message=delivery.message)
+        values |= whole_values(issue_to(published, values))
+    return values
+
+
+def reader_values(subscription: int, name: str, language: str) -> dict[str, str]:
+    """What fills SLOTS for one reader."""
+    token = member_token(subscription)
     return {
-        **greeting(delivery.values["name"], delivery.values["language"]),
+        **greeting(name, language),
         "unsubscribe_url": public_link("newsletters:unsubscribe", token),
         "preferences_url": public_link("newsletters:preferences", token),
     }

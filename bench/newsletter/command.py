@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         subscribe(options.recipients)
         plain, site = [], []
         for _ in range(options.rounds):
-            plain.append(ways.plain_django(stand, options.plain))
+            plain.append(ways.plain_django(stand.port, options.plain))
             site.append(ways.site(stand, options.recipients, options.workers))
     shutil.rmtree(folder)
     _tell(options, plain, site)

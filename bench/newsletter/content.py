@@ -1,10 +1,16 @@
 """A newsletter of the usual size: about 21 kB of HTML and 3 kB of text."""
 
 PARAGRAPH = (
-    "A mail that arrives is the work of many hands: somebody wrote it, somebody sorted it, and "
-    "somebody carried it through the rain. **This one** is about [the last of them]({web_url}).\n\n"
+    "A mail that arrives is the work of **many** hands: somebody *wrote* it, somebody sorted it, "
+    "and somebody carried it through the rain. This one is about [the last]({web_url}).\n\n"
 )
-BODY = "Hello {name},\n\n" + PARAGRAPH * 12 + "[Leave]({unsubscribe_url})\n"
+POINTS = "- **Wrote**: *who*, when and `why`\n- **Sorted**: *who*, when and `why`\n\n"
+TABLE = "| Who | What |\n|---|---|\n| wrote | it |\n| sorted | it |\n\n"
+BODY = (
+    "Hello {name},\n\n"
+    + ("## News\n\n" + PARAGRAPH + POINTS + TABLE) * 8
+    + "[Leave]({unsubscribe_url})\n"
+)
 
 
 def subscribe(number: int) -> None:

@@ -1,6 +1,7 @@
 """The two ways to talk SMTP over an open connection: command by command, and pipelined."""
 
 import smtplib
+import ssl
 
 from mailroom.backends.letter import Letter, Reply
 from mailroom.outcomes import OutcomeUnknown
@@ -25,7 +26,7 @@ class Dialogue:
         is_handed = False
         try:
             if self._offer(letter):
-                self._write(letter.data())
+                self._write(b"".join(letter.data()))
                 is_handed = True
                 self._take_final(letter)
             if letter.error and not self.is_broken:
@@ -104,20 +105,28 @@ class Pipeline(Dialogue):
     def _go_on(self, following: Letter | None) -> None:
         """Write the content that was asked for, and the next envelope with it."""
         asked, self._asking = self._asking, following
-        content = asked.data() if asked else b""
-        data = content + (following.commands() if following else b"")
+        content = asked.data() if asked else []
+        written, error = self._write_all([*content, following.commands() if following else b""])
+        if error and asked and written < sum(map(len, content)):  # the final dot never left
+            asked.lost(error, after_content=False)
+            asked = None
+        self._handed = asked
+        if error:
+            self._lose(error)
+
+    def _write_all(self, parts: list[bytes]) -> tuple[int, OSError | None]:
+        """Write the parts; how many bytes of them left, and what broke the connection if any."""
         sock, written = self.connection.sock, 0
         try:
-            while sock and written < len(data):
-                written += sock.send(memoryview(data)[written:])
+            if not isinstance(sock, ssl.SSLSocket) and sock:
+                written = sock.sendmsg(parts)  # mostly all of it, without copying it together
+            if sock and written < sum(map(len, parts)):
+                rest = memoryview(b"".join(parts))
+                while written < len(rest):
+                    written += sock.send(rest[written:])
         except OSError as error:
-            if asked and written < len(content):  # the final dot never left
-                asked.lost(error, after_content=False)
-                asked = None
-            self._handed = asked
-            self._lose(error)
-        else:
-            self._handed = asked
+            return written, error
+        return written, None
 
     def _take_answers(self) -> None:
         if self.is_broken:

@@ -15,14 +15,16 @@ class Letter:
 
     sender: an address. envelope: each address as it goes over the wire → the bare address in lower
     case. content: the message with lines that end in CR LF. options: of MAIL (RFC 5321 section
-    4.1.1.11). Afterwards either `error` is what a backend would raise, or `outcomes` has each bare
-    address's; those refused before the content have theirs in both cases.
+    4.1.1.11). is_dotless: known to have no line that begins with a dot.
+    Afterwards either `error` is what a backend would raise, or `outcomes` has each bare address's;
+    those refused before the content have theirs in both cases.
     """
 
     sender: str
     envelope: Mapping[str, str]
     content: bytes
     options: Sequence[str] = ()
+    is_dotless: bool = False
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     error: Exception | None = None
     is_written: bool = False  # the content was: what happens from then on is about the message
@@ -36,14 +38,13 @@ class Letter:
         recipients = [f"RCPT TO:<{address}>" for address in self.envelope]
         return "\r\n".join([self.command_mail(), *recipients, "DATA", ""]).encode("ascii")
 
-    def data(self) -> bytes:
-        """The content with its dots doubled and its end (RFC 5321 section 4.5.2)."""
+    def data(self) -> list[bytes]:
+        """The content with its dots doubled, and its end (RFC 5321 section 4.5.2)."""
         self.is_written = True
         lines = self.content
-        if lines.startswith(b"."):
-            lines = b"." + lines
-        lines = lines.replace(b"\n.", b"\n..")
-        return lines + (b".\r\n" if lines.endswith(b"\r\n") else b"\r\n.\r\n")
+        if not self.is_dotless:
+            lines = b"\n".join([b"", lines]).replace(b"\n.", b"\n..")[1:]
+        return [lines, b".\r\n" if lines.endswith(b"\r\n") else b"\r\n.\r\n"]
 
     def sender_answered(self, reply: Reply) -> None:
         if reply[0] != 250:

@@ -2,7 +2,7 @@
 
 import email.policy
 import smtplib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from email.utils import parseaddr
 from typing import Any
 
@@ -77,8 +77,8 @@ class EmailBackend(smtp.EmailBackend):
         self.connection.ehlo_or_helo_if_needed()
 
     def _exchange(self, email_messages: Sequence[EmailMessage]) -> list[Exception | None]:
-        made = [self._letter(message) for message in email_messages]
-        self._post([one for one in made if isinstance(one, Letter)])
+        made: list[Letter | Exception | None] = []
+        self._post(self._letters(email_messages, made), len(email_messages))
         errors: list[Exception | None] = []
         for message, one in zip(email_messages, made, strict=True):
             if isinstance(one, Letter):
@@ -87,6 +87,16 @@ class EmailBackend(smtp.EmailBackend):
             else:
                 errors.append(one)
         return errors
+
+    def _letters(
+        self, messages: Sequence[EmailMessage], made: list[Letter | Exception | None]
+    ) -> Iterator[Letter]:
+        """Letters, each made while the server works on the one before; noted in `made`."""
+        for message in messages:
+            one = self._letter(message)
+            made.append(one)
+            if isinstance(one, Letter):
+                yield one
 
     def _letter(self, message: EmailMessage) -> Letter | Exception | None:
         """The message as it goes over the wire, None for one without recipients."""
@@ -98,7 +108,9 @@ class EmailBackend(smtp.EmailBackend):
             sender = self._sender(message.from_email)
         except Exception as error:  # noqa: BLE001  (an attachment's file may raise anything)
             return error
-        return Letter(sender, recipients, content, self._mail_options(content))
+        is_dotless = isinstance(message, PersonalMail) and message.is_dotless
+        options = self._mail_options(content)
+        return Letter(sender, recipients, content, options, is_dotless=is_dotless)
 
     def _address(self, text: str) -> str:
         return text if ADDRESS.fullmatch(text) else self.prep_address(text)
@@ -116,16 +128,19 @@ class EmailBackend(smtp.EmailBackend):
         is_8bit = not content.isascii() and self.connection.has_extn("8bitmime")
         return [*size, *(["body=8bitmime"] if is_8bit else [])]
 
-    def _post(self, letters: list[Letter]) -> None:
+    def _post(self, letters: Iterable[Letter], number: int) -> None:
         """Send the letters over the connections in turn, again where a server cut them short."""
-        while letters:
-            lines = self._lines(len(letters))
-            for number, letter in enumerate(letters):
-                lines[number % len(lines)].add(letter)
+        while True:
+            lines = self._lines(number)
+            posted: list[Letter] = []
+            for letter in letters:
+                lines[len(posted) % len(lines)].add(letter)
+                posted.append(letter)
             for line in lines:
                 line.finish()
             broken = self._forget_broken(lines)
-            letters = [letter for letter in letters if letter.was_cut]
+            letters = [letter for letter in posted if letter.was_cut]
+            number = len(letters)
             if not letters or not any(line.served for line in broken):
                 return  # one that is cut at once will be again
             try:
@@ -177,7 +192,9 @@ def bare(text: str) -> str:
 
 
 def _content_of(message: EmailMessage) -> bytes:
-    if isinstance(message, PersonalMail) and message.wire:
-        return message.wire
+    if isinstance(message, PersonalMail):
+        if message.wire:
+            return message.wire
+        message = message.whole()
     content: bytes = message.message(policy=email.policy.SMTP).as_bytes()
     return content
