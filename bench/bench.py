@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.crash import command as crash
 from bench.enumeration import command as enumeration
+from bench.newsletter import api, growth
 from bench.newsletter import command as newsletter
 
 
@@ -17,6 +18,8 @@ def main() -> int:
     crash.add_to(commands)
     enumeration.add_to(commands)
     newsletter.add_to(commands)
+    api.add_to(commands)
+    growth.add_to(commands)
     options = parser.parse_args()
     result: int = options.run(options)
     return result

@@ -22,7 +22,8 @@ class Stand:
     """Everything one case needs, in `folder`.
 
     lease: seconds; behave: how the mail server misbehaves; engine: a broker to start, for Celery.
-    fast_sink: a mail server that writes nothing down, where there is one.
+    fast_sink: a mail server that writes nothing down, where there is one. round_trip: seconds to
+    it and back. mailer_url: another mailer; mailer_options: of the mail server's URL.
     """
 
     def __init__(
@@ -34,9 +35,16 @@ class Stand:
         lease: int = 3,
         behave: dict[str, Any] | None = None,
         fast_sink: bool = False,
+        round_trip: float = 0,
+        mailer_url: str = "",
+        mailer_options: str = "",
     ) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = self.sink_port = free_port()
+        self.round_trip = round_trip
+        if round_trip:
+            self.port = free_port()
+        mailer_url = mailer_url or f"smtp+plain://127.0.0.1:{self.port}{mailer_options}"
         self.log = folder / "accepted.jsonl"
         self.log.touch()
         self.workers: list[subprocess.Popen[bytes]] = []
@@ -50,7 +58,7 @@ class Stand:
             "PUBLIC_URL": "http://127.0.0.1:1",
             "DATABASE_URL": database_url or f"sqlite:///{folder / 'bench.sqlite3'}",
             "TASKS_URL": self.broker.url if self.broker else "",
-            "MAILER_URL": f"smtp+plain://127.0.0.1:{self.port}",
+            "MAILER_URL": mailer_url,
             "MAIL_LEASE_SECONDS": str(lease),
             "MAIL_RETRY_SECONDS": "0.5",
             "DJANGO_SETTINGS_MODULE": "bench.settings",
@@ -70,15 +78,21 @@ class Stand:
         call_command("createcachetable", verbosity=0)
         if self.broker:
             self.broker.start()
-        self.sink = self._start_sink()
-        wait_for_port(self.port)
+        self.others = [self._start_sink()]
+        wait_for_port(self.sink_port)
+        if self.round_trip:
+            told = ["--port", str(self.port), "--to", str(self.sink_port)]
+            self.others.append(
+                self.start("bench/far.py", *told, "--round-trip", str(self.round_trip))
+            )
+            wait_for_port(self.port)
         return self
 
     def __exit__(self, *_: object) -> None:
         from django.db import connections
 
         connections.close_all()
-        for process in [*self.workers, *self.webs, self.sink]:
+        for process in [*self.workers, *self.webs, *self.others]:
             end(process)
         if self.broker:
             self.broker.stop()
@@ -87,11 +101,12 @@ class Stand:
         """Postfix's own sink, in C, where only speed counts; ours, which writes down all, else."""
         if self.fast_sink:
             as_nobody = ["-u", "nobody"] if os.geteuid() == 0 else []
-            return self._run([self.fast_sink, *as_nobody, f"127.0.0.1:{self.port}", "100"])
-        told = ["--port", str(self.port), "--log", str(self.log)]
-        return self._start("bench/sink.py", *told, "--behave", json.dumps(self.behave))
+            return self._run([self.fast_sink, *as_nobody, f"127.0.0.1:{self.sink_port}", "100"])
+        told = ["--port", str(self.sink_port), "--log", str(self.log)]
+        return self.start("bench/sink.py", *told, "--behave", json.dumps(self.behave))
 
-    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a Python program beside the site."""
         return self._run([sys.executable, *arguments])
 
     def _run(self, command: list[str]) -> subprocess.Popen[bytes]:
@@ -106,7 +121,12 @@ class Stand:
             )
 
     def start_worker(self) -> None:
-        self.workers.append(self._start("manage.py", "worker"))
+        self.workers.append(self.start("manage.py", "worker"))
+
+    def peak_memory(self, worker: subprocess.Popen[bytes]) -> float:
+        """The most memory that a worker had so far, in MiB."""
+        status = Path(f"/proc/{worker.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
     def kill_worker(self, index: int) -> None:
         """As a machine that loses its power: the worker and its children at once."""
@@ -127,7 +147,7 @@ class Stand:
         """Gunicorn serves the site; its URL."""
         port = free_port()
         place = ["--bind", f"127.0.0.1:{port}", "--access-logfile", "/dev/null"]
-        self.webs.append(self._start("-m", "gunicorn", *place, *arguments, "site_config.wsgi"))
+        self.webs.append(self.start("-m", "gunicorn", *place, *arguments, "site_config.wsgi"))
         wait_for_port(port)
         return f"http://127.0.0.1:{port}"
 

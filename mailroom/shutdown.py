@@ -6,8 +6,12 @@ _wanted = threading.Event()
 
 
 def want(*_: object, **__: object) -> None:
-    """Ask everything in this process to stop at the next safe place; usable as a signal handler."""
-    _wanted.set()
+    """Ask everything in this process to stop at the next safe place; usable as a signal handler.
+
+    An event is set under a lock, which the main thread may hold at the moment it is interrupted: a
+    handler that waited for it would wait for ever. So another thread sets it.
+    """
+    threading.Thread(target=_wanted.set, daemon=True).start()
 
 
 def is_wanted() -> bool:

@@ -36,8 +36,11 @@ class Dialogue:
                 letter.lost(error, after_content=is_handed)
             self._break()
 
+    def push(self) -> None:
+        """No letter follows: send what waits for one, and wait for no answer to it yet."""
+
     def finish(self) -> None:
-        """Take the answers that are outstanding."""
+        """Take the answers that are outstanding; `push` comes before it, on all connections."""
 
     def _offer(self, letter: Letter) -> bool:
         """Ask for leave to send the content; is it given?"""
@@ -96,11 +99,13 @@ class Pipeline(Dialogue):
         else:
             self._go_on(letter)
 
-    def finish(self) -> None:
+    def push(self) -> None:
         self._take_answers()
         if self._asking and not self.is_broken:
             self._go_on(None)
-            self._take_answers()
+
+    def finish(self) -> None:
+        self._take_answers()
 
     def _go_on(self, following: Letter | None) -> None:
         """Write the content that was asked for, and the next envelope with it."""

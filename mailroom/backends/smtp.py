@@ -2,6 +2,7 @@
 
 import email.policy
 import smtplib
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from email.utils import parseaddr
 from typing import Any
@@ -14,7 +15,8 @@ from mailroom.backends.letter import Letter
 from mailroom.ready import PersonalMail
 from mailroom.wire_text import ADDRESS
 
-LETTERS_A_CONNECTION = 4  # fewer aren't worth another connection
+LETTERS_A_CONNECTION = 8  # fewer aren't worth another connection to a server that is near
+FAR = 0.002  # seconds a letter: from here on, waiting is most of it, and more connections wait less
 FAILURES = (smtplib.SMTPException, OSError)
 
 
@@ -40,6 +42,7 @@ class EmailBackend(smtp.EmailBackend):
         self._others: list[EmailBackend] = []
         self._senders: dict[str, str] = {}
         self._talks: Dialogue | None = None
+        self._wanted = 1
 
     def close(self) -> None:
         """Close all connections."""
@@ -132,12 +135,16 @@ class EmailBackend(smtp.EmailBackend):
         """Send the letters over the connections in turn, again where a server cut them short."""
         while True:
             lines = self._lines(number)
+            begun = time.monotonic()
             posted: list[Letter] = []
             for letter in letters:
                 lines[len(posted) % len(lines)].add(letter)
                 posted.append(letter)
             for line in lines:
+                line.push()
+            for line in lines:
                 line.finish()
+            self._learn(len(lines), len(posted), time.monotonic() - begun)
             broken = self._forget_broken(lines)
             letters = [letter for letter in posted if letter.was_cut]
             number = len(letters)
@@ -156,10 +163,15 @@ class EmailBackend(smtp.EmailBackend):
         """A way to talk for each connection that so many letters are worth."""
         if not self.connection.has_extn("pipelining"):
             return [self._line(Dialogue)]
-        wanted = min(self.connections, max(1, number // LETTERS_A_CONNECTION))
+        wanted = min(self.connections, max(self._wanted, number // LETTERS_A_CONNECTION))
         while len(self._others) < wanted - 1 and self._opens_another():
             pass
         return [one._line(Pipeline) for one in [self, *self._others[: wanted - 1]]]
+
+    def _learn(self, lines: int, letters: int, seconds: float) -> None:
+        """The farther the server is, the more connections are wanted next time."""
+        if letters > 1 and letters >= lines and seconds / letters > FAR:
+            self._wanted = 2 * lines
 
     def _line(self, kind: type[Dialogue]) -> Dialogue:
         """The way to talk over this backend's own connection, for as long as that lives."""
