@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from mailroom import staging
 from mailroom.models import Delivery, Message, Suppression
 from mailroom.signals import Cancel, about_to_send
 
@@ -21,6 +22,7 @@ def skip_reasons(deliveries: Sequence[Delivery], alias: str) -> dict[int, str]:
     for message in {one.message_id: one.message for one in deliveries}.values():
         own = [one for one in deliveries if one.message_id == message.pk]
         reasons |= _expired(own) | _suppressed(message, own) | _gated(message, own)
+        reasons |= {one.pk: "staging" for one in own if staging.is_held_back(one.address)}
     if not about_to_send.has_listeners(Delivery):
         return reasons
     for one in deliveries:

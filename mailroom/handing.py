@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
-from mailroom import breaker
+from mailroom import breaker, staging
 from mailroom.anymail_answers import was_accepted
 from mailroom.outcomes import ACCEPTED, classify, is_down
 from mailroom.ready import PersonalMail
@@ -97,12 +97,13 @@ def _accepted_before(message: EmailMessage, error: Exception) -> bool:
 def _attempt(message: EmailMessage, mailer: BaseEmailBackend, sender: str) -> EmailMessage:
     """What this mailer gets: a personal mail where it knows to take one, else a whole copy."""
     if isinstance(message, PersonalMail):
-        if not sender and _takes(mailer, message):
+        if not sender and not staging.is_on() and _takes(mailer, message):
             return message  # it holds nothing that a provider could change for the next one
         attempt: EmailMessage = message.whole()
     else:
         attempt = deepcopy(message)
     _send_as(attempt, sender)
+    staging.guard(attempt)
     return attempt
 
 

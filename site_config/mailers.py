@@ -9,7 +9,7 @@ from datetime import timedelta
 from email.utils import formataddr
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from environs import Env
 
@@ -64,6 +64,7 @@ class Mail:
     urls: dict[str, str] = field(default_factory=dict)
     senders: dict[str, str] = field(default_factory=dict)
     outages: bool = False
+    staging: list[str] = field(default_factory=list)
     default_from: str = "webmaster@localhost"
     faults: list[Fault] = field(default_factory=list)
 
@@ -73,7 +74,8 @@ def from_environment(env: Env, *, debug: bool, public_url: str, var_dir: Path) -
     mail = Mail()
     mail.outages = _outages(mail, env, debug)
     tree = MailerTree(outages=mail.outages)
-    fallback = env.str("MAILER_URL", "") or ("inbox:" if debug else "")
+    fallback = env.str("MAILER_URL", "") or add_on_url(env) or ("inbox:" if debug else "")
+    mail.staging = _staging(mail, env)
     mail.default_from = _from(mail, env, "MAIL_FROM", _own_address(public_url))
     for channel in CHANNELS:
         via = tree.add(_tree(mail, env, channel, fallback))
@@ -85,6 +87,33 @@ def from_environment(env: Env, *, debug: bool, public_url: str, var_dir: Path) -
     if not debug and "inbox" in tree.mailers and not mail.faults:
         mail.faults.append(Fault("MAILER_URL", "names inbox:, which is for development only"))
     return mail
+
+
+# What the add-ons of PaaS providers put into the environment: adding one is enough.
+ADD_ONS = {
+    ("POSTMARK_API_TOKEN",): "postmark://{}",
+    ("MAILGUN_API_KEY", "MAILGUN_DOMAIN"): "mailgun://{}@{}",
+    ("SENDGRID_API_KEY",): "sendgrid://{}",
+}
+
+
+def add_on_url(env: Env) -> str:
+    """The mailer URL that an add-on's own variables stand for; "" where there is none."""
+    for names, pattern in ADD_ONS.items():
+        values = [quote(env.str(name, ""), safe="") for name in names]
+        if all(values):
+            return pattern.format(*values)
+    return ""
+
+
+def _staging(mail: Mail, env: Env) -> list[str]:
+    found = [one.strip().lower() for one in env.str("STAGING_MAIL", "").split(",") if one.strip()]
+    for one in found:
+        if not is_sender(one.replace("@", "x@", 1) if one.startswith("@") else one):
+            _add(
+                mail, Fault("STAGING_MAIL", "must hold addresses, or domains such as @example.com")
+            )
+    return found
 
 
 def _outages(mail: Mail, env: Env, debug: bool) -> bool:

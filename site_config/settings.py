@@ -154,6 +154,7 @@ MAILERS = _mail.mailers
 MAILER_URLS = _mail.urls  # alias -> provider URL with its secrets masked
 MAILER_SENDERS = _mail.senders  # alias -> the From that a provider may send as, if it says so
 MESSAGE_TYPES = mailers.MESSAGE_TYPES
+STAGING_MAIL = _mail.staging  # on a copy of the site, who alone may get mail
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = _mail.default_from
 EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ANYMAIL = {"WEBHOOK_SECRET": env.str("WEBHOOK_SECRET", "") or None}

@@ -1,0 +1,65 @@
+"""The files that platforms read agree with each other and with the site."""
+
+import json
+import re
+import tomllib
+
+import pytest
+
+from tests.processes import ROOT
+
+PROCFILE = dict(
+    line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines() if line.strip()
+)
+VARIABLES = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+ELSEWHERE = {"WEB_CONCURRENCY", "PYTHON_VERSION", "PORT"}  # gunicorn's and the platforms' own
+
+
+def test_the_procfile_names_what_platforms_run():
+    assert set(PROCFILE) == {"web", "worker", "release", "postdeploy"}
+    assert PROCFILE["release"] == PROCFILE["postdeploy"]
+
+
+def test_app_json_asks_only_for_variables_that_the_site_reads():
+    app = json.loads((ROOT / "app.json").read_text())
+
+    assert set(app["env"]) <= VARIABLES | ELSEWHERE
+    assert app["env"]["SECRET_KEY"]["generator"] == "secret"
+    assert set(app["formation"]) == {"web", "worker"}
+    assert any(addon.startswith("heroku-postgresql") for addon in app["addons"])
+
+
+def test_render_runs_the_lines_of_the_procfile():
+    text = (ROOT / "render.yaml").read_text()
+
+    assert f"startCommand: {PROCFILE['web']}\n" in text
+    assert f"startCommand: {PROCFILE['worker']}\n" in text
+    assert f"preDeployCommand: {PROCFILE['release']}\n" in text
+    assert set(re.findall(r"key: ([A-Z_]+)", text)) <= VARIABLES | ELSEWHERE
+
+
+@pytest.mark.parametrize("process", ["web", "worker"])
+def test_systemd_runs_the_same_programs_and_leaves_them_time(process):
+    text = (ROOT / "deploy" / f"mailroom-{process}.service").read_text()
+
+    program, *arguments = PROCFILE[process].split()
+    command = re.search(r"^ExecStart=\S*/bin/(.*)$", text, re.MULTILINE)
+    assert command is not None
+    assert command[1].split()[0] == program
+    assert command[1].split()[-len(arguments) :] == arguments
+    assert "TimeoutStopSec=30" in text
+
+
+def test_the_python_that_platforms_take_is_one_that_is_supported():
+    wanted = (ROOT / ".python-version").read_text().strip()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert wanted >= project["requires-python"].removeprefix(">=")
+
+
+def test_every_variable_in_the_documents_is_one_that_the_site_reads():
+    for name in ("deploy", "operate"):
+        text = (ROOT / "docs" / f"{name}.md").read_text()
+        named = set(re.findall(r"`([A-Z]+_[A-Z_]+)[=`]", text))
+        platforms = {one for one in named if one.startswith("CC_")}
+        assert named - platforms <= VARIABLES | ELSEWHERE
