@@ -1,0 +1,177 @@
+"""Behind a TLS proxy, with PostgreSQL and the documented variables alone, people are served."""
+
+import re
+from email.message import EmailMessage
+
+import pytest
+import requests
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit
+from tests.deploy.conftest import Production
+from tests.processes import until
+
+pytestmark = [pytest.mark.browser, pytest.mark.postgres, pytest.mark.proxy]
+
+PASSWORD = "correct-horse-41"
+STAFF = f"""
+from accounts.models import User
+from allauth.account.models import EmailAddress
+user = User.objects.create_superuser(email='editor@site.test', password='{PASSWORD}')
+EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+"""
+
+
+PAGES_OF_STAFF = (
+    "/admin/",
+    "/admin/newsletters/issue/add/",
+    "/admin/mailroom/delivery/",
+    "/mail/status/",
+)
+
+
+@pytest.fixture(scope="module")
+def browser_context_args() -> dict[str, object]:
+    return {"ignore_https_errors": True}  # the certificate is of the test's own making
+
+
+@pytest.fixture
+def visit(page: Page, production: Production) -> Visit:
+    return Visit(page, production)  # type: ignore[arg-type]
+
+
+def mail_to(production: Production, address: str, subject: str) -> EmailMessage:
+    def found() -> list[EmailMessage]:
+        return [
+            one.mail
+            for one in production.mail.received
+            if address in one.recipients and subject in str(one.mail["Subject"])
+        ]
+
+    until(found, f"a mail {subject!r} to {address}")
+    return found()[-1]
+
+
+def log_in(visit: Visit, address: str, password: str) -> None:
+    visit.page.context.clear_cookies()
+    visit.go("/accounts/login/").fill_in("Sign in", login=address, password=password)
+    expect(visit.page).to_have_url(f"{visit.site.url}/accounts/profile/")
+
+
+def link_in(mail: EmailMessage, path: str) -> str:
+    body = mail.get_body(("plain",))
+    assert body is not None
+    found = re.search(rf"https?://\S*{path}\S*", body.get_content())
+    assert found is not None
+    return found[0]
+
+
+def test_somebody_signs_up_and_resets_a_password(visit: Visit, production: Production):
+    address = "ann@people.test"
+    visit.go("/accounts/signup/").fill_in(
+        "Sign up", name="Ann", email=address, password1=PASSWORD, password2=PASSWORD
+    )
+    confirm = link_in(mail_to(production, address, "Confirm"), "/accounts/confirm-email/")
+    assert confirm.startswith(production.url)
+    visit.go(confirm).press("Confirm")
+
+    visit.page.context.clear_cookies()
+    visit.go("/accounts/password/reset/").fill_in("Reset", email=address)
+    reset = link_in(mail_to(production, address, "new password"), "/accounts/password/reset/key/")
+    assert reset.startswith(production.url)
+    visit.go(reset).fill_in("Change", password1=PASSWORD + "x", password2=PASSWORD + "x")
+    expect(visit.page.get_by_text(re.compile("changed|set", re.IGNORECASE)).first).to_be_visible()
+
+    log_in(visit, address, PASSWORD + "x")
+    cookies = {one["name"]: one for one in visit.page.context.cookies()}
+    assert cookies["sessionid"]["secure"]
+    assert cookies["sessionid"]["httpOnly"]
+    assert cookies["csrftoken"]["secure"]
+    assert visit.faults == []
+
+
+def test_the_admin_keeps_to_the_policy_behind_the_proxy(visit: Visit, production: Production):
+    production.shell(STAFF)
+    log_in(visit, "editor@site.test", PASSWORD)
+
+    for path in PAGES_OF_STAFF:
+        response = visit.page.goto(production.url + path)
+        assert response is not None
+        assert response.status == 200, path
+    assert visit.faults == []
+
+
+def test_plain_http_is_sent_to_https_once_and_no_further(production: Production):
+    plain = requests.get(
+        f"http://127.0.0.1:{production.port}/",
+        headers={"Host": production.url.removeprefix("https://")},
+        allow_redirects=False,
+        timeout=30,
+    )
+    secure = production.get("/", allow_redirects=False)
+
+    assert (plain.status_code, plain.headers["Location"]) == (301, f"{production.url}/")
+    assert secure.status_code == 200
+    assert "max-age=31536000" in secure.headers["Strict-Transport-Security"]
+
+
+def test_static_files_are_compressed_and_kept_for_a_year(production: Production):
+    page = production.get("/").text
+    (path, *_) = re.findall(r'href="(/static/[^"]+\.css)"', page)
+
+    file = production.get(path, headers={"Accept-Encoding": "gzip"})
+
+    assert re.search(r"\.[0-9a-f]{12}\.css$", path)
+    assert file.headers["Content-Encoding"] == "gzip"
+    assert "max-age=315360000" in file.headers["Cache-Control"]
+    assert "immutable" in file.headers["Cache-Control"]
+
+
+SPOOFED = [
+    {"Host": "evil.test"},
+    {"X-Forwarded-Host": "evil.test"},
+    {"X-Forwarded-Server": "evil.test"},
+    {"X-Original-URL": "https://evil.test/"},
+    {"Forwarded": "host=evil.test"},
+    {"X-Forwarded-Port": "1", "X-Host": "evil.test"},
+]
+
+
+@pytest.mark.parametrize("headers", SPOOFED, ids=lambda one: next(iter(one)))
+def test_no_header_bends_a_link_in_a_mail(production: Production, headers: dict[str, str]):
+    address = f"bob{abs(hash(str(headers)))}@people.test"
+    certificate = str(production.proxy.certificate)  # REQUESTS_CA_BUNDLE would win over a session's
+    with requests.Session() as visitor:
+        form = visitor.get(f"{production.url}/accounts/signup/", verify=certificate, timeout=30)
+        (token,) = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.text)[:1]
+        answer = visitor.post(
+            f"{production.url}/accounts/signup/",
+            data={
+                "name": "Bob",
+                "email": address,
+                "password1": PASSWORD,
+                "password2": PASSWORD,
+                "csrfmiddlewaretoken": token,
+            },
+            headers={"Referer": f"{production.url}/accounts/signup/", **headers},
+            verify=certificate,
+            timeout=30,
+        )
+
+    if headers.get("Host"):
+        assert answer.status_code == 400
+        return
+    mail = mail_to(production, address, "Confirm")
+    links = re.findall(r"https?://[^\s\"<>]+", mail.as_string().replace("=\n", ""))
+    assert "evil.test" not in mail.as_string()
+    assert any(link.startswith(production.url) for link in links)
+
+
+def test_no_secret_stands_in_the_log(production: Production):
+    log = production.log
+
+    assert production.environment["SECRET_KEY"] not in log
+    assert PASSWORD not in log
+    for mail in (one.mail for one in production.mail.received):
+        for link in re.findall(r"https://\S+/([^/\s]{24,})/", mail.as_string()):
+            assert link not in log
