@@ -86,13 +86,24 @@ def logging(debug: bool) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"production": {"()": "django.utils.log.RequireDebugFalse"}},
-        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+        "filters": {
+            "production": {"()": "django.utils.log.RequireDebugFalse"},
+            "context": {"()": "site_config.logs.Context"},
+            "discreet": {"()": "site_config.logs.Discreet"},
+        },
+        "formatters": {
+            "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+            "json": {
+                "()": "pythonjsonlogger.json.JsonFormatter",
+                "format": "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s",
+            },
+        },
         "handlers": {
             "stdout": {
                 "class": "logging.StreamHandler",
                 "stream": "ext://sys.stdout",
-                "formatter": "line",
+                "filters": ["context", "discreet"],
+                "formatter": "line" if debug else "json",
             },
             "admins": {
                 "class": "django.utils.log.AdminEmailHandler",
