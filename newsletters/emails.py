@@ -3,12 +3,13 @@
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from mailroom.links import public_url
-from mailroom.messages import TemplatedMessage
+from mailroom.messages import TemplatedMessage, feedback_id
 from mailroom.models import Delivery
 from mailroom.personal import slot
 from newsletters.markdown import fill, render_html, render_text, used_in
@@ -51,7 +52,10 @@ def issue(issue: Issue) -> TemplatedMessage:
             "text": render_text(issue.body, values),
         },
         language=newsletter.language,
-        headers=list_headers(newsletter),
+        headers={
+            **list_headers(newsletter),
+            "Feedback-ID": feedback_id("newsletters.issue", f"{newsletter.slug}-{issue.pk}"),
+        },
     )
 
 
@@ -60,10 +64,19 @@ def list_headers(newsletter: Newsletter) -> dict[str, str]:
     host = urlsplit(public_url("home")).hostname or "localhost"
     return {
         "List-Id": f"<{newsletter.slug}.newsletters.{host}>",
-        "List-Unsubscribe": f"<{slot('unsubscribe_url')}>",
+        "List-Unsubscribe": ", ".join(_ways_out()),
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "List-Archive": f"<{public_url('newsletters:newsletter', newsletter.slug)}>",
     }
+
+
+def _ways_out() -> list[str]:
+    """https by one click, and a mail where somebody reads those; RFC 2369 section 3.2."""
+    ways = [f"<{slot('unsubscribe_url')}>"]
+    if settings.UNSUBSCRIBE_MAILBOX:
+        subject = f"unsubscribe%20{slot('unsubscribe_token')}"
+        ways.append(f"<mailto:{settings.UNSUBSCRIBE_MAILBOX}?subject={subject}>")
+    return ways
 
 
 def common_values(issue: Issue) -> dict[str, str]:
@@ -85,9 +98,10 @@ def public_values(issue: Issue) -> dict[str, str]:
 
 def personal_values(delivery: Delivery) -> dict[str, str]:
     """The slots of one delivery, filled when it is sent."""
-    token = member_token(delivery.values["subscription"])
+    token = member_token(delivery.values["subscription"], delivery.pk)
     return {
         **greeting(delivery.values["name"], delivery.values["language"]),
+        "unsubscribe_token": token,
         "unsubscribe_url": public_url("newsletters:unsubscribe", token),
         "preferences_url": public_url("newsletters:preferences", token),
     }

@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from newsletters.models import Newsletter, Subscription
+from newsletters.models.subscriptions import LeavingReason
 
 
 class SubscribeForm(forms.ModelForm):
@@ -44,6 +45,22 @@ class ConfirmForm(forms.Form):
         also: Any = self.fields["also"]
         also.queryset = pending.select_related("newsletter")
         also.label_from_instance = lambda other: other.newsletter.name
+
+
+class LeavingForm(forms.ModelForm):
+    """Why somebody left."""
+
+    class Meta:
+        model = Subscription
+        fields = ["left_because"]
+        labels = {"left_because": _("Would you tell us why?")}
+        widgets = {"left_because": forms.RadioSelect}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        reason: Any = self.fields["left_because"]
+        reason.required = True
+        reason.choices = LeavingReason.choices
 
 
 class PreferencesForm(forms.Form):

@@ -11,6 +11,7 @@ urlpatterns = [
     path("", views.NewsletterList.as_view(), name="list"),
     path("confirm/<str:token>/", views.Confirm.as_view(), name="confirm"),
     path("unsubscribe/<str:token>/", views.Unsubscribe.as_view(), name="unsubscribe"),
+    path("unsubscribe/<str:token>/why/", views.SayWhy.as_view(), name="why"),
     path("unsubscribe/<str:token>/undo/", views.UndoUnsubscribe.as_view(), name="undo"),
     path("preferences/<str:token>/", views.Preferences.as_view(), name="preferences"),
     path("<slug:slug>/", views.NewsletterPage.as_view(), name="newsletter"),

@@ -156,7 +156,11 @@ MAILER_SENDERS = _mail.senders  # alias -> the From that a provider may send as,
 MESSAGE_TYPES = mailers.MESSAGE_TYPES
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = _mail.default_from
 EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
-ANYMAIL = {"WEBHOOK_SECRET": env.str("WEBHOOK_SECRET", "") or None}
+FEEDBACK_SENDER = "mailroom"  # the last part of Feedback-ID: 5 to 15 characters
+UNSUBSCRIBE_MAILBOX = env.str("MAIL_UNSUBSCRIBE", "")  # somebody must read it: docs/feedback.md
+# Two at a time, separated by a comma, while one is being changed.
+WEBHOOK_SECRETS: list[str] = env.list("WEBHOOK_SECRET", [])
+WEBHOOK_KEYS = environment.webhook_keys(env)
 SIMULATE_OUTAGES = _mail.outages  # the status page can make providers fail; never in production
 MAIL_LEASE_SECONDS = env.int("MAIL_LEASE_SECONDS", 60)
 MAIL_RETRY_SECONDS = env.float("MAIL_RETRY_SECONDS", 30)

@@ -1,11 +1,14 @@
 """Addresses that must not get mail, checked when sending, not when queueing."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+TRY_AGAIN_AFTER = timedelta(days=1)
 
 
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
@@ -25,12 +28,30 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
             found = found.filter(reason=Suppression.Reason.BOUNCED)
         return set(found.values_list("address", flat=True))
 
+    def of(self, address: str) -> "SuppressionQuerySet":
+        return self.filter(address=address.strip().lower())
+
+    def try_once_a_day(self, address: str) -> bool:
+        """True for one caller a day: the address bounced, and its owner asks for a mail now."""
+        now = timezone.now()
+        rested = Q(tried_at=None) | Q(tried_at__lte=now - TRY_AGAIN_AFTER)
+        bounced = self.active().of(address).filter(reason=Suppression.Reason.BOUNCED)
+        return bool(bounced.filter(rested).update(tried_at=now))
+
+    def lift(self, note: str) -> int:
+        """End these now, and keep on record why; the number of rows."""
+        rows = list(self.active())
+        for row in rows:
+            row.lift(note)
+        return len(rows)
+
 
 class Suppression(models.Model):
     """One address (in lower case), the scope (every channel or one), the reason, until when."""
 
     class Reason(models.TextChoices):
         BOUNCED = "bounced", _("does not exist (hard bounce)")
+        SOFT = "soft", _("bounced too often (soft bounces)")
         COMPLAINED = "complained", _("complained")
         MANUAL = "manual", _("by hand")
 
@@ -38,8 +59,10 @@ class Suppression(models.Model):
     channel = models.CharField(_("channel"), max_length=50, blank=True)
     reason = models.CharField(_("reason"), max_length=10, choices=Reason)
     note = models.TextField(_("note"), blank=True)
+    evidence = models.TextField(_("in the provider’s words"), blank=True, editable=False)
     until = models.DateTimeField(_("until"), null=True, blank=True)
     created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
+    tried_at = models.DateTimeField(_("last tried"), null=True, editable=False)
 
     objects = SuppressionQuerySet.as_manager()
 
@@ -54,6 +77,18 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return self.address
+
+    @property
+    def is_active(self) -> bool:
+        return self.until is None or self.until > timezone.now()
+
+    def lift(self, note: str) -> None:
+        """Mail may go there again. The row stays, with the reason why."""
+        now = timezone.now()
+        line = f"{now:%Y-%m-%d %H:%M} {note}"
+        self.until, self.tried_at = now, None
+        self.note = f"{self.note}\n{line}".strip()
+        self.save(update_fields=["until", "tried_at", "note"])
 
     def save(self, *args: object, **kwargs: object) -> None:
         self.address = self.address.strip().lower()

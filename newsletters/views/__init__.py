@@ -1,4 +1,4 @@
-from newsletters.views.membership import Confirm, Preferences, UndoUnsubscribe, Unsubscribe
+from newsletters.views.membership import Confirm, Preferences, SayWhy, UndoUnsubscribe, Unsubscribe
 from newsletters.views.reading import IssuePage, NewsletterList
 from newsletters.views.subscribing import Join, NewsletterPage
 
@@ -9,6 +9,7 @@ __all__ = [
     "NewsletterList",
     "NewsletterPage",
     "Preferences",
+    "SayWhy",
     "UndoUnsubscribe",
     "Unsubscribe",
 ]
