@@ -140,6 +140,8 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers get no mail
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+# Beside allauth's own, which stay: what strangers may make this site send.
+ACCOUNT_RATE_LIMITS = {"newsletter_visitor": "20/h/ip", "newsletter_address": "5/h/key"}
 ACCOUNT_CHANGE_EMAIL = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

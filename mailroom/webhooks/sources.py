@@ -101,7 +101,7 @@ def views(name: str) -> Iterator[AnymailCoreWebhookView]:
 
 
 def _more(name: str) -> dict[str, Any]:
-    """SES: an SNS subscription is confirmed by a call of Amazon's API, from the mailer's account."""
+    """SES: an SNS subscription is confirmed by Amazon's API, for the mailer's account."""
     if name != "amazon_ses":
         return {}
     for entry in _all():

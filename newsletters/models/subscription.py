@@ -13,7 +13,8 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from mailroom.models import Delivery
+from mailroom.models import Delivery, Suppression
+from mailroom.types import message_type
 from newsletters.models.newsletter import Newsletter
 from newsletters.models.subscriptions import LeavingReason, State, SubscriptionQuerySet, normalise
 from newsletters.validators import one_line
@@ -125,11 +126,18 @@ class Subscription(models.Model):
         confirm_subscription(self).send()
         return True
 
-    def confirm(self) -> bool:
-        """The owner of the address said yes. Only a pending subscription can be confirmed."""
+    @transaction.atomic
+    def confirm(self, *, by_mail: bool = True) -> bool:
+        """The owner of the address said yes. Only a pending subscription can be confirmed.
+
+        by_mail: by the link of a mail, which proves that mail arrives there (again).
+        """
         now = timezone.now()
         done = self._rows.pending().update(state=State.CONFIRMED, confirmed_at=now)
         self.refresh_from_db()
+        if done:
+            channel = message_type("newsletters.issue").channel
+            Suppression.objects.confirmed(self.email, wants=channel, arrives=by_mail)
         return bool(done)
 
     def unsubscribe(self, *, delivery: Delivery | int | None = None) -> bool:

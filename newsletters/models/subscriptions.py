@@ -66,7 +66,7 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     ) -> Subscription:
         """Subscribe an address that was proven already to be the person's own."""
         subscription = self._pending(newsletter, address, consent, name, language)
-        subscription.confirm()
+        subscription.confirm(by_mail=False)
         return subscription
 
     def _pending(

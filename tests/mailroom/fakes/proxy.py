@@ -56,7 +56,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_POST = do_HEAD = do_GET
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def log_message(self, *args: object) -> None:
         """Say nothing on stderr."""
