@@ -158,6 +158,7 @@ MAILER_SENDERS = _mail.senders  # alias -> the From that a provider may send as,
 MESSAGE_TYPES = mailers.MESSAGE_TYPES
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = _mail.default_from
 EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
+DKIM_SELECTORS: list[str] = env.list("DKIM_SELECTORS", [])  # for the doctor to look up
 FEEDBACK_SENDER = "mailroom"  # the last part of Feedback-ID: 5 to 15 characters
 UNSUBSCRIBE_MAILBOX = env.str("MAIL_UNSUBSCRIBE", "")  # somebody must read it: docs/feedback.md
 # Two at a time, separated by a comma, while one is being changed.
