@@ -159,6 +159,11 @@ class Subscription(models.Model):
         self.refresh_from_db()
         return bool(done)
 
+    def move_to(self, address: str) -> None:
+        """To another address of the same person. Consent and history go along."""
+        self._rows.update(email=normalise(address))
+        self.refresh_from_db()
+
     @property
     def is_unsubscribed(self) -> bool:
         return self.state == State.UNSUBSCRIBED
