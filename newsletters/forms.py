@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from newsletters.models import Newsletter, Subscription
@@ -63,7 +64,16 @@ class LeavingForm(forms.ModelForm):
         reason.choices = LeavingReason.choices
 
 
+class ForgetForm(forms.Form):
+    """Deleting can't be undone: it is asked for by a tick, not by a click alone."""
+
+    sure = forms.BooleanField(label=_("Yes, delete all that you keep about this address"))
+
+
 class PreferencesForm(forms.Form):
+    language = forms.ChoiceField(
+        choices=settings.LANGUAGES, required=False, label=_("Language of mails to me")
+    )
     newsletters = forms.ModelMultipleChoiceField(
         Newsletter.objects.all(),
         required=False,

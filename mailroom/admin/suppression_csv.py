@@ -7,23 +7,9 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 from import_export.fields import Field
 from import_export.resources import ModelResource
-from import_export.widgets import CharWidget
 
+from mailroom.cells import TextCell
 from mailroom.models import Suppression
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # OWASP, CSV injection
-
-
-class TextCell(CharWidget):
-    """Text that no spreadsheet takes for a formula."""
-
-    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
-        text = str(super().render(value, obj, **kwargs) or "")
-        return f"'{text}" if text.startswith(FORMULA) else text
-
-    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
-        text = str(super().clean(value, row, **kwargs) or "")
-        return text[1:] if text[:1] == "'" and text[1:2] in FORMULA else text
 
 
 class SuppressionResource(ModelResource):

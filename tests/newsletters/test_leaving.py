@@ -190,3 +190,35 @@ def test_a_link_whose_mail_is_long_deleted_still_leads_out(client, ann):
     assert client.post(f"/newsletters/unsubscribe/{token}/", ONE_CLICK).status_code == 200
     assert not is_in(ann)
     assert ann.left_by is None
+
+
+class TestOwnData:
+    def test_the_language_of_all_mails(self, client, ann, subscribed, monthly):
+        other = subscribed("ann@example.com", newsletter=monthly)
+        both = [ann.newsletter.pk, monthly.pk]
+        client.post(url(ann, "preferences"), {"newsletters": both, "language": "fr"})
+        other.refresh_from_db()
+        assert other.language == "fr"
+        assert is_in(ann)
+
+    def test_download(self, client, ann):
+        answer = client.post(f"{url(ann, 'preferences')}export/")
+        (row,) = answer.json()["subscriptions"]
+        assert (row["newsletter"], row["email"]) == ("Mailroom weekly", "ann@example.com")
+        assert "attachment" in answer["Content-Disposition"]
+
+    def test_nothing_is_deleted_by_a_slip(self, client, ann):
+        page = client.post(f"{url(ann, 'preferences')}forget/", follow=True)
+        assert "tick the box" in page.text
+        assert is_in(ann)
+
+    def test_deleted_is_deleted(self, client, ann, subscribed, monthly):
+        subscribed("ann@example.com", newsletter=monthly)
+        bob = subscribed("bob@example.com")
+        client.post(f"{url(ann, 'preferences')}forget/", {"sure": "on"})
+        assert list(Subscription.objects.all()) == [bob]
+
+    @pytest.mark.parametrize("page", ["export", "forget"])
+    def test_neither_is_a_get(self, client, ann, page):
+        assert client.get(f"{url(ann, 'preferences')}{page}/").status_code == 405
+        assert is_in(ann)
