@@ -14,6 +14,7 @@ from import_export.admin import ImportExportModelAdmin
 from import_export.formats.base_formats import CSV
 
 from mailroom.admin.suppression_csv import SuppressionResource
+from mailroom.channels import channels
 from mailroom.models import Suppression
 
 
@@ -39,12 +40,25 @@ class ActiveFilter(admin.SimpleListFilter):
         return queryset.exclude(pk__in=active) if self.value() == "no" else queryset
 
 
+class ChannelFilter(admin.SimpleListFilter):
+    title = gettext_lazy("channel")
+    parameter_name = "scope"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("all", gettext_lazy("all")), *((name, name) for name in channels())]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Suppression]:
+        if self.value() is None:
+            return queryset
+        return queryset.filter(channel="" if self.value() == "all" else self.value())
+
+
 @admin.register(Suppression)
 class SuppressionAdmin(ImportExportModelAdmin):
     """Addresses that get no mail: by themselves after a bounce or complaint, or by hand."""
 
-    list_display = ["address", "reason", "channel", "in_force", "until", "created_at"]
-    list_filter = [ActiveFilter, "reason", "channel", "created_at"]
+    list_display = ["address", "reason", "stream", "in_force", "until", "created_at"]
+    list_filter = [ActiveFilter, "reason", ChannelFilter, "created_at"]
     search_fields = ["address", "note", "evidence"]
     fields = ("address", "channel", "reason", "note", "until", "evidence", "created_at", "tried_at")
     readonly_fields = ("evidence", "created_at", "tried_at")
@@ -58,9 +72,6 @@ class SuppressionAdmin(ImportExportModelAdmin):
         view = self.admin_site.admin_view(self.lift)
         own = path("<int:pk>/lift/", view, name="mailroom_suppression_lift")
         return [own, *super().get_urls()]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Suppression]:
-        return super().get_queryset(request)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
         """An address that was forgotten is still found by who knows it."""
@@ -77,6 +88,10 @@ class SuppressionAdmin(ImportExportModelAdmin):
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
+
+    @admin.display(description=gettext_lazy("channel"), ordering="channel")
+    def stream(self, obj: Suppression) -> str:
+        return obj.channel or _("all")
 
     @admin.display(description=gettext_lazy("in force"), boolean=True)
     def in_force(self, obj: Suppression) -> bool:

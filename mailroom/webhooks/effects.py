@@ -24,6 +24,7 @@ Reason = Suppression.Reason
 BATCH = 500
 LOOK_AGAIN = timedelta(seconds=30)
 GIVE_UP = timedelta(minutes=10)  # an outcome is written within seconds, or never
+IN_DOUBT = (Delivery.State.UNCERTAIN, Delivery.State.QUEUED)
 SIGNALS = {
     Kind.COMPLAINED: signals.complained,
     Kind.UNSUBSCRIBED: signals.unsubscribed,
@@ -57,8 +58,6 @@ def take_effect(event: Event) -> bool:
     """
     now = timezone.now()
     event.delivery = _delivery_of(event)
-    if event.delivery:  # two events of one delivery are summed up one after the other
-        event.delivery = Delivery.objects.select_for_update().get(pk=event.delivery.pk)
     if event.delivery is None and now - event.received_at < GIVE_UP:
         event.look_at = now + LOOK_AGAIN
         event.save(update_fields=["look_at"])
@@ -78,25 +77,27 @@ def take_effect(event: Event) -> bool:
 
 def _delivery_of(event: Event) -> Delivery | None:
     """By our own id, else by the provider's; with several recipients, the one it is about."""
+    # Locked, so that two events of one delivery are summed up one after the other.
+    rows = Delivery.objects.select_for_update()
     found = None
     if event.told_delivery:
-        found = Delivery.objects.filter(pk=event.told_delivery).first()
+        found = rows.filter(pk=event.told_delivery).first()
     if found is None and event.told_provider_id:
-        named = Delivery.objects.filter(provider_id=event.told_provider_id)
+        named = rows.filter(provider_id=event.told_provider_id)
         about = named.filter(address__iexact=event.address) if event.address else named
         found = about.first()
     if found and event.address and found.address.lower() != event.address:
-        siblings = Delivery.objects.filter(message_id=found.message_id)
+        siblings = rows.filter(message_id=found.message_id)
         return siblings.filter(address__iexact=event.address).first() or None
     return found
 
 
 def _settle(event: Event, delivery: Delivery) -> None:
     """Who reports on a mail has accepted it: what was in doubt, or to be sent again, is settled."""
-    in_doubt = Delivery.objects.filter(pk=delivery.pk, attempts__gt=0)
-    in_doubt = in_doubt.filter(state__in=[Delivery.State.UNCERTAIN, Delivery.State.QUEUED])
+    if delivery.state not in IN_DOUBT or not delivery.attempts:
+        return
     is_refused = event.kind == Kind.REJECTED
-    in_doubt.update(
+    Delivery.objects.filter(pk=delivery.pk, state__in=IN_DOUBT).update(
         state=Delivery.State.FAILED if is_refused else Delivery.State.SENT,
         provider_id=event.told_provider_id,
         error=event.description if is_refused else "",
@@ -109,7 +110,8 @@ def _settle(event: Event, delivery: Delivery) -> None:
 def _tell_feedback(delivery: Delivery) -> None:
     handled = delivery.events.exclude(handled_at=None).order_by("happened_at", "pk")
     feedback = feedback_of(handled.values_list("kind", flat=True))
-    Delivery.objects.filter(pk=delivery.pk).update(feedback=feedback)
+    if feedback != delivery.feedback:
+        Delivery.objects.filter(pk=delivery.pk).update(feedback=feedback)
 
 
 def feedback_of(kinds: Iterable[str]) -> str:
@@ -138,9 +140,10 @@ def _suppress(event: Event) -> None:
         _stop(event, Reason.COMPLAINED, channel=event.delivery.channel if event.delivery else "")
     elif event.kind == Kind.SOFT_BOUNCE and scores.is_too_high(event.address):
         _stop(event, Reason.SOFT, days=scores.REST_DAYS)
-    elif event.kind == Kind.DELIVERED and not scores.is_too_high(event.address):
-        soft = Suppression.objects.of(event.address).filter(reason=Reason.SOFT)
-        soft.active().lift("A mail arrived.")
+    elif event.kind == Kind.DELIVERED:
+        soft = Suppression.objects.active().of(event.address).filter(reason=Reason.SOFT)
+        if soft.exists() and not scores.is_too_high(event.address):
+            soft.lift("A mail arrived.")
 
 
 # Which of two reasons with the same scope stays: the one that stops more.
