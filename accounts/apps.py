@@ -8,6 +8,8 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
+        from accounts import mending
         from accounts.checks import every_allauth_email_has_a_type
 
+        mending.connect()
         checks.register(every_allauth_email_has_a_type)

@@ -10,7 +10,12 @@ from django.utils import timezone
 from accounts.time_zones import zone_of
 
 # Pages with a key in their address, and those that show the secret of a second factor.
-SECRET_PATHS = ("/accounts/password/reset/", "/accounts/confirm-email/", "/accounts/2fa/")
+SECRET_PATHS = (
+    "/accounts/password/reset/",
+    "/accounts/confirm-email/",
+    "/accounts/2fa/",
+    "/accounts/mend/",
+)
 
 
 class SecretPathsMiddleware:

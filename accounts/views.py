@@ -4,17 +4,22 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.messages.views import SuccessMessageMixin
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import reverse_lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.generic import UpdateView
+from django.views.generic import TemplateView, UpdateView
 
+from accounts import mending
 from accounts.forms import ProfileForm
 from accounts.models import User
+from mailroom.models import Suppression
 
 View = Callable[..., HttpResponseBase]
 
@@ -45,3 +50,45 @@ class ProfileView(LoginRequiredMixin, SuccessMessageMixin, UpdateView):
         user = self.request.user
         assert isinstance(user, User)
         return user
+
+
+class Mend(LoginRequiredMixin, TemplateView):
+    """Mail to this person's address came back: try again, or give another address."""
+
+    template_name = "account/mend.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        is_bounced = mending.is_bounced(_person(self.request).email)
+        return super().get_context_data(is_bounced=is_bounced, **kwargs)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """The outbox lets one such mail a day through, however often it is asked for."""
+        user = _person(request)
+        with transaction.atomic():
+            mending.trial(user).send()
+        messages.success(request, gettext("We try once more: look at your mail."))
+        return redirect("account_mend")
+
+
+class Mended(TemplateView):
+    """The link of that mail: a page with a button, since scanners follow links."""
+
+    template_name = "account/mended.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(address=self._address(), **kwargs)
+
+    def post(self, request: HttpRequest, token: str) -> HttpResponse:
+        Suppression.objects.confirmed(self._address())
+        messages.success(request, gettext("Thank you: mail goes to your address again."))
+        return redirect("home")
+
+    def _address(self) -> str:
+        if address := mending.proven(self.kwargs["token"]):
+            return address
+        raise Http404(gettext("This link is not one of ours, or has run out."))
+
+
+def _person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user

@@ -9,7 +9,12 @@ class MailroomConfig(AppConfig):
 
     def ready(self) -> None:
         from mailroom import checks, tree_checks, upkeep  # noqa: F401  (upkeep registers its clock work)
+        from mailroom.webhooks import checks as webhook_checks
+        from mailroom.webhooks import receiver
+        from mailroom.webhooks import upkeep as webhook_upkeep  # noqa: F401
 
         checks.register()
         tree_checks.register()
+        webhook_checks.register()
+        receiver.connect()
         autodiscover_modules("clock")  # what apps want done again and again

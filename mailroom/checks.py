@@ -10,6 +10,7 @@ from django.core.mail import mailers
 from django.template import engines
 
 from mailroom.channels import channels
+from mailroom.webhooks.checks import webhook_faults
 
 Found = list[checks.CheckMessage]
 
@@ -121,6 +122,7 @@ def refuse_faulty_configuration() -> None:
     """
     faults = [str(fault) for fault in getattr(settings, "CONFIGURATION_FAULTS", [])]
     faults += [fault.msg for fault in mailer_faults()]
+    faults += webhook_faults()
     if faults:
         lines = "\n".join(f"  - {fault}" for fault in faults)
         raise SystemExit(f"Not started, the configuration has {len(faults)} fault(s):\n{lines}")

@@ -40,7 +40,19 @@ def _suppressed(message: Message, deliveries: Sequence[Delivery]) -> dict[int, s
     stopping = Suppression.objects.stopping(
         [one.address for one in deliveries], channel=message.channel, is_bulk=message.is_bulk
     )
-    return {one.pk: "suppressed" for one in deliveries if one.address.lower() in stopping}
+    stopped = [one for one in deliveries if one.address.lower() in stopping]
+    return {one.pk: "suppressed" for one in stopped if not _may_try(message, one)}
+
+
+def _may_try(message: Message, delivery: Delivery) -> bool:
+    """A mail that its reader asks for is tried once a day, also where the address bounced.
+
+    The address may have been mended since, and nothing else could tell.
+    """
+    if not message.row.asked:
+        return False
+    begun = delivery.attempts > 0  # a retry of the mail that was let through
+    return begun or Suppression.objects.try_once_a_day(delivery.address)
 
 
 def _gated(message: Message, deliveries: Sequence[Delivery]) -> dict[int, str]:

@@ -41,7 +41,7 @@ class TemplatedMessage(BaseEmailMessage):
             context=dict(context or {}),
             template_name=f"emails/{type.replace('.', '/', 1)}.html",
             to=to,
-            headers={**row.headers, **(headers or {})},
+            headers={"Feedback-ID": feedback_id(type), **row.headers, **(headers or {})},
             **kwargs,
         )
         self.type = type
@@ -83,6 +83,17 @@ class TemplatedMessage(BaseEmailMessage):
         """Render, and hand the message to its channel (or the mailer `using`); the number sent."""
         self.render()
         return EmailMultiAlternatives.send(self, using=using or self.channel)
+
+
+def feedback_id(type: str, campaign: str = "") -> str:
+    """The header by which Gmail's Postmaster Tools tell streams of mail apart.
+
+    campaign: one mailing of the type, such as an issue. The last part, the same in all mail, is who
+    sends (https://support.google.com/a/answer/6254652).
+    """
+    row = message_type(type)
+    stream = "bulk" if row.bulk else "transactional"
+    return f"{campaign or type}:{row.channel}:{stream}:{settings.FEEDBACK_SENDER}"
 
 
 @cache

@@ -11,6 +11,12 @@ about_to_send = Signal()
 sent = Signal()
 failed = Signal()
 
+# What a provider said later, in the transaction that keeps it. `address`: whom it is about;
+# `delivery`: what it is about, None where the provider named nothing that we know.
+complained = Signal()
+unsubscribed = Signal()
+hard_bounced = Signal()
+
 # Something happened to a provider: `event`, `alias`, `error`, `carried_by`, as in mailroom.alerts.
 mailer_alert = Signal()
 

@@ -1,7 +1,7 @@
 """Message types: what each e-mail of the site is, and what that means for its delivery."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from django.conf import settings
@@ -18,6 +18,7 @@ class MessageType:
     bulk: opt-outs and complaints stop it, and it waits as `uncertain` when its outcome is unknown;
         a transactional one is stopped by neither, and is sent again.
     lasts: how long after queueing it is still worth sending; None for as long as it takes.
+    asked: somebody asked for it just now, by its address: tried once a day even where that bounced.
     secret: its bodies hold a link or code that opens an account: erased once they did their work.
     headers: added to each message of the type.
     personal: dotted path of `f(delivery) -> dict[str, str]`, values for the slots of a delivery.
@@ -27,6 +28,7 @@ class MessageType:
     channel: str
     bulk: bool
     lasts: timedelta | None = None
+    asked: bool = False
     secret: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     personal: str = ""
@@ -36,10 +38,16 @@ class MessageType:
 def transactional(
     channel: str, *, lasts: timedelta | None = None, secret: bool = False
 ) -> MessageType:
-    """A type that a person asked for or must be told: never stopped by an opt-out."""
+    """A type that a person must be told of: never stopped by an opt-out."""
     return MessageType(
         channel=channel, bulk=False, lasts=lasts, secret=secret, headers=AUTO_GENERATED
     )
+
+
+def asked_for(channel: str, *, lasts: timedelta, secret: bool = True) -> MessageType:
+    """A transactional type that a person asks for by typing an address: a link or code for it."""
+    row = transactional(channel, lasts=lasts, secret=secret)
+    return replace(row, asked=True)
 
 
 def bulk(

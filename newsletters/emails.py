@@ -5,13 +5,14 @@ from functools import cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.db.models import F, Value
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from mailroom.links import public_link, public_url
-from mailroom.messages import TemplatedMessage
+from mailroom.messages import TemplatedMessage, feedback_id
 from mailroom.models import Delivery
 from mailroom.personal import slot
 from mailroom.personalising import is_rendered_each, personalised, whole_values
@@ -41,7 +42,7 @@ def confirm_subscription(subscription: Subscription) -> TemplatedMessage:
 def issue(issue: Issue) -> TemplatedMessage:
     """An issue for everybody, with slots where each reader's own values will stand."""
     names = ("Ada", "", 'O\'Brien & <i>"Sons"</i>')
-    samples = [reader_values(0, name, issue.newsletter.language) for name in names]
+    samples = [reader_values("sample", name, issue.newsletter.language) for name in names]
     return personalised(partial(issue_to, issue), SLOTS, samples)
 
 
@@ -62,7 +63,10 @@ def issue_to(issue: Issue, personal: Mapping[str, str]) -> TemplatedMessage:
             "text": render_text(issue.body, values),
         },
         language=newsletter.language,
-        headers=list_headers(newsletter),
+        headers={
+            **list_headers(newsletter),
+            "Feedback-ID": feedback_id("newsletters.issue", f"{newsletter.slug}-{issue.pk}"),
+        },
     )
 
 
@@ -71,10 +75,19 @@ def list_headers(newsletter: Newsletter) -> dict[str, str]:
     host = urlsplit(public_url("home")).hostname or "localhost"
     return {
         "List-Id": f"<{newsletter.slug}.newsletters.{host}>",
-        "List-Unsubscribe": f"<{slot('unsubscribe_url')}>",
+        "List-Unsubscribe": ", ".join(_ways_out()),
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "List-Archive": f"<{public_url('newsletters:newsletter', newsletter.slug)}>",
     }
+
+
+def _ways_out() -> list[str]:
+    """https by one click, and a mail where somebody reads those; RFC 2369 section 3.2."""
+    ways = [f"<{slot('unsubscribe_url')}>"]
+    if settings.UNSUBSCRIBE_MAILBOX:
+        subject = f"unsubscribe%20{slot('unsubscribe_token')}"
+        ways.append(f"<mailto:{settings.UNSUBSCRIBE_MAILBOX}?subject={subject}>")
+    return ways
 
 
 def common_values(issue: Issue) -> dict[str, str]:
@@ -97,18 +110,19 @@ def public_values(issue: Issue) -> dict[str, str]:
 def personal_values(delivery: Delivery) -> dict[str, str]:
     """The slots of one delivery, filled when it is sent."""
     own = delivery.values
-    values = reader_values(own["subscription"], own["name"], own["language"])
+    token = member_token(own["subscription"], delivery.pk)
+    values = reader_values(token, own["name"], own["language"])
     if is_rendered_each(delivery.message):
         published = Issue.objects.get(message=delivery.message)
         values |= whole_values(issue_to(published, values))
     return values
 
 
-def reader_values(subscription: int, name: str, language: str) -> dict[str, str]:
-    """What fills SLOTS for one reader."""
-    token = member_token(subscription)
+def reader_values(token: str, name: str, language: str) -> dict[str, str]:
+    """What fills SLOTS for the reader whom a token names."""
     return {
         **greeting(name, language),
+        "unsubscribe_token": token,
         "unsubscribe_url": public_link("newsletters:unsubscribe", token),
         "preferences_url": public_link("newsletters:preferences", token),
     }

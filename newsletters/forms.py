@@ -3,9 +3,11 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from newsletters.models import Newsletter, Subscription
+from newsletters.models.subscriptions import LeavingReason
 
 
 class SubscribeForm(forms.ModelForm):
@@ -46,7 +48,32 @@ class ConfirmForm(forms.Form):
         also.label_from_instance = lambda other: other.newsletter.name
 
 
+class LeavingForm(forms.ModelForm):
+    """Why somebody left."""
+
+    class Meta:
+        model = Subscription
+        fields = ["left_because"]
+        labels = {"left_because": _("Would you tell us why?")}
+        widgets = {"left_because": forms.RadioSelect}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        reason: Any = self.fields["left_because"]
+        reason.required = True
+        reason.choices = LeavingReason.choices
+
+
+class ForgetForm(forms.Form):
+    """Deleting can't be undone: it is asked for by a tick, not by a click alone."""
+
+    sure = forms.BooleanField(label=_("Yes, delete all that you keep about this address"))
+
+
 class PreferencesForm(forms.Form):
+    language = forms.ChoiceField(
+        choices=settings.LANGUAGES, required=False, label=_("Language of mails to me")
+    )
     newsletters = forms.ModelMultipleChoiceField(
         Newsletter.objects.all(),
         required=False,

@@ -11,6 +11,7 @@ from import_export.results import Result
 from import_export.widgets import ForeignKeyWidget
 from tablib import Dataset
 
+from mailroom.cells import TextCell
 from newsletters import csv_file
 from newsletters.consent import Consent
 from newsletters.models import Newsletter, Subscription
@@ -43,6 +44,7 @@ class ImportResult(Result):
 
 class SubscriptionResource(ModelResource):
     newsletter = Field("newsletter", "newsletter", ForeignKeyWidget(Newsletter, "slug"))
+    name = Field("name", "name", TextCell(), default="")
 
     class Meta:
         model = Subscription
@@ -111,6 +113,11 @@ class SubscriptionResource(ModelResource):
 
 class SubscriptionExport(ModelResource):
     newsletter = Field("newsletter", "newsletter", ForeignKeyWidget(Newsletter, "slug"))
+    # What strangers typed must not become a formula in an editor's spreadsheet.
+    email = Field("email", "email", TextCell())
+    name = Field("name", "name", TextCell())
+    consent_source = Field("consent_source", "consent_source", TextCell())
+    consent_wording = Field("consent_wording", "consent_wording", TextCell())
 
     class Meta:
         model = Subscription

@@ -1,8 +1,8 @@
 """Links that speak for the owner of an address, without a log-in.
 
 Signed with SECRET_KEY, and still good with a key in SECRET_KEY_FALLBACKS. Each names one
-subscription. A newsletter in an old mailbox must still let its reader out: only the link that
-*confirms* runs out.
+subscription, and the delivery it was sent in. A newsletter in an old mailbox must still let its
+reader out: only the link that *confirms* runs out.
 """
 
 from datetime import timedelta
@@ -34,9 +34,13 @@ def to_confirm(token: str) -> Subscription | None:
     return found if found and _left(found) == content.get("left") else None
 
 
-def member_token(subscription_id: int | str) -> str:
-    """For the links in every issue: leave, and preferences."""
-    return _member.sign_object({"s": int(subscription_id)})
+def member_token(subscription_id: int | str, delivery_id: int | None = None) -> str:
+    """For the links in every issue: leave, and preferences. One signature, no query.
+
+    delivery_id: the mail that the link stands in, so that leaving by it is known to be about it.
+    """
+    named = {"d": delivery_id} if delivery_id else {}
+    return _member.sign_object({"s": int(subscription_id), **named})
 
 
 def member(token: str) -> Subscription | None:
@@ -45,6 +49,15 @@ def member(token: str) -> Subscription | None:
         return _subscription(_member.unsign_object(token))
     except _BAD:
         return None
+
+
+def delivery_of(token: str) -> int | None:
+    """The id of the delivery whose link this is; None for one of another page."""
+    try:
+        named: int | None = _member.unsign_object(token).get("d")
+    except _BAD:
+        return None
+    return named
 
 
 def _subscription(content: Any) -> Subscription | None:

@@ -1,5 +1,6 @@
 """Parts of the settings that need more than one line, so that settings.py reads as a sentence."""
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,13 @@ def tasks(broker_url: str) -> dict[str, Any]:
     return {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": []}}
 
 
+def webhook_keys(env: Env) -> dict[str, list[str]]:
+    """WEBHOOK_KEY_<PROVIDER>: what a provider signs its webhooks with, by Anymail's module name."""
+    prefix = "WEBHOOK_KEY_"
+    names = [name for name in os.environ if name.startswith(prefix)]
+    return {name.removeprefix(prefix).lower(): env.list(name, []) for name in names}
+
+
 def static_storage(debug: bool) -> str:
     """Hashed and compressed files in production; plain ones in development."""
     if debug:
@@ -134,7 +142,15 @@ def faults(
     found += _public_url_faults(public_url)
     if not debug and not env.str("DATABASE_URL", ""):
         found.append(Fault("DATABASE_URL", "is missing: for instance postgres://user:pw@host/name"))
+    found += _webhook_faults(env)
     return [*found, *_database_faults(env), *_unreadable(env)]  # sealing comes last
+
+
+def _webhook_faults(env: Env) -> list[Fault]:
+    secrets: list[str] = env.list("WEBHOOK_SECRET", [])
+    if all(":" in secret for secret in secrets):
+        return []
+    return [Fault("WEBHOOK_SECRET", "must look like user:password, as in the webhook's URL")]
 
 
 def _unreadable(env: Env) -> list[Fault]:

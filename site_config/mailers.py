@@ -15,7 +15,7 @@ from environs import Env
 
 from mailroom.mailer_tree import MailerTree
 from mailroom.mailer_urls import Fault, MailerUrlError, Tree, is_sender, parse
-from mailroom.types import MessageType, bulk, transactional
+from mailroom.types import MessageType, asked_for, bulk, transactional
 
 CHANNELS = ("default", "registration", "password_reset", "notifications", "newsletters")
 
@@ -27,11 +27,11 @@ _day = timedelta(days=1)
 _code = timedelta(minutes=3)  # as long as allauth accepts a code
 
 MESSAGE_TYPES: dict[str, MessageType] = {
-    "accounts.confirm_email": transactional("registration", lasts=3 * _day, secret=True),
+    "accounts.confirm_email": asked_for("registration", lasts=3 * _day),
     "accounts.account_already_exists": transactional("registration", lasts=3 * _day),
-    "accounts.password_reset": transactional("password_reset", lasts=3 * _day, secret=True),
-    "accounts.password_reset_code": transactional("password_reset", lasts=_code, secret=True),
-    "accounts.login_code": transactional("password_reset", lasts=_code, secret=True),
+    "accounts.password_reset": asked_for("password_reset", lasts=3 * _day),
+    "accounts.password_reset_code": asked_for("password_reset", lasts=_code),
+    "accounts.login_code": asked_for("password_reset", lasts=_code),
     "accounts.unknown_account": transactional("password_reset", lasts=_day),
     "accounts.email_changed": transactional("notifications"),
     "accounts.email_confirmed": transactional("notifications"),
@@ -44,7 +44,7 @@ MESSAGE_TYPES: dict[str, MessageType] = {
     "accounts.recovery_codes_generated": transactional("notifications"),
     "accounts.webauthn_added": transactional("notifications"),
     "accounts.webauthn_removed": transactional("notifications"),
-    "newsletters.confirm_subscription": transactional("registration", lasts=7 * _day, secret=True),
+    "newsletters.confirm_subscription": asked_for("registration", lasts=7 * _day),
     "newsletters.issue": bulk(
         "newsletters",
         headers={"Precedence": "bulk"},

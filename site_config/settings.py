@@ -141,6 +141,8 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers get no mail
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+# Beside allauth's own, which stay: what strangers may make this site send.
+ACCOUNT_RATE_LIMITS = {"newsletter_visitor": "20/h/ip", "newsletter_address": "5/h/key"}
 ACCOUNT_CHANGE_EMAIL = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -158,7 +160,12 @@ MESSAGE_TYPES = mailers.MESSAGE_TYPES
 STAGING_MAIL = _mail.staging  # on a copy of the site, who alone may get mail
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = _mail.default_from
 EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
-ANYMAIL = {"WEBHOOK_SECRET": env.str("WEBHOOK_SECRET", "") or None}
+DKIM_SELECTORS: list[str] = env.list("DKIM_SELECTORS", [])  # for the doctor to look up
+FEEDBACK_SENDER = "mailroom"  # the last part of Feedback-ID: 5 to 15 characters
+UNSUBSCRIBE_MAILBOX = env.str("MAIL_UNSUBSCRIBE", "")  # somebody must read it: docs/feedback.md
+# Two at a time, separated by a comma, while one is being changed.
+WEBHOOK_SECRETS: list[str] = env.list("WEBHOOK_SECRET", [])
+WEBHOOK_KEYS = environment.webhook_keys(env)
 SIMULATE_OUTAGES = _mail.outages  # the status page can make providers fail; never in production
 MAIL_LEASE_SECONDS = env.int("MAIL_LEASE_SECONDS", 60)
 MAIL_RETRY_SECONDS = env.float("MAIL_RETRY_SECONDS", 30)

@@ -1,11 +1,29 @@
 """Addresses that must not get mail, checked when sending, not when queueing."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
+
+TRY_AGAIN_AFTER = timedelta(days=1)
+
+
+def hashed(address: str, key: str | None = None) -> str:
+    """An address that only somebody who knows it, and the site's key, can recognise."""
+    text = address.strip().lower()
+    digest = salted_hmac("mailroom.suppression", text, secret=key, algorithm="sha256")
+    return f"hmac:{digest.hexdigest()}"
+
+
+def forms_of(address: str) -> list[str]:
+    """How an address may stand in the table: as it is, or hashed with a key of now or before."""
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return [address.strip().lower(), *(hashed(address, key) for key in keys)]
 
 
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
@@ -20,10 +38,46 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         A hard bounce stops everything; any other reason stops bulk types only.
         """
         scope = Q(channel="") | Q(channel=channel)
-        found = self.active().filter(scope, address__in={a.lower() for a in addresses})
+        known_as = {form: a.lower() for a in addresses for form in forms_of(a)}
+        found = self.active().filter(scope, address__in=known_as.keys())
         if not is_bulk:
             found = found.filter(reason=Suppression.Reason.BOUNCED)
-        return set(found.values_list("address", flat=True))
+        return {known_as[form] for form in found.values_list("address", flat=True)}
+
+    def of(self, address: str) -> "SuppressionQuerySet":
+        return self.filter(address__in=forms_of(address))
+
+    def anonymise(self, address: str) -> int:
+        """Keep that these addresses get no mail, and forget which they are; the number of rows."""
+        rows = self.active().filter(address=address.strip().lower())
+        return rows.update(address=hashed(address), note="", evidence="")
+
+    def try_once_a_day(self, address: str) -> bool:
+        """True for one caller a day: the address bounced, and its owner asks for a mail now."""
+        now = timezone.now()
+        rested = Q(tried_at=None) | Q(tried_at__lte=now - TRY_AGAIN_AFTER)
+        bounced = self.active().of(address).filter(reason=Suppression.Reason.BOUNCED)
+        return bool(bounced.filter(rested).update(tried_at=now))
+
+    def confirmed(self, address: str, *, wants: str = "", arrives: bool = True) -> int:
+        """The owner of an address has spoken: lift what is thereby disproved; the number of rows.
+
+        wants: the channel whose mail they asked for, which outweighs an earlier complaint about it.
+        arrives: they answered to a mail, so the address is well.
+        """
+        disproved = Q(pk=None)
+        if arrives:
+            disproved |= Q(reason__in=[Suppression.Reason.BOUNCED, Suppression.Reason.SOFT])
+        if wants:
+            disproved |= Q(reason=Suppression.Reason.COMPLAINED, channel__in=["", wants])
+        return self.of(address).filter(disproved).lift("Confirmed by the owner of the address.")
+
+    def lift(self, note: str) -> int:
+        """End these now, and keep on record why; the number of rows."""
+        rows = list(self.active())
+        for row in rows:
+            row.lift(note)
+        return len(rows)
 
 
 class Suppression(models.Model):
@@ -31,6 +85,7 @@ class Suppression(models.Model):
 
     class Reason(models.TextChoices):
         BOUNCED = "bounced", _("does not exist (hard bounce)")
+        SOFT = "soft", _("bounced too often (soft bounces)")
         COMPLAINED = "complained", _("complained")
         MANUAL = "manual", _("by hand")
 
@@ -38,8 +93,10 @@ class Suppression(models.Model):
     channel = models.CharField(_("channel"), max_length=50, blank=True)
     reason = models.CharField(_("reason"), max_length=10, choices=Reason)
     note = models.TextField(_("note"), blank=True)
+    evidence = models.TextField(_("in the provider’s words"), blank=True, editable=False)
     until = models.DateTimeField(_("until"), null=True, blank=True)
     created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
+    tried_at = models.DateTimeField(_("last tried"), null=True, editable=False)
 
     objects = SuppressionQuerySet.as_manager()
 
@@ -54,6 +111,18 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return self.address
+
+    @property
+    def is_active(self) -> bool:
+        return self.until is None or self.until > timezone.now()
+
+    def lift(self, note: str) -> None:
+        """Mail may go there again. The row stays, with the reason why."""
+        now = timezone.now()
+        line = f"{now:%Y-%m-%d %H:%M} {note}"
+        self.until, self.tried_at = now, None
+        self.note = f"{self.note}\n{line}".strip()
+        self.save(update_fields=["until", "tried_at", "note"])
 
     def save(self, *args: object, **kwargs: object) -> None:
         self.address = self.address.strip().lower()

@@ -8,12 +8,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
+from django.db.models import Subquery
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from mailroom.models import Delivery, Suppression
+from mailroom.types import message_type
 from newsletters.models.newsletter import Newsletter
-from newsletters.models.subscriptions import State, SubscriptionQuerySet, normalise
+from newsletters.models.subscriptions import LeavingReason, State, SubscriptionQuerySet, normalise
 from newsletters.validators import one_line
 
 ASK_AGAIN_AFTER = timedelta(days=1)
@@ -41,6 +44,17 @@ class Subscription(models.Model):
     )
     confirmed_at = models.DateTimeField(_("confirmed at"), null=True, editable=False)
     unsubscribed_at = models.DateTimeField(_("unsubscribed at"), null=True, editable=False)
+    left_by = models.ForeignKey(
+        "mailroom.Delivery",
+        models.SET_NULL,
+        verbose_name=_("unsubscribed by the mail"),
+        null=True,
+        editable=False,
+        related_name="+",
+    )
+    left_because = models.CharField(
+        _("reason for leaving"), max_length=12, choices=LeavingReason.choices, blank=True
+    )
     consent_at = models.DateTimeField(_("consent given at"), null=True, editable=False)
     consent_source = models.CharField(
         _("consent given on"), max_length=200, blank=True, editable=False
@@ -112,20 +126,43 @@ class Subscription(models.Model):
         confirm_subscription(self).send()
         return True
 
-    def confirm(self) -> bool:
-        """The owner of the address said yes. Only a pending subscription can be confirmed."""
+    @transaction.atomic
+    def confirm(self, *, by_mail: bool = True) -> bool:
+        """The owner of the address said yes. Only a pending subscription can be confirmed.
+
+        by_mail: by the link of a mail, which proves that mail arrives there (again).
+        """
         now = timezone.now()
         done = self._rows.pending().update(state=State.CONFIRMED, confirmed_at=now)
         self.refresh_from_db()
+        if done:
+            channel = message_type("newsletters.issue").channel
+            Suppression.objects.confirmed(self.email, wants=channel, arrives=by_mail)
         return bool(done)
 
-    def unsubscribe(self) -> bool:
-        """Leave this list, and only this one; a second time changes nothing."""
+    def unsubscribe(self, *, delivery: Delivery | int | None = None) -> bool:
+        """Leave this list, and only this one; a second time changes nothing.
+
+        delivery: the mail that led to it, or its id, which may be gone by now.
+        """
         now = timezone.now()
+        pk = delivery.pk if isinstance(delivery, Delivery) else delivery
+        known = Delivery.objects.filter(pk=pk).values("pk")[:1] if pk else None
         rows = self._rows.exclude(state=State.UNSUBSCRIBED)
-        done = rows.update(state=State.UNSUBSCRIBED, unsubscribed_at=now, confirmation_wanted=False)
+        done = rows.update(
+            state=State.UNSUBSCRIBED,
+            unsubscribed_at=now,
+            confirmation_wanted=False,
+            left_by=Subquery(known) if known is not None else None,
+            left_because="",
+        )
         self.refresh_from_db()
         return bool(done)
+
+    def move_to(self, address: str) -> None:
+        """To another address of the same person. Consent and history go along."""
+        self._rows.update(email=normalise(address))
+        self.refresh_from_db()
 
     @property
     def is_unsubscribed(self) -> bool:

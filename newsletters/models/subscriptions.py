@@ -26,6 +26,13 @@ class State(models.TextChoices):
     UNSUBSCRIBED = "unsubscribed", _("unsubscribed")
 
 
+class LeavingReason(models.TextChoices):
+    TOO_OFTEN = "too_often", _("It comes too often.")
+    NOT_FOR_ME = "not_for_me", _("It is not about what I expected.")
+    NEVER_ASKED = "never_asked", _("I never asked for it.")
+    OTHER = "other", _("Something else.")
+
+
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def confirmed(self) -> SubscriptionQuerySet:
         return self.filter(state=State.CONFIRMED)
@@ -59,7 +66,7 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     ) -> Subscription:
         """Subscribe an address that was proven already to be the person's own."""
         subscription = self._pending(newsletter, address, consent, name, language)
-        subscription.confirm()
+        subscription.confirm(by_mail=False)
         return subscription
 
     def _pending(

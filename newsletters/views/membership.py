@@ -19,7 +19,7 @@ from django.views.generic.base import ContextMixin
 
 from newsletters import tokens
 from newsletters.consent import Consent
-from newsletters.forms import ConfirmForm, PreferencesForm
+from newsletters.forms import ConfirmForm, ForgetForm, LeavingForm, PreferencesForm
 from newsletters.models import Newsletter, Subscription
 from newsletters.views.subscribing import wording
 
@@ -69,13 +69,29 @@ class Unsubscribe(TokenMixin, TemplateView):
 
     template_name = "newsletters/unsubscribe.html"
 
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(why=LeavingForm(instance=self.subscription), **kwargs)
+
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
-        self.subscription.unsubscribe()
+        self.subscription.unsubscribe(delivery=tokens.delivery_of(token))
         if request.POST.get("List-Unsubscribe") == "One-Click":
             return HttpResponse(
                 _("You are unsubscribed."), content_type="text/plain; charset=utf-8"
             )
         return redirect(request.path)
+
+
+class SayWhy(TokenMixin):
+    """Why somebody left, if they care to say; one answer, which they may change."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, token: str) -> HttpResponse:
+        form = LeavingForm(request.POST, instance=self.subscription)
+        if self.subscription.is_unsubscribed and form.is_valid():
+            form.save()
+            messages.success(request, _("Thank you, that helps us."))
+        return redirect("newsletters:unsubscribe", token)
 
 
 class UndoUnsubscribe(TokenMixin):
@@ -94,13 +110,19 @@ class Preferences(TokenMixin, FormView):
     form_class = PreferencesForm
 
     def get_initial(self) -> dict[str, Any]:
-        return {"newsletters": Newsletter.objects.filter(subscriptions__in=self._current())}
+        return {
+            "newsletters": Newsletter.objects.filter(subscriptions__in=self._current()),
+            "language": self.subscription.language,
+        }
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         pending = self._current().pending().select_related("newsletter")
-        return super().get_context_data(pending=pending, **kwargs)
+        return super().get_context_data(pending=pending, forget=ForgetForm(), **kwargs)
 
     def form_valid(self, form: PreferencesForm) -> HttpResponse:
+        if language := form.cleaned_data["language"]:
+            Subscription.objects.of(self.subscription.email).update(language=language)
+            self.subscription.language = language
         chosen = set(form.cleaned_data["newsletters"])
         current = {row.newsletter: row for row in self._current().select_related("newsletter")}
         for newsletter in current.keys() - chosen:

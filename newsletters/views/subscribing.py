@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from allauth.core import ratelimit
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.exceptions import PermissionDenied
@@ -17,6 +18,7 @@ from django.views.generic import FormView
 from newsletters.consent import Consent
 from newsletters.forms import SubscribeForm
 from newsletters.models import Newsletter, Subscription
+from newsletters.models.subscriptions import normalise
 from newsletters.tokens import member_token
 
 
@@ -43,8 +45,16 @@ class NewsletterPage(FormView):
     def newsletter(self) -> Newsletter:
         return get_object_or_404(Newsletter, slug=self.kwargs["slug"])
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not ratelimit.consume(request, action="newsletter_visitor"):
+            return ratelimit.respond_429(request)
+        return super().post(request, *args, **kwargs)
+
     def form_valid(self, form: SubscribeForm) -> HttpResponse:
-        if not form.is_by_a_program:
+        address = normalise(form.cleaned_data["email"])
+        # Beyond the limit of an address the answer stays the same: it must not tell anything.
+        may_ask = ratelimit.consume(self.request, action="newsletter_address", key=address)
+        if may_ask and not form.is_by_a_program:
             Subscription.objects.subscribe(
                 self.newsletter,
                 form.cleaned_data["email"],

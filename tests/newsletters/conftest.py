@@ -55,3 +55,10 @@ def desk(client, editor):
     """The client of an editor who is signed in."""
     client.force_login(editor)
     return client
+
+
+@pytest.fixture(autouse=True)
+def _no_limits_left_over(settings, request) -> None:
+    """Counts of an earlier test would stop a later one; the cache's table outlives both."""
+    cache = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    settings.CACHES = {"default": {**cache, "LOCATION": request.node.nodeid}}

@@ -8,6 +8,8 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
+from mailroom import signals
+from mailroom.models import Delivery, Message
 from newsletters import tokens
 from newsletters.models import Subscription
 
@@ -120,4 +122,103 @@ class TestPreferences:
     def test_needs_the_token_of_the_page(self, ann):
         outsider = Client(enforce_csrf_checks=True)
         assert outsider.post(url(ann, "preferences"), {}).status_code == 403
+        assert is_in(ann)
+
+
+class TestWhy:
+    def test_may_be_told_after_leaving(self, client, ann):
+        client.post(url(ann))
+        client.post(f"{url(ann)}why/", {"left_because": "too_often"})
+        ann.refresh_from_db()
+        assert ann.left_because == "too_often"
+        assert ann.is_unsubscribed
+
+    @pytest.mark.parametrize("answer", ["", "rubbish"])
+    def test_is_one_of_those_offered(self, client, ann, answer):
+        client.post(url(ann))
+        client.post(f"{url(ann)}why/", {"left_because": answer})
+        ann.refresh_from_db()
+        assert ann.left_because == ""
+
+    def test_is_not_asked_of_who_stays(self, client, ann):
+        client.post(f"{url(ann)}why/", {"left_because": "other"})
+        ann.refresh_from_db()
+        assert ann.left_because == ""
+
+
+class TestProvidersWord:
+    """A complaint, or leaving by the provider's own link, tells of one mail."""
+
+    @pytest.fixture
+    def delivery(self, ann):
+        message = Message.objects.create(type="newsletters.issue", channel="newsletters")
+        return Delivery.objects.create(
+            message=message, address=ann.email, values={"subscription": ann.pk}
+        )
+
+    @pytest.mark.parametrize("signal", [signals.complained, signals.unsubscribed])
+    def test_ends_the_subscription_of_that_mail(self, ann, subscribed, monthly, delivery, signal):
+        other = subscribed("ann@example.com", newsletter=monthly)
+        signal.send(None, address=ann.email, delivery=delivery)
+        assert not is_in(ann)
+        assert is_in(other)
+        assert ann.left_by == delivery
+
+    def test_about_another_kind_of_mail_ends_none(self, ann, delivery):
+        delivery.message.type = "notifications.announcement"
+        signals.complained.send(None, address=ann.email, delivery=delivery)
+        assert is_in(ann)
+
+    def test_about_a_mail_unknown_ends_all(self, ann, subscribed, monthly):
+        other = subscribed("ann@example.com", newsletter=monthly)
+        signals.complained.send(None, address="Ann@Example.com", delivery=None)
+        assert not is_in(ann)
+        assert not is_in(other)
+
+
+def test_leaving_by_a_mails_link_says_which_mail(client, ann):
+    message = Message.objects.create(type="newsletters.issue", channel="newsletters")
+    delivery = Delivery.objects.create(message=message, address=ann.email)
+    token = tokens.member_token(ann.pk, delivery.pk)
+    client.post(f"/newsletters/unsubscribe/{token}/", ONE_CLICK)
+    ann.refresh_from_db()
+    assert ann.left_by == delivery
+
+
+def test_a_link_whose_mail_is_long_deleted_still_leads_out(client, ann):
+    token = tokens.member_token(ann.pk, 987_654)
+    assert client.post(f"/newsletters/unsubscribe/{token}/", ONE_CLICK).status_code == 200
+    assert not is_in(ann)
+    assert ann.left_by is None
+
+
+class TestOwnData:
+    def test_the_language_of_all_mails(self, client, ann, subscribed, monthly):
+        other = subscribed("ann@example.com", newsletter=monthly)
+        both = [ann.newsletter.pk, monthly.pk]
+        client.post(url(ann, "preferences"), {"newsletters": both, "language": "fr"})
+        other.refresh_from_db()
+        assert other.language == "fr"
+        assert is_in(ann)
+
+    def test_download(self, client, ann):
+        answer = client.post(f"{url(ann, 'preferences')}export/")
+        (row,) = answer.json()["subscriptions"]
+        assert (row["newsletter"], row["email"]) == ("Mailroom weekly", "ann@example.com")
+        assert "attachment" in answer["Content-Disposition"]
+
+    def test_nothing_is_deleted_by_a_slip(self, client, ann):
+        page = client.post(f"{url(ann, 'preferences')}forget/", follow=True)
+        assert "tick the box" in page.text
+        assert is_in(ann)
+
+    def test_deleted_is_deleted(self, client, ann, subscribed, monthly):
+        subscribed("ann@example.com", newsletter=monthly)
+        bob = subscribed("bob@example.com")
+        client.post(f"{url(ann, 'preferences')}forget/", {"sure": "on"})
+        assert list(Subscription.objects.all()) == [bob]
+
+    @pytest.mark.parametrize("page", ["export", "forget"])
+    def test_neither_is_a_get(self, client, ann, page):
+        assert client.get(f"{url(ann, 'preferences')}{page}/").status_code == 405
         assert is_in(ann)

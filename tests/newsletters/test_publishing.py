@@ -214,7 +214,7 @@ class TestTheMail:
 
     def test_headers_of_a_list(self, sent):
         headers = sent().message()
-        token = tokens.member_token(self.reader.pk)
+        token = tokens.member_token(self.reader.pk, Delivery.objects.get().pk)
         url = f"http://mailroom.test/newsletters/unsubscribe/{token}/"
         assert headers["List-Unsubscribe"] == f"<{url}>"
         assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
@@ -225,7 +225,7 @@ class TestTheMail:
     def test_the_link_out_survives_the_folding_of_headers(self, sent):
         raw = sent().message().as_bytes().decode()
         line = raw.partition("List-Unsubscribe: ")[2].partition("\nList-")[0]
-        token = tokens.member_token(self.reader.pk)
+        token = tokens.member_token(self.reader.pk, Delivery.objects.get().pk)
         assert line.strip() == f"<http://mailroom.test/newsletters/unsubscribe/{token}/>"
 
     def test_a_hostile_name_stays_text(self, sent):

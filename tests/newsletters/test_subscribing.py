@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.core import mail
 from django.utils import timezone
 
+from mailroom.models import Suppression
 from newsletters import tokens
 from newsletters.models import Subscription
 
@@ -191,3 +192,37 @@ class TestOneClick:
     def test_strangers_are_asked_to_log_in(self, client, weekly):
         assert client.post(f"{PAGE}join/").status_code == 302
         assert not Subscription.objects.exists()
+
+
+class TestLimits:
+    def ask(self, client, email: str):
+        return client.post(PAGE, {"email": email, "name": ""})
+
+    def test_a_visitor_may_ask_twenty_times_an_hour(self, client, weekly):
+        answers = [self.ask(client, f"a{n}@example.com").status_code for n in range(21)]
+        assert answers == [302] * 20 + [429]
+        assert Subscription.objects.count() == 20
+
+    def test_an_address_is_limited_wherever_it_is_asked_from_and_nothing_tells(
+        self, client, weekly, settings
+    ):
+        settings.ACCOUNT_RATE_LIMITS = {"newsletter_address": "1/h/key"}
+        first = self.ask(client, "ann@example.com")
+        Subscription.objects.all().delete()
+        second = self.ask(client, "ANN@example.com")
+        assert not Subscription.objects.exists()
+        assert (first.status_code, first.url) == (second.status_code, second.url)
+
+    def test_confirming_by_mail_mends_a_bounce_and_outweighs_a_complaint(self, weekly):
+        Suppression.objects.create(address="ann@example.com", reason="bounced")
+        Suppression.objects.create(
+            address="ann@example.com", channel="newsletters", reason="complained"
+        )
+        Subscription.objects.create(newsletter=weekly, email="ann@example.com").confirm()
+        assert not Suppression.objects.active().exists()
+
+    def test_one_click_by_log_in_proves_nothing_about_a_bounce(self, weekly):
+        Suppression.objects.create(address="ann@example.com", reason="bounced")
+        row = Subscription.objects.create(newsletter=weekly, email="ann@example.com")
+        row.confirm(by_mail=False)
+        assert Suppression.objects.active().exists()

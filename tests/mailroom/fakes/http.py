@@ -43,6 +43,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(answer)
         self.close_connection = True
 
+    def do_GET(self) -> None:
+        self.do_POST()
+
     def _say(self, answer: Answer) -> None:
         text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
         self.send_response(answer.status)

@@ -1,0 +1,123 @@
+"""Does each provider answer, and does it know us? No mail is sent."""
+
+import ssl
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import requests
+from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
+from django.core.mail import mailers
+
+from mailroom.channels import children
+from mailroom.doctor.findings import Finding, Means, Status, examination
+
+SMTP = "mailroom.backends.smtp."
+RENEW = timedelta(days=14)
+
+
+class Call(NamedTuple):
+    """A call that changes nothing and shows whether the key is good: path, headers, user."""
+
+    path: str
+    headers: Callable[[Any], dict[str, str]] = lambda mailer: {}
+    auth: Callable[[Any], tuple[str, str] | None] = lambda mailer: None
+
+
+# By Anymail's module name; paths stand behind the backend's own API address.
+CALLS = {
+    "brevo": Call("account", lambda m: {"api-key": m.api_key}),
+    "mailersend": Call("api-quota", lambda m: {"Authorization": f"Bearer {m.api_token}"}),
+    "mailgun": Call("domains?limit=1", auth=lambda m: ("api", m.api_key)),
+    "mailjet": Call("../v3/REST/myprofile", auth=lambda m: (m.api_key, m.secret_key)),
+    "postmark": Call("server", lambda m: {"X-Postmark-Server-Token": m.server_token}),
+    "resend": Call("domains", lambda m: {"Authorization": f"Bearer {m.api_key}"}),
+    "sendgrid": Call("scopes", lambda m: {"Authorization": f"Bearer {m.api_key}"}),
+    "sparkpost": Call("account", lambda m: {"Authorization": m.api_key}),
+}
+
+
+@examination("providers")
+def providers(means: Means) -> Iterator[Finding]:
+    """Connect to each provider in MAILERS that can be connected to."""
+    for alias in settings.MAILER_URLS:
+        if not children(alias):
+            status, words = _ask(alias, means)
+            yield Finding("providers", alias, status, words)
+
+
+def _ask(alias: str, means: Means) -> tuple[Status, str]:
+    entry = mailers.settings[alias]
+    backend = entry.get("OPTIONS", {}).get("backend", entry["BACKEND"])
+    if backend.startswith(SMTP):
+        return _smtp(alias)
+    if backend.startswith("anymail."):
+        return _api(alias, backend.split(".")[2], means)
+    return Status.SKIPPED, "nothing to connect to"
+
+
+def _smtp(alias: str) -> tuple[Status, str]:
+    """Connect, TLS with the certificate verified, AUTH; then hang up."""
+    mailer: Any = mailers[alias]
+    try:
+        mailer.open()
+        sock = getattr(mailer.connection, "sock", None)
+        words = "answers" + (", AUTH is good" if mailer.username else "")
+        if not isinstance(sock, ssl.SSLSocket):
+            return Status.WARNING, f"{words}, without TLS: everybody on the way can read along"
+        return _certificate(sock.getpeercert() or {}, words)
+    except Exception as error:  # noqa: BLE001  (whatever is wrong is what is asked for)
+        return Status.FAILED, f"{type(error).__name__}: {error}"
+    finally:
+        mailer.close()
+
+
+def _certificate(told: Any, words: str) -> tuple[Status, str]:
+    end = datetime.fromtimestamp(ssl.cert_time_to_seconds(told["notAfter"]), UTC)
+    until = f"{words}; its certificate is good until {end:%Y-%m-%d}"
+    return (Status.WARNING if end - datetime.now(UTC) < RENEW else Status.OK), until
+
+
+def _api(alias: str, name: str, means: Means) -> tuple[Status, str]:
+    mailer: Any = mailers[alias]
+    if name == "amazon_ses":
+        return _ses(mailer)
+    if name not in CALLS:
+        return Status.SKIPPED, "its API has no call known to be harmless"
+    call = CALLS[name]
+    try:
+        answer = requests.get(
+            mailer.api_url + call.path,
+            headers=call.headers(mailer),
+            auth=call.auth(mailer),
+            timeout=means.timeout,
+        )
+    except requests.RequestException as error:
+        return Status.FAILED, f"its API does not answer: {type(error).__name__}"
+    return _verdict(answer)
+
+
+def _verdict(answer: requests.Response) -> tuple[Status, str]:
+    if answer.status_code < 300:
+        return Status.OK, "its API knows the key"
+    if "restricted" in answer.text[:500]:  # Resend's keys that may send and nothing else
+        return Status.OK, "its API knows the key, which may only send"
+    if answer.status_code in {401, 403}:
+        return Status.FAILED, f"its API refuses the key ({answer.status_code})"
+    return Status.WARNING, f"its API answers {answer.status_code} to a harmless call"
+
+
+def _ses(mailer: Any) -> tuple[Status, str]:
+    try:
+        mailer.open()
+        account = mailer.client.get_account()
+    except (ClientError, BotoCoreError) as error:
+        return Status.FAILED, f"SES: {error}"
+    finally:
+        mailer.close()
+    if not account.get("SendingEnabled", True):
+        return Status.FAILED, "SES has paused sending for this account"
+    if not account.get("ProductionAccessEnabled", True):
+        return Status.WARNING, "SES: a sandbox account sends to verified addresses alone"
+    return Status.OK, "SES knows the account, sending is enabled"

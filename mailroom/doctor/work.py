@@ -1,0 +1,78 @@
+"""Is the work being done, and what do the readers say of it?"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+from mailroom import health
+from mailroom.channels import channels
+from mailroom.doctor.findings import Finding, Means, Status, examination
+from mailroom.models import Delivery, Event, WorkerBeat
+
+SLOW, STUCK = timedelta(minutes=2), timedelta(minutes=15)
+SKEW_SECONDS = 5
+DAYS = 30
+ENOUGH = 100  # sent mails before a rate means anything
+# Google and Yahoo: spam below 0.1 %, never 0.3 %. Bounces: what providers suspend accounts for.
+LIMITS = {Event.Kind.COMPLAINED: (0.001, 0.003), Event.Kind.HARD_BOUNCE: (0.02, 0.05)}
+
+
+@examination("queue")
+def queue(means: Means) -> Iterator[Finding]:
+    now = timezone.now()
+    for channel in channels():
+        if health.is_paused(channel):
+            yield Finding("queue", channel, Status.WARNING, "somebody paused all that carries it")
+            continue
+        due = Delivery.objects.due().filter(channel=channel)
+        oldest = due.order_by("not_before").values_list("not_before", flat=True).first()
+        yield _waiting(channel, now - oldest if oldest else timedelta())
+    stuck = Delivery.objects.abandoned(now - timedelta(minutes=1)).count()
+    status = Status.FAILED if stuck else Status.OK
+    yield Finding("queue", "leases", status, f"{stuck} deliveries in flight without a worker")
+
+
+def _waiting(channel: str, age: timedelta) -> Finding:
+    status = Status.FAILED if age > STUCK else Status.WARNING if age > SLOW else Status.OK
+    words = f"the oldest due mail waits for {age.total_seconds():.0f} s" if age else "nothing waits"
+    return Finding("queue", channel, status, words)
+
+
+@examination("worker")
+def worker(means: Means) -> Iterator[Finding]:
+    alive = WorkerBeat.alive().count()
+    words = f"{alive} alive" if alive else "none is alive: start manage.py worker"
+    yield Finding("worker", "heartbeat", Status.OK if alive else Status.FAILED, words)
+    skew = abs((_database_time() - timezone.now()).total_seconds())
+    status = Status.OK if skew < SKEW_SECONDS else Status.FAILED
+    yield Finding("worker", "clock", status, f"{skew:.0f} s from the database's")
+
+
+def _database_time() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CURRENT_TIMESTAMP")
+        told = cursor.fetchone()[0]
+    if isinstance(told, str):  # SQLite, which tells UTC in whole seconds
+        told = datetime.fromisoformat(told)
+    return told if told.tzinfo else told.replace(tzinfo=timezone.get_default_timezone())
+
+
+@examination("reputation")
+def reputation(means: Means) -> Iterator[Finding]:
+    """Complaints and hard bounces of the last month, against what providers bear."""
+    since = timezone.now() - timedelta(days=DAYS)
+    sent = Delivery.objects.filter(state=Delivery.State.SENT, finished_at__gt=since).count()
+    for kind, (much, too_much) in LIMITS.items():
+        if sent < ENOUGH:
+            words = f"{sent} mails in {DAYS} days are too few to tell"
+            yield Finding("reputation", kind.value, Status.SKIPPED, words)
+            continue
+        told = Event.objects.filter(kind=kind, happened_at__gt=since)
+        rate = told.values("address").distinct().count() / sent
+        status = Status.OK
+        if rate >= much:
+            status = Status.FAILED if rate >= too_much else Status.WARNING
+        words = f"{rate:.2%} of {sent} in {DAYS} days; {much:.1%} is much, {too_much:.1%} too much"
+        yield Finding("reputation", kind.value, status, words)

@@ -1,0 +1,17 @@
+"""What the doctor asks of newsletters."""
+
+from collections.abc import Iterator
+
+from mailroom.doctor.findings import Finding, Means, examination
+from mailroom.doctor.own_urls import posted
+from mailroom.links import public_url
+from newsletters.preview import NOBODY
+from newsletters.tokens import member_token
+
+
+@examination("one click")
+def one_click(means: Means) -> Iterator[Finding]:
+    """Post as a mailbox provider would, for a subscription that nobody has."""
+    url = public_url("newsletters:unsubscribe", member_token(NOBODY))
+    status, words = posted(url, {"List-Unsubscribe": "One-Click"}, {404}, means)
+    yield Finding("one click", "unsubscribe", status, words)

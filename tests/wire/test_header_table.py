@@ -1,0 +1,90 @@
+"""The headers of each message type, as they arrived over SMTP."""
+
+from collections.abc import Callable
+
+import pytest
+from django.conf import settings
+from django.test import RequestFactory
+from django.utils import timezone
+from django_mail_preview import get_previews
+
+from mailroom.delivery import deliver_due
+from mailroom.mailer_tree import MailerTree
+from mailroom.mailer_urls import parse
+from mailroom.models import Delivery
+from mailroom.outbox import Recipient, add_deliveries, freeze
+from newsletters import emails
+from newsletters.models import Issue, Newsletter, Subscription
+from tests.mailroom.fakes.smtp import Received, SMTPServer
+
+pytestmark = pytest.mark.django_db
+
+ALWAYS = ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Feedback-ID")
+LIST = ("List-Id", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Archive", "Precedence")
+
+
+@pytest.fixture
+def arrive(outbox_mailers, settings) -> Callable[[str], Received]:
+    """Send a mail of a type through its own channel; what a real server got."""
+    with SMTPServer() as server:
+        tree = MailerTree()
+        via = tree.add(parse(server.url))
+        for entry in outbox_mailers.values():
+            if "via" in entry.get("OPTIONS", {}):
+                entry["OPTIONS"]["via"] = via
+        settings.MAILERS = {**outbox_mailers, **tree.mailers}
+        settings.MAILER_URLS, settings.MAILER_SENDERS = tree.urls, tree.senders
+
+        def send(name: str) -> Received:
+            channel = settings.MESSAGE_TYPES[name].channel
+            if name == "newsletters.issue":
+                _queue_issue()
+            else:
+                (preview,) = [one for one in get_previews() if one.id == name]
+                preview.render(RequestFactory().get("/")).send()
+            deliver_due(channel)
+            assert Delivery.objects.get().error == ""
+            return server.received[0]
+
+        yield send
+
+
+def _queue_issue() -> None:
+    letter = Newsletter.objects.create(name="Weekly", slug="weekly")
+    reader = Subscription.objects.create(
+        newsletter=letter, email="ada@example.com", name="Ada", state="confirmed"
+    )
+    issue = Issue.objects.create(
+        newsletter=letter, subject="Hi", slug="hi", body="x", published_at=timezone.now()
+    )
+    values = emails.delivery_values(reader, "en")
+    add_deliveries(freeze(emails.issue(issue)), [Recipient(reader.email, reader.name, values)])
+
+
+@pytest.mark.parametrize("name", settings.MESSAGE_TYPES)
+def test_what_arrives(arrive, name):
+    mail = arrive(name).mail
+    row = settings.MESSAGE_TYPES[name]
+
+    assert {header: len(mail.get_all(header, [])) for header in ALWAYS} == dict.fromkeys(ALWAYS, 1)
+    campaign, channel, stream, sender = mail["Feedback-ID"].split(":")
+    assert (channel, stream) == (row.channel, "bulk" if row.bulk else "transactional")
+    assert sender == "mailroom"
+    assert mail.get_body(("plain",)).get_content().strip()
+    if name == "newsletters.issue":
+        assert campaign.startswith("weekly-")
+        assert all(len(mail.get_all(header, [])) == 1 for header in LIST)
+        assert mail["List-Unsubscribe"].startswith("<http")
+        assert mail["Precedence"] == "bulk"
+        assert mail["Auto-Submitted"] is None
+    else:
+        assert mail["Auto-Submitted"] == "auto-generated"
+    if not row.bulk:
+        assert not [header for header in LIST if mail[header]]
+
+
+def test_a_mailbox_to_leave_by_stands_behind_the_link(arrive, settings):
+    settings.UNSUBSCRIBE_MAILBOX = "leave@mailroom.test"
+    ways = arrive("newsletters.issue").mail["List-Unsubscribe"]
+    assert ways.count("<") == 2
+    assert ", <mailto:leave@mailroom.test?subject=unsubscribe%20" in ways
