@@ -26,7 +26,10 @@ def carry_along(old: str, new: str) -> None:
 
 
 def address_changed(
-    sender: object, from_email_address: Any, to_email_address: Any, **kwargs: Any
+    sender: object,
+    from_email_address: Any = None,
+    to_email_address: Any = None,
+    **kwargs: Any,
 ) -> None:
     if from_email_address and to_email_address and to_email_address.verified:
         carry_along(from_email_address.email, to_email_address.email)

@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from newsletters.imports import import_subscribers
+from newsletters.imports import SubscriptionExport, import_subscribers
 from newsletters.models import Subscription
 
 CONSENT = "Paper list at the fair"
@@ -164,3 +164,15 @@ class TestInTheAdmin:
         Subscription.objects.all().delete()
         take_in(data)
         assert Subscription.objects.get().name == "René"
+
+
+class TestFormulas:
+    def test_none_leaves_and_names_come_back_as_they_were(self, take_in, subscribed, weekly):
+        subscribed("=cmd@example.com", '=HYPERLINK("http://evil.example")')
+        table = SubscriptionExport().export()
+        assert table["name"] == ['\'=HYPERLINK("http://evil.example")']
+        assert table["email"] == ["'=cmd@example.com"]
+
+        Subscription.objects.all().delete()
+        take_in("email,name\nann@example.com,'=1+1\n")
+        assert Subscription.objects.get().name == "=1+1"
