@@ -5,6 +5,7 @@ import pytest
 from notifications.models import Announcement, Notification, Preference
 from notifications.notify import notify
 
+RHYTHM = {"every": "day", "weekday": "0", "hour": "8", "paused_until": "", "time_zone": "UTC"}
 INBOX, PREFERENCES = "/notifications/", "/notifications/preferences/"
 
 
@@ -117,24 +118,24 @@ class TestReading:
 class TestPreferences:
     def test_saves_what_was_chosen(self, inside, ann):
         choice = {"new_issue": "off", "announcement": "in-app"}
-        response = inside.post(PREFERENCES, choice, follow=True)
+        response = inside.post(PREFERENCES, RHYTHM | choice, follow=True)
         assert "Your choices are saved." in response.text
         assert Preference.chosen_by(ann) == choice
         assert 'name="new_issue" value="off" checked' in response.text
 
     def test_has_no_choice_for_what_is_required(self, inside, ann):
         assert 'name="security"' not in inside.get(PREFERENCES).text
-        inside.post(PREFERENCES, {"security": "off"})
+        inside.post(PREFERENCES, RHYTHM | {"security": "off"})
         assert Preference.chosen_by(ann) == {}
 
     @pytest.mark.parametrize("value", ["instant", "loud", "", "off\0", "OFF"])
     def test_what_is_not_offered_is_not_taken(self, inside, ann, value):
-        inside.post(PREFERENCES, {"new_issue": value})
+        inside.post(PREFERENCES, RHYTHM | {"new_issue": value})
         assert Preference.chosen_by(ann) == {}
 
     def test_works_without_javascript(self, inside):
         page = inside.get(PREFERENCES).text
-        assert '<form method="post">' in page
+        assert '<form method="post" class="choices">' in page
         assert "csrfmiddlewaretoken" in page
         assert "hx-" not in page.partition("<main")[2]
 
