@@ -78,7 +78,7 @@ def _make(planned: DueDigest) -> int:
     if schedule.is_paused(timezone.now()):
         DueDigest.objects.replan(user)
         return 0
-    planned.delete()
+    DueDigest.objects.filter(pk=planned.pk).delete()  # by its number, which the object keeps
     address = _address(user)
     waiting = Notification.objects.for_digest(user, _kinds(user))
     newest = list(waiting[: LINES + 1])
