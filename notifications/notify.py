@@ -54,7 +54,9 @@ def _each(recipients: User | Iterable[User]) -> Iterable[User]:
     if isinstance(recipients, AbstractBaseUser):
         return [recipients]
     if isinstance(recipients, QuerySet):
-        return recipients.order_by("pk").iterator(BATCH)
+        # In one order, so that two calls at a time wait for each other and don't lock each other.
+        ordered = recipients if recipients.query.is_sliced else recipients.order_by("pk")
+        return ordered.iterator(BATCH)
     return recipients
 
 
