@@ -95,7 +95,7 @@ def test_a_page_of_a_full_inbox_reads_indexes_only(inside, full_inbox, filters, 
     assert own
     for sql in own:
         plan = explain(sql)
-        assert "Index" in plan or "USING INDEX" in plan or "USING COVERING INDEX" in plan, plan
+        assert "index" in plan.lower(), plan
         assert "Seq Scan" not in plan, plan
         assert "SCAN notifications_notification" not in plan, plan
         assert "TEMP B-TREE" not in plan, plan
