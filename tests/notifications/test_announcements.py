@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.core import mail
 
+from mailroom.models import Message as MailMessage
 from mailroom.models import Suppression
 from notifications.models import Announcement, Notification
 from notifications.tasks import tell_everybody
@@ -210,3 +211,32 @@ class TestHostileText:
 
     def test_a_draft_is_nobodys_to_read(self, inside, draft):
         assert inside.get(f"/notifications/announcements/{draft.pk}/").status_code == 404
+
+
+class TestChosenAudience:
+    def test_staff_alone(self, client, ann, person, draft, drain):
+        person("boss@example.com", is_staff=True)
+        draft.audience = "staff"
+        draft.save()
+        draft.send()
+        drain()
+        assert to() == ["boss@example.com"]
+        client.force_login(ann)
+        assert client.get(draft.get_absolute_url()).status_code == 404
+
+    def test_readers_of_one_language(self, ann, person, draft, drain):
+        person("fr@example.com", language="fr")
+        draft.language = "fr"
+        draft.save()
+        draft.send()
+        drain()
+        assert to() == ["fr@example.com"]
+
+    def test_a_preview_sends_and_stores_nothing(self, desk, ann, draft, page, drain):
+        shown = desk.get(f"{page}preview/", {"language": "fr"})
+        assert "List-Unsubscribe" in shown.text
+        frame = desk.get(f"{page}frame/", {"language": "fr"})
+        assert 'lang="fr"' in frame.text
+        drain()
+        assert mail.outbox == []
+        assert not MailMessage.objects.exists()
