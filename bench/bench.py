@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.crash import command as crash
 from bench.enumeration import command as enumeration
 from bench.newsletter import command as newsletter
+from bench.notifications import command as notifications
 
 
 def main() -> int:
@@ -17,6 +18,7 @@ def main() -> int:
     crash.add_to(commands)
     enumeration.add_to(commands)
     newsletter.add_to(commands)
+    notifications.add_to(commands)
     options = parser.parse_args()
     result: int = options.run(options)
     return result
