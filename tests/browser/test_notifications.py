@@ -24,7 +24,7 @@ def test_an_announcement_from_draft_to_the_switch_in_its_mail(visit: Visit, demo
     page = visit.log_in("admin@example.com", PASSWORD).page
     visit.go("/admin/notifications/announcement/add/")
     visit.fill_in(
-        "Save and continue", title="We moved house", body="All mail goes **twice** as fast."
+        "Save and continue", title="A new carrier", body="All mail goes **twice** as fast."
     )
     page.get_by_role("link", name="Preview").click()
     expect(page.frame_locator("iframe").get_by_text("twice")).to_be_visible()
@@ -36,7 +36,7 @@ def test_an_announcement_from_draft_to_the_switch_in_its_mail(visit: Visit, demo
     expect(page.locator("#progress-title")).to_have_text("Sent")
     visit.look("announcement-sent")
 
-    text = visit.mail("We moved house", "reader@example.com")
+    text = visit.mail("A new carrier", "reader@example.com")
     page.context.clear_cookies()
     visit.go(link_in(text, "/switch/")).look("switch")
     visit.press("Stop these mails")
