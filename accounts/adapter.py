@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import translation
 
+from accounts import devices
 from accounts.emails import account_message
 from accounts.models import User
 from mailroom.links import public_url
@@ -36,6 +37,11 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_reset_password_from_key_url(self, key: str) -> str:
         path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
         return public_url("home") + path.lstrip("/").replace("UID-KEY", key)
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        is_first = user.last_login is None
+        super().login(request, user)
+        devices.notice(request, user, is_first=is_first)
 
     def send_account_already_exists_mail(self, email: str) -> None:
         self.send_mail("account/email/account_already_exists", email, {})

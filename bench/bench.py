@@ -10,6 +10,7 @@ from bench.crash import command as crash
 from bench.enumeration import command as enumeration
 from bench.newsletter import api, growth
 from bench.newsletter import command as newsletter
+from bench.notifications import command as notifications
 from bench.webhooks import command as webhooks
 
 
@@ -22,6 +23,7 @@ def main() -> int:
     api.add_to(commands)
     growth.add_to(commands)
     webhooks.add_to(commands)
+    notifications.add_to(commands)
     options = parser.parse_args()
     result: int = options.run(options)
     return result

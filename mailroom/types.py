@@ -36,11 +36,16 @@ class MessageType:
 
 
 def transactional(
-    channel: str, *, lasts: timedelta | None = None, secret: bool = False
+    channel: str, *, lasts: timedelta | None = None, secret: bool = False, personal: str = ""
 ) -> MessageType:
     """A type that a person must be told of: never stopped by an opt-out."""
     return MessageType(
-        channel=channel, bulk=False, lasts=lasts, secret=secret, headers=AUTO_GENERATED
+        channel=channel,
+        bulk=False,
+        lasts=lasts,
+        secret=secret,
+        headers=AUTO_GENERATED,
+        personal=personal,
     )
 
 

@@ -1,4 +1,4 @@
-"""System check: each kind has its template and, where it mails, a routed message type."""
+"""System check: each kind has its templates and, where it mails, a routed message type."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,17 +12,34 @@ from notifications.kinds import KINDS, Delivery, Kind
 
 
 def every_kind_is_whole(app_configs: object, **kwargs: Any) -> list[checks.CheckMessage]:
-    """notifications.E001: no template; E002: it mails, and its message type has no row."""
+    """Look at each kind: E001 lacks a template, E002 a message type, E003 has the wrong class."""
     return [fault for kind in KINDS.values() for fault in _faults(kind)]
 
 
 def _faults(kind: Kind) -> Iterator[checks.CheckMessage]:
-    try:
-        get_template(kind.template)
-    except TemplateDoesNotExist:
-        text = f"The kind {kind.key!r} has no template {kind.template}."
-        yield checks.Error(text, obj=kind.key, id="notifications.E001")
-    mails = bool(kind.message_type) or kind.default is Delivery.INSTANT
-    if mails and kind.message_type not in settings.MESSAGE_TYPES:
+    for template in _templates(kind):
+        if not _exists(template):
+            text = f"The kind {kind.key!r} has no template {template}."
+            yield checks.Error(text, obj=kind.key, id="notifications.E001")
+    if not (kind.message_type or kind.default is Delivery.INSTANT):
+        return
+    row = settings.MESSAGE_TYPES.get(kind.message_type)
+    if row is None:
         text = f"The kind {kind.key!r} mails, but {kind.message_type!r} is not in MESSAGE_TYPES."
         yield checks.Error(text, obj=kind.key, id="notifications.E002")
+    elif row.bulk == kind.required:
+        text = f"The kind {kind.key!r}: what is required is transactional, what is not is bulk."
+        yield checks.Error(text, obj=kind.key, id="notifications.E003")
+
+
+def _templates(kind: Kind) -> list[str]:
+    mail = [f"emails/{kind.message_type.replace('.', '/', 1)}.html"] if kind.message_type else []
+    return [kind.template, *mail]
+
+
+def _exists(template: str) -> bool:
+    try:
+        get_template(template)
+    except TemplateDoesNotExist:
+        return False
+    return True

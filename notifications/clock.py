@@ -1,8 +1,12 @@
 """What happens in time, on the worker's clock."""
 
+from django.utils import timezone
+
 from mailroom.clock import every
-from notifications.models import Announcement
-from notifications.tasks import tell_everybody
+from notifications import digests
+from notifications.models import Announcement, DueDigest
+from notifications.retention import forget_old_notifications
+from notifications.tasks import make_digests, tell_everybody
 
 
 @every(seconds=60)
@@ -10,3 +14,19 @@ def take_up_forgotten_announcements() -> None:
     """Go on with announcements whose task was lost, or died on its way."""
     for announcement in Announcement.objects.filter(state=Announcement.State.SENDING):
         tell_everybody.enqueue(announcement.pk)
+
+
+@every(seconds=30)
+def make_digests_that_are_due() -> None:
+    if DueDigest.objects.due(timezone.now()).exists():
+        make_digests.enqueue()
+
+
+@every(seconds=3600)
+def plan_forgotten_digests() -> None:
+    digests.plan_forgotten()
+
+
+@every(seconds=3600)
+def forget_old() -> None:
+    forget_old_notifications()

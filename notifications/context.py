@@ -17,4 +17,5 @@ def count_unread(request: HttpRequest) -> int:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return 0
-    return Notification.objects.of(user).unread().order_by()[:MOST].count()
+    # In the order of the index: without one PostgreSQL may read the table until it has enough.
+    return Notification.objects.of(user).unread()[:MOST].count()

@@ -9,11 +9,20 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Delivery(enum.StrEnum):
-    """How a kind reaches people who chose nothing else."""
+    """How a kind reaches people."""
 
     INSTANT = "instant"  # in-app, and by mail at once
+    DIGEST = "digest"  # in-app, and with the next digest unless it was read by then
     IN_APP = "in-app"
     OFF = "off"
+
+
+class Group(enum.Enum):
+    """What stands together on the page of preferences."""
+
+    ACCOUNT = _("Your account")
+    NEWS = _("News")
+    DESK = _("Running the site")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,22 +31,31 @@ class Kind:
 
     key: its name in rows and code. label, explanation: what people read in their preferences.
     default: how it comes to those who chose nothing. required: it can't be switched off.
-    message_type: the mail's row in the table of types; "" for a kind that never mails itself.
-    for_staff: only the people who run the site get it, and choose about it.
-    The line in the app is the template `notifications/kinds/<key>.html`.
+    message_type: the mail's row in the table of types, which names its channel; "" for a kind
+    that never mails at once. batch: the name of the value in `data` by which a digest puts
+    several together. for_staff: only the people who run the site get it, and choose about it.
+    The line in the app and in digests is the template `notifications/kinds/<key>.html`.
     """
 
     key: str
     label: str | Promise
     explanation: str | Promise
     default: Delivery
+    group: Group = Group.NEWS
     required: bool = False
     message_type: str = ""
+    batch: str = ""
     for_staff: bool = False
 
     @property
     def template(self) -> str:
         return f"notifications/kinds/{self.key}.html"
+
+    @property
+    def choices(self) -> list[Delivery]:
+        """What it can be set to; nothing where it is required."""
+        offered = () if self.required else Delivery
+        return [one for one in offered if one is not Delivery.INSTANT or self.message_type]
 
 
 KINDS = {
@@ -49,13 +67,25 @@ KINDS = {
             # The mail itself is allauth's, sent by the accounts app.
             explanation=_("Always shown here and sent by mail, so that no change goes unseen."),
             default=Delivery.IN_APP,
+            group=Group.ACCOUNT,
             required=True,
+        ),
+        Kind(
+            key="sign_in",
+            label=_("Log-ins from a new device"),
+            explanation=_("Always shown here and sent by mail: it may not have been you."),
+            default=Delivery.INSTANT,
+            group=Group.ACCOUNT,
+            required=True,
+            message_type="notifications.sign_in",
         ),
         Kind(
             key="new_issue",
             label=_("New issues of your newsletters"),
+            # The issue is a mail itself: another one about it would be one too many.
             explanation=_("A line here when a newsletter that you get has a new issue."),
             default=Delivery.IN_APP,
+            batch="newsletter",
         ),
         Kind(
             key="announcement",
@@ -65,11 +95,33 @@ KINDS = {
             message_type="notifications.announcement",
         ),
         Kind(
+            key="issue_sent",
+            label=_("An issue has been sent"),
+            explanation=_("All mails of an issue have left, with how many did not arrive."),
+            default=Delivery.IN_APP,
+            group=Group.DESK,
+            message_type="notifications.issue_sent",
+            batch="newsletter",
+            for_staff=True,
+        ),
+        Kind(
+            key="issue_stopped",
+            label=_("An issue stopped by itself"),
+            explanation=_("Its sending waits for somebody to look at it."),
+            default=Delivery.INSTANT,
+            group=Group.DESK,
+            message_type="notifications.issue_stopped",
+            batch="newsletter",
+            for_staff=True,
+        ),
+        Kind(
             key="mailer",
             # Its mail goes to ADMINS, past the mailers that may be what fails.
             label=_("Trouble with a mailer"),
             explanation=_("A mailer fails and rests, another takes its mail, or it is back."),
             default=Delivery.IN_APP,
+            group=Group.DESK,
+            batch="alias",
             for_staff=True,
         ),
     )

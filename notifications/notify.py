@@ -4,15 +4,15 @@ from collections.abc import Iterable, Sequence
 from itertools import batched
 from typing import Any
 
-from allauth.account.models import EmailAddress
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from notifications import emails
+from notifications.deciding import Circumstances, circumstances, decide
 from notifications.kinds import Delivery, Kind, kind_of
-from notifications.models import Notification, Preference
+from notifications.mailings import Letter, Post
+from notifications.models import DueDigest, Notification
 
 BATCH = 500
 
@@ -41,10 +41,12 @@ def notify(
         "actor": str(actor or "")[:200],
         "target_url": _url(target),
         "dedupe_key": dedupe_key,
+        "batch_key": str(data.get(found.batch, ""))[:200],
         "data": data,
     }
+    post = Post(found, row)
     return sum(
-        _tell(found, batch, row) for batch in batched(_each(recipients), BATCH, strict=False)
+        _tell(found, batch, row, post) for batch in batched(_each(recipients), BATCH, strict=False)
     )
 
 
@@ -52,7 +54,9 @@ def _each(recipients: User | Iterable[User]) -> Iterable[User]:
     if isinstance(recipients, AbstractBaseUser):
         return [recipients]
     if isinstance(recipients, QuerySet):
-        return recipients.order_by("pk").iterator(BATCH)
+        # In one order, so that two calls at a time wait for each other and don't lock each other.
+        ordered = recipients if recipients.query.is_sliced else recipients.order_by("pk")
+        return ordered.iterator(BATCH)
     return recipients
 
 
@@ -62,28 +66,25 @@ def _url(target: object) -> str:
     return str(target or "")
 
 
-def _tell(kind: Kind, users: Sequence[User], row: dict[str, Any]) -> int:
-    """One batch, in a constant number of queries besides those of its mails."""
-    wanted = _wishes(kind, [user for user in users if user.is_active])
+def _tell(kind: Kind, users: Sequence[User], row: dict[str, Any], post: Post) -> int:
+    """One batch, in a constant number of queries."""
+    known = circumstances(kind, users)
+    ways = {user: decide(kind, known[user]) for user in users}
     with transaction.atomic():
-        told = _write(wanted, row)
-        _mail([one for one in told if wanted[one.recipient] is Delivery.INSTANT], kind)
+        told = _write({user: way for user, way in ways.items() if way is not Delivery.OFF}, row)
+        by_way = {way: [one for one in told if ways[one.recipient] is way] for way in Delivery}
+        _mail(by_way[Delivery.INSTANT], known, post)
+        if later := by_way[Delivery.DIGEST]:
+            DueDigest.objects.plan(one.recipient for one in later)
     return len(told)
 
 
-def _wishes(kind: Kind, users: Sequence[User]) -> dict[User, Delivery]:
-    """How each of the users wants this kind; those who don't are left out."""
-    chosen: dict[int, str] = {}
-    if not kind.required:
-        rows = Preference.objects.filter(user__in=users, kind=kind.key)
-        chosen = dict(rows.values_list("user", "delivery"))
-    wishes = {user: Delivery(chosen.get(user.pk, kind.default)) for user in users}
-    return {user: wish for user, wish in wishes.items() if wish is not Delivery.OFF}
-
-
-def _write(users: Iterable[User], row: dict[str, Any]) -> list[Notification]:
+def _write(ways: dict[User, Delivery], row: dict[str, Any]) -> list[Notification]:
     """The new rows. With a key, those who have the row already get no second one."""
-    rows = [Notification(recipient=user, **row) for user in users]
+    rows = [
+        Notification(recipient=user, by_digest=way is Delivery.DIGEST, **row)
+        for user, way in ways.items()
+    ]
     if row["dedupe_key"] is None:
         return Notification.objects.bulk_create(rows)
     same = Notification.objects.filter(kind=row["kind"], dedupe_key=row["dedupe_key"])
@@ -94,15 +95,8 @@ def _write(users: Iterable[User], row: dict[str, Any]) -> list[Notification]:
     return list(mine.exclude(pk__in=known).filter(mailed_at=None).select_related("recipient"))
 
 
-def _mail(rows: Sequence[Notification], kind: Kind) -> None:
-    """Mail to verified addresses only: anybody can sign up with anybody's."""
-    if not (rows and kind.message_type):
-        return
-    users = [one.recipient_id for one in rows]
-    verified = EmailAddress.objects.filter(user__in=users, verified=True, primary=True)
-    addresses = dict(verified.values_list("user", "email"))
-    for one in rows:
-        if address := addresses.get(one.recipient_id):
-            emails.notice(kind, one, one.recipient, address).send()
-    mailed = [one.pk for one in rows if one.recipient_id in addresses]
-    Notification.objects.filter(pk__in=mailed).update(mailed_at=timezone.now())
+def _mail(rows: Sequence[Notification], known: dict[User, Circumstances], post: Post) -> None:
+    if rows:
+        post.send(Letter(one, known[one.recipient].address) for one in rows)
+        pks = [one.pk for one in rows]
+        Notification.objects.filter(pk__in=pks).update(mailed_at=timezone.now())

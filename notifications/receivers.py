@@ -44,6 +44,39 @@ def mailer(sender: Any, event: str, alias: str, carried_by: str, **kwargs: Any) 
     notify(staff, "mailer", target=reverse("mail_status"), **told)
 
 
+def sign_in(sender: Any, user: AbstractBaseUser, ip: str, browser: str, **kwargs: Any) -> None:
+    """Somebody logged in from a new device, maybe not the owner of the account."""
+    notify(user, "sign_in", target=reverse("usersessions_list"), ip=ip, browser=browser)
+
+
+def issue_sent(
+    sender: Any, issue: Any, editors: QuerySet[AbstractBaseUser], failed: int = 0, **kwargs: Any
+) -> None:
+    """All mails of an issue have left: tell its editors."""
+    _to_editors("issue_sent", issue, editors, f"issue:{issue.pk}", failed=failed)
+
+
+def issue_stopped(
+    sender: Any, issue: Any, editors: QuerySet[AbstractBaseUser], reason: str, **kwargs: Any
+) -> None:
+    """The sending of an issue stopped: tell its editors, each time that it does."""
+    _to_editors("issue_stopped", issue, editors, None, reason=reason)
+
+
+def _to_editors(
+    kind: str, issue: Any, editors: QuerySet[AbstractBaseUser], key: str | None, **data: Any
+) -> None:
+    notify(
+        editors,
+        kind,
+        target=reverse("admin:newsletters_issue_change", args=[issue.pk]),
+        dedupe_key=key,
+        newsletter=str(issue.newsletter),
+        subject=issue.title,
+        **data,
+    )
+
+
 def new_issue(
     sender: Any, issue: Any, recipients: QuerySet[AbstractBaseUser], **kwargs: Any
 ) -> None:

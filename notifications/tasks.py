@@ -3,6 +3,7 @@
 from django.tasks import task
 
 from notifications.announcing import tell
+from notifications.digests import make_due_digests
 from notifications.models import Announcement
 
 
@@ -11,3 +12,8 @@ def tell_everybody(announcement_id: int) -> None:
     sending = Announcement.objects.filter(state=Announcement.State.SENDING)
     if announcement := sending.filter(pk=announcement_id).first():
         tell(announcement)
+
+
+@task()
+def make_digests() -> None:
+    make_due_digests()

@@ -26,6 +26,12 @@ _hour = timedelta(hours=1)
 _day = timedelta(days=1)
 _code = timedelta(minutes=3)  # as long as allauth accepts a code
 
+_notice = bulk(
+    "notifications",
+    personal="notifications.emails.personal_values",
+    gate="notifications.mailings.skip_reasons",
+)
+
 MESSAGE_TYPES: dict[str, MessageType] = {
     "accounts.confirm_email": asked_for("registration", lasts=3 * _day),
     "accounts.account_already_exists": transactional("registration", lasts=3 * _day),
@@ -51,7 +57,18 @@ MESSAGE_TYPES: dict[str, MessageType] = {
         personal="newsletters.emails.personal_values",
         gate="newsletters.publishing.skip_reasons",
     ),
-    "notifications.announcement": bulk("notifications"),
+    "notifications.sign_in": transactional(
+        "notifications", personal="notifications.emails.personal_values"
+    ),
+    "notifications.announcement": _notice,
+    "notifications.issue_sent": _notice,
+    "notifications.issue_stopped": _notice,
+    "notifications.digest": bulk(
+        "notifications",
+        lasts=7 * _day,
+        personal="notifications.emails.personal_values",
+        gate="notifications.digests.skip_reasons",
+    ),
     "mailroom.test": transactional("default"),
 }
 

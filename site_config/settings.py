@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.middleware.SecretPathsMiddleware",
     "accounts.middleware.TimeZoneMiddleware",
+    "accounts.devices.DeviceMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
 ]
@@ -171,6 +172,7 @@ MAIL_LEASE_SECONDS = env.int("MAIL_LEASE_SECONDS", 60)
 MAIL_RETRY_SECONDS = env.float("MAIL_RETRY_SECONDS", 30)
 MAIL_BREAKER_SECONDS = env.float("MAIL_BREAKER_SECONDS", 30)
 MAIL_RETENTION_DAYS = env.int("MAIL_RETENTION_DAYS", 90)
+NOTIFICATION_RETENTION_DAYS = env.int("NOTIFICATION_RETENTION_DAYS", 180)  # once they are read
 MAIL_PREVIEW_ROOT = VAR_DIR / "inbox"
 MAIL_PREVIEW_MAX_MESSAGES = 2000
 MAIL_PREVIEW_TAGS = "mailroom.development.tags"

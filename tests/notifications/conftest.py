@@ -44,3 +44,10 @@ def inside(client, ann):
 @pytest.fixture
 def draft() -> Announcement:
     return Announcement.objects.create(title="We moved", body="To a **new** house.")
+
+
+def confirm(users) -> None:
+    """Give users a confirmed primary address each."""
+    EmailAddress.objects.bulk_create(
+        EmailAddress(user=user, email=user.email, verified=True, primary=True) for user in users
+    )

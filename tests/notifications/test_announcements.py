@@ -4,12 +4,14 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.core import mail
 
+from mailroom.models import Message as MailMessage
 from mailroom.models import Suppression
 from notifications.models import Announcement, Notification
 from notifications.tasks import tell_everybody
 from tests.at_once import at_once
 
 PAGES = "/admin/notifications/announcement/"
+FORM = {"title": "X", "body": "x", "audience": "everybody", "language": ""}
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def to() -> list[str]:
 
 class TestWriting:
     def test_makes_a_draft_with_its_author_and_tells_nobody(self, desk, ann, drain):
-        desk.post(f"{PAGES}add/", {"title": "News", "body": "Good ones."})
+        desk.post(f"{PAGES}add/", FORM | {"title": "News"})
         row = Announcement.objects.get()
         assert (row.state, str(row.author)) == ("draft", "boss@example.com")
         drain()
@@ -39,22 +41,22 @@ class TestWriting:
 
     @pytest.mark.parametrize("title", ["A\u2028Bcc: x@example.com", "A\x0bB", "A\ue000name\ue001"])
     def test_a_title_is_one_line(self, desk, title):
-        response = desk.post(f"{PAGES}add/", {"title": title, "body": "x"})
+        response = desk.post(f"{PAGES}add/", FORM | {"title": title})
         assert "one line of ordinary text" in response.text
 
     def test_marks_for_personal_values_are_refused(self, desk):
-        response = desk.post(f"{PAGES}add/", {"title": "T", "body": "Hi \ue000name\ue001"})
+        response = desk.post(f"{PAGES}add/", FORM | {"body": "Hi \ue000name\ue001"})
         assert "Control characters" in response.text
 
     def test_a_draft_can_be_changed_and_deleted(self, desk, page):
-        desk.post(f"{page}change/", {"title": "Better", "body": "x"})
+        desk.post(f"{page}change/", FORM | {"title": "Better"})
         assert Announcement.objects.get().title == "Better"
         desk.post(f"{page}delete/", {"post": "yes"})
         assert not Announcement.objects.exists()
 
     def test_what_is_sent_cannot(self, desk, draft, page):
         draft.send()
-        assert desk.post(f"{page}change/", {"title": "X", "body": "x"}).status_code == 403
+        assert desk.post(f"{page}change/", FORM).status_code == 403
         assert desk.post(f"{page}delete/", {"post": "yes"}).status_code == 403
         selected = {"action": "delete_selected", "_selected_action": draft.pk, "post": "yes"}
         desk.post(PAGES, selected)
@@ -70,7 +72,7 @@ class TestWriting:
             real(self, request, obj, form, change)
 
         monkeypatch.setattr(AnnouncementAdmin, "save_model", send_first)
-        response = desk.post(f"{page}change/", {"title": "X", "body": "x"}, follow=True)
+        response = desk.post(f"{page}change/", FORM, follow=True)
         assert "your changes are not saved" in response.text
         row = Announcement.objects.get()
         assert (row.title, row.state) == ("We moved", "sending")
@@ -87,12 +89,12 @@ class TestSending:
 
     def test_tells_everybody_here_and_by_mail(self, desk, ann, bob, page, drain):
         response = desk.post(f"{page}send/", follow=True)
-        assert "on its way to everybody" in response.text
+        assert "on its way to its audience" in response.text
         drain()
         assert Announcement.objects.get().state == "sent"
         assert to() == ["ann@example.com", "bob@example.com", "boss@example.com"]
         assert Notification.objects.count() == 3
-        assert "Told so far: 3 people, 3 of them" in desk.get(f"{page}change/").text
+        assert "3 of 3 people told" in desk.get(f"{page}change/").text
 
     def test_pressed_twice_sends_once(self, desk, ann, page, drain):
         desk.post(f"{page}send/")
@@ -209,3 +211,32 @@ class TestHostileText:
 
     def test_a_draft_is_nobodys_to_read(self, inside, draft):
         assert inside.get(f"/notifications/announcements/{draft.pk}/").status_code == 404
+
+
+class TestChosenAudience:
+    def test_staff_alone(self, client, ann, person, draft, drain):
+        person("boss@example.com", is_staff=True)
+        draft.audience = "staff"
+        draft.save()
+        draft.send()
+        drain()
+        assert to() == ["boss@example.com"]
+        client.force_login(ann)
+        assert client.get(draft.get_absolute_url()).status_code == 404
+
+    def test_readers_of_one_language(self, ann, person, draft, drain):
+        person("fr@example.com", language="fr")
+        draft.language = "fr"
+        draft.save()
+        draft.send()
+        drain()
+        assert to() == ["fr@example.com"]
+
+    def test_a_preview_sends_and_stores_nothing(self, desk, ann, draft, page, drain):
+        shown = desk.get(f"{page}preview/", {"language": "fr"})
+        assert "List-Unsubscribe" in shown.text
+        frame = desk.get(f"{page}frame/", {"language": "fr"})
+        assert 'lang="fr"' in frame.text
+        drain()
+        assert mail.outbox == []
+        assert not MailMessage.objects.exists()

@@ -5,6 +5,7 @@ from django.core import mail
 from django.utils import timezone
 
 from newsletters.models import Issue, Newsletter, Subscription
+from newsletters.signals import issue_sent, issue_stopped
 from notifications.models import Notification
 from notifications.receivers import SECURITY_EVENTS
 
@@ -46,3 +47,33 @@ def test_a_changed_password_is_told_here_and_by_one_mail(client, ann, drain):
     drain()
     assert "Your password was changed." in client.get("/notifications/").text
     assert [message.subject for message in mail.outbox] == ["Your password was changed"]
+
+
+@pytest.fixture
+def issue():
+    letter = Newsletter.objects.create(name="Weekly", slug="weekly")
+    return Issue.objects.create(newsletter=letter, subject="First", slug="first", body="Hello")
+
+
+@pytest.fixture
+def editors(person, django_user_model):
+    person("editor@example.com", is_staff=True)
+    return django_user_model.objects.filter(is_staff=True)
+
+
+def test_editors_are_told_once_that_an_issue_is_sent(issue, editors, drain):
+    for _ in range(2):
+        issue_sent.send(Issue, issue=issue, editors=editors, failed=2)
+    drain()
+    told = Notification.objects.get()
+    assert (told.kind, told.batch_key) == ("issue_sent", "Weekly")
+    assert told.get_absolute_url() == f"/admin/newsletters/issue/{issue.pk}/change/"
+    assert mail.outbox == []  # in the app, unless an editor wants more
+
+
+def test_editors_get_a_mail_when_an_issue_stops_by_itself(issue, editors, drain):
+    issue_stopped.send(Issue, issue=issue, editors=editors, reason="Too many bounced.")
+    drain()
+    (message,) = mail.outbox
+    assert message.subject == "Stopped: First"
+    assert "“First” of Weekly stopped by itself: Too many bounced." in message.body

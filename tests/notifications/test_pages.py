@@ -2,9 +2,10 @@
 
 import pytest
 
-from notifications.models import Announcement, Notification, Preference
+from notifications.models import Announcement, Notification, Preference, Schedule
 from notifications.notify import notify
 
+RHYTHM = {"every": "day", "weekday": "0", "hour": "8", "paused_until": "", "time_zone": "UTC"}
 INBOX, PREFERENCES = "/notifications/", "/notifications/preferences/"
 
 
@@ -117,24 +118,24 @@ class TestReading:
 class TestPreferences:
     def test_saves_what_was_chosen(self, inside, ann):
         choice = {"new_issue": "off", "announcement": "in-app"}
-        response = inside.post(PREFERENCES, choice, follow=True)
+        response = inside.post(PREFERENCES, RHYTHM | choice, follow=True)
         assert "Your choices are saved." in response.text
         assert Preference.chosen_by(ann) == choice
         assert 'name="new_issue" value="off" checked' in response.text
 
     def test_has_no_choice_for_what_is_required(self, inside, ann):
         assert 'name="security"' not in inside.get(PREFERENCES).text
-        inside.post(PREFERENCES, {"security": "off"})
+        inside.post(PREFERENCES, RHYTHM | {"security": "off"})
         assert Preference.chosen_by(ann) == {}
 
     @pytest.mark.parametrize("value", ["instant", "loud", "", "off\0", "OFF"])
     def test_what_is_not_offered_is_not_taken(self, inside, ann, value):
-        inside.post(PREFERENCES, {"new_issue": value})
+        inside.post(PREFERENCES, RHYTHM | {"new_issue": value})
         assert Preference.chosen_by(ann) == {}
 
     def test_works_without_javascript(self, inside):
         page = inside.get(PREFERENCES).text
-        assert '<form method="post">' in page
+        assert '<form method="post" class="choices">' in page
         assert "csrfmiddlewaretoken" in page
         assert "hx-" not in page.partition("<main")[2]
 
@@ -153,3 +154,53 @@ def test_strangers_are_asked_to_log_in(client, db, path):
 @pytest.mark.parametrize("path", ["/notifications/read/", "/notifications/1/open/"])
 def test_strangers_change_nothing(client, db, path):
     assert client.post(path).url.startswith("/accounts/login/")
+
+
+class TestMarks:
+    def test_one_can_be_read_and_unread_where_it_stands(self, inside, told):
+        row, here = told(), "/notifications/?show=unread"
+        assert inside.post(f"{INBOX}{row.pk}/read/", {"next": here}).url == here
+        assert not Notification.objects.unread().exists()
+        inside.post(f"{INBOX}{row.pk}/unread/")
+        assert Notification.objects.unread().exists()
+
+    @pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "javascript:x"])
+    def test_lead_to_no_other_site(self, inside, told, back):
+        assert inside.post(f"{INBOX}{told().pk}/read/", {"next": back}).url == INBOX
+
+    def test_nobody_marks_anothers(self, inside, bob):
+        notify(bob, "new_issue")
+        pk = Notification.objects.get().pk
+        assert inside.post(f"{INBOX}{pk}/read/").status_code == 404
+        assert inside.post(f"{INBOX}{pk}/unread/").status_code == 404
+
+    def test_filters_by_kind_and_state_and_ignores_nonsense(self, inside, ann, told):
+        told("A letter")
+        notify(ann, "security", event="password_changed")
+        assert "A letter" not in inside.get(INBOX, {"kind": "security"}).text
+        assert "Nothing like that." in inside.get(INBOX, {"show": "read"}).text
+        assert "A letter" in inside.get(INBOX, {"kind": "gossip", "show": "loud"}).text
+
+    def test_the_badge_is_asked_alone_and_kept_by_the_browser(self, inside, client, told):
+        told()
+        response = inside.get(f"{INBOX}badge/")
+        assert ">1<" in response.text
+        assert "max-age=20" in response["Cache-Control"]
+        assert "private" in response["Cache-Control"]
+        client.logout()
+        assert client.get(f"{INBOX}badge/").text.strip() == ""
+
+
+class TestRhythm:
+    def test_an_impossible_hour_is_refused_and_nothing_is_saved(self, inside, ann):
+        response = inside.post(PREFERENCES, RHYTHM | {"hour": "24", "new_issue": "digest"})
+        assert response.status_code == 200
+        assert "24 is not one of the available choices" in response.text
+        assert 'value="digest" checked' in response.text  # what was chosen is not lost
+        assert Preference.chosen_by(ann) == {}
+
+    def test_the_default_needs_no_row(self, inside, ann):
+        inside.post(PREFERENCES, RHYTHM | {"hour": "17"})
+        assert Schedule.objects.get().hour == 17
+        inside.post(PREFERENCES, RHYTHM)
+        assert not Schedule.objects.exists()

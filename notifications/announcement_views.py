@@ -1,0 +1,117 @@
+"""The pages of an announcement beside its form: preview, send, progress."""
+
+from functools import cached_property
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.generic import DetailView
+
+from mailroom.mail_frame import as_mail_frame, framed
+from mailroom.registry import describe
+from notifications import emails
+from notifications.announcing import KIND, audience
+from notifications.kinds import KINDS
+from notifications.models import Announcement
+from notifications.preview import preview
+from notifications.progress import Progress
+
+CHANGE = "admin:notifications_announcement_change"
+
+
+class AnnouncementView(DetailView):
+    """An admin page about one announcement, for who may see it."""
+
+    model = Announcement
+    model_admin: Any = None  # the AnnouncementAdmin, given by as_view
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not self.is_allowed(request):
+            raise PermissionDenied
+        return super().dispatch(request, *args, **kwargs)
+
+    def is_allowed(self, request: HttpRequest) -> bool:
+        return bool(self.model_admin.has_view_permission(request))
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        site = self.model_admin.admin_site.each_context(self.request)
+        return super().get_context_data(**site, opts=Announcement._meta, **kwargs)
+
+
+class Send(AnnouncementView):
+    """Ask once more, with numbers; the POST sends."""
+
+    template_name = "admin/notifications/announcement/send.html"
+
+    def is_allowed(self, request: HttpRequest) -> bool:
+        return bool(self.model_admin.has_send_permission(request))
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not self.get_object().is_draft:
+            return self._go_on(is_new=False)
+        return super().get(request, *args, **kwargs)
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return self._go_on(is_new=self.get_object().send())
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        channels = {channel["alias"]: channel for channel in describe()["channels"]}
+        return super().get_context_data(
+            title=_("Send"),
+            people=audience(self.object).count(),
+            channel=channels.get("notifications", {"alias": "notifications"}),
+            **kwargs,
+        )
+
+    def _go_on(self, *, is_new: bool) -> HttpResponse:
+        if is_new:
+            messages.success(self.request, _("It is on its way to its audience."))
+        else:
+            messages.info(self.request, _("It was sent already: nobody is told twice."))
+        return redirect(CHANGE, self.kwargs["pk"])
+
+
+class Preview(AnnouncementView):
+    template_name = "admin/notifications/announcement/preview.html"
+
+    @cached_property
+    def language(self) -> str:
+        chosen = self.request.GET.get("language", "")
+        fallback = self.object.language or settings.LANGUAGE_CODE
+        return chosen if chosen in dict(settings.LANGUAGES) else fallback
+
+    @cached_property
+    def mail(self) -> Any:
+        row = {"data": self.object.values(), "actor": "", "target_url": ""}
+        address = getattr(self.request.user, "email", "")
+        return preview(lambda: emails.notice(KINDS[KIND], row, self.language), KIND, address)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(
+            title=_("Preview"),
+            mail=self.mail,
+            headers=self.mail.message().items(),
+            language=self.language,
+            languages=settings.LANGUAGES,
+            **kwargs,
+        )
+
+
+@method_decorator(as_mail_frame, name="dispatch")
+class PreviewFrame(Preview):
+    """The mail's HTML alone, in a frame of its own address and policy."""
+
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        return framed(self.mail)
+
+
+class ShowProgress(AnnouncementView):
+    template_name = "admin/notifications/announcement/_progress.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(progress=Progress(self.object), **kwargs)

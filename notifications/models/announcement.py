@@ -1,0 +1,75 @@
+"""What staff announced."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models, transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from notifications.validators import one_line, ordinary_text
+
+
+class Announcement(models.Model):
+    """News from staff to those it concerns: draft → sending → sent."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("draft")
+        SENDING = "sending", _("being sent")
+        SENT = "sent", _("sent")
+
+    class Audience(models.TextChoices):
+        EVERYBODY = "everybody", _("everybody with an account")
+        STAFF = "staff", _("who may use the admin")
+
+    title = models.CharField(_("title"), max_length=150, validators=[one_line])
+    body = models.TextField(_("text"), help_text=_("Markdown"), validators=[ordinary_text])
+    audience = models.CharField(
+        _("audience"), max_length=10, choices=Audience, default=Audience.EVERYBODY
+    )
+    language = models.CharField(
+        _("only who reads"),
+        max_length=10,
+        choices=settings.LANGUAGES,
+        blank=True,
+        help_text=_("Left empty, it goes to readers of every language."),
+    )
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False
+    )
+    state = models.CharField(
+        _("state"), max_length=10, choices=State, default=State.DRAFT, editable=False
+    )
+    created_at = models.DateTimeField(_("written at"), default=timezone.now, editable=False)
+    sent_at = models.DateTimeField(_("sent at"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("announcement")
+        verbose_name_plural = _("announcements")
+        permissions = [("send_announcement", _("Can send announcements to everybody"))]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("notifications:announcement", args=[self.pk])
+
+    @property
+    def is_draft(self) -> bool:
+        return self.state == self.State.DRAFT
+
+    def send(self) -> bool:
+        """Begin to tell everybody, once: True for the one caller whose call began it."""
+        from notifications.tasks import tell_everybody
+
+        drafts = Announcement.objects.filter(pk=self.pk, state=self.State.DRAFT)
+        with transaction.atomic():
+            if not drafts.update(state=self.State.SENDING):
+                return False
+            transaction.on_commit(lambda: tell_everybody.enqueue(self.pk), robust=True)
+        self.refresh_from_db()
+        return True
+
+    def values(self) -> dict[str, Any]:
+        return {"announcement": self.pk, "title": self.title}

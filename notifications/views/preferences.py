@@ -1,0 +1,150 @@
+"""What to get and how: for who is logged in, and by the links in our mails."""
+
+from itertools import groupby
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect
+from django.utils.decorators import method_decorator
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.generic import TemplateView, View
+from django.views.generic.edit import FormView
+
+from notifications import choosing, tokens
+from notifications.deciding import wants
+from notifications.forms import ScheduleForm
+from notifications.kinds import Delivery, Group, Kind, kinds_for
+from notifications.models import DueDigest, Preference, Schedule
+from notifications.retention import export
+
+WORDS = {
+    Delivery.INSTANT: gettext_lazy("Here and by mail at once"),
+    Delivery.DIGEST: gettext_lazy("Here and in the digest"),
+    Delivery.IN_APP: gettext_lazy("Only here"),
+    Delivery.OFF: gettext_lazy("Not at all"),
+}
+
+
+class PreferencesPage(FormView):
+    """Kind by kind, the rhythm of digests, and a pause. `person` is whose they are."""
+
+    template_name = "notifications/preferences.html"
+    form_class = ScheduleForm
+
+    @property
+    def person(self) -> Any:
+        return self.request.user
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"instance": Schedule.of(self.person)}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        wish = wants(self.person)
+        rows = [_row(kind, self._posted(kind) or wish[kind.key]) for kind in self._kinds()]
+        groups = groupby(rows, key=lambda row: row["kind"].group)
+        return super().get_context_data(
+            person=self.person,
+            groups=[(group.value, list(some)) for group, some in groups],
+            **kwargs,
+        )
+
+    @transaction.atomic
+    def form_valid(self, form: ScheduleForm) -> HttpResponse:
+        for kind in self._kinds():
+            if way := self._posted(kind):
+                Preference.choose(self.person, kind, way)
+        form.keep()
+        DueDigest.objects.replan(self.person)
+        messages.success(self.request, _("Your choices are saved."))
+        return redirect(self.request.path)
+
+    def _kinds(self) -> list[Kind]:
+        order = list(Group)
+        return sorted(kinds_for(self.person), key=lambda kind: order.index(kind.group))
+
+    def _posted(self, kind: Kind) -> Delivery | None:
+        wish = self.request.POST.get(kind.key, "")
+        return Delivery(wish) if wish in kind.choices else None
+
+
+def _row(kind: Kind, current: Delivery) -> dict[str, Any]:
+    choices = [(way.value, WORDS[way]) for way in kind.choices]
+    return {"kind": kind, "current": current, "choices": choices}
+
+
+class Preferences(LoginRequiredMixin, PreferencesPage):
+    pass
+
+
+@method_decorator(never_cache, name="dispatch")
+class TokenMixin(View):
+    """A page whose address is a secret: not cached, and not told to the pages it links to."""
+
+    @cached_property
+    def reader(self) -> tokens.Reader:
+        if found := tokens.read(self.kwargs["token"]):
+            return found
+        raise Http404(_("This link is not one of ours, or its account is gone."))
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.reader  # noqa: B018  (no method of a page with a bad token may run)
+        response = super().dispatch(request, *args, **kwargs)
+        response["Referrer-Policy"] = "no-referrer"
+        response["X-Robots-Tag"] = "noindex"
+        return response
+
+
+class PreferencesByToken(TokenMixin, PreferencesPage):
+    @property
+    def person(self) -> Any:
+        return self.reader.user
+
+
+@method_decorator(csrf_exempt, name="dispatch")
+class Switch(TokenMixin, TemplateView):
+    """Stop one kind of mail: the page, and the one-click POST of mailbox providers (RFC 8058)."""
+
+    template_name = "notifications/switch.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        user, key = self.reader
+        may = choosing.may_switch(key)
+        return super().get_context_data(
+            label=choosing.label_of(key),
+            person=user,
+            may_switch=may,
+            is_on=may and bool(choosing.mailed(user, key)),
+            may_undo=may and key != tokens.DIGEST,
+            **kwargs,
+        )
+
+    def post(self, request: HttpRequest, token: str) -> HttpResponse:
+        user, key = self.reader
+        if choosing.may_switch(key):
+            choosing.switch_off(user, key)
+        if request.POST.get("List-Unsubscribe") == "One-Click":
+            return HttpResponse(_("Switched off."), content_type="text/plain; charset=utf-8")
+        return redirect(request.path)
+
+
+class SwitchBack(TokenMixin):
+    http_method_names = ["post"]
+
+    def post(self, request: HttpRequest, token: str) -> HttpResponse:
+        user, key = self.reader
+        if choosing.may_switch(key) and key != tokens.DIGEST:
+            choosing.switch_on(user, key)
+        return redirect("notifications:switch", token)
+
+
+class Export(LoginRequiredMixin, View):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        headers = {"Content-Disposition": 'attachment; filename="notifications.json"'}
+        return JsonResponse(export(request.user), headers=headers)
