@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import cache, partial
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -128,13 +127,8 @@ def reader_values(token: str, name: str, language: str) -> dict[str, str]:
     }
 
 
-def delivery_values(subscription: Subscription, language: str) -> dict[str, Any]:
-    """The small values kept with each delivery, from which its slots are filled."""
-    return {"subscription": subscription.pk, "name": subscription.name, "language": language}
-
-
 def delivery_columns(language: str) -> dict[str, F | Value]:
-    """The same values as columns of the table of subscriptions, for many at once."""
+    """The small values kept with each delivery, as columns of the table of subscriptions."""
     return {"subscription": F("pk"), "name": F("name"), "language": Value(language)}
 
 

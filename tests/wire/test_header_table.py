@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.test import RequestFactory
 from django.utils import timezone
 from django_mail_preview import get_previews
@@ -13,8 +14,13 @@ from mailroom.mailer_tree import MailerTree
 from mailroom.mailer_urls import parse
 from mailroom.models import Delivery
 from mailroom.outbox import Recipient, add_deliveries, freeze
-from newsletters import emails
-from newsletters.models import Issue, Newsletter, Subscription
+from newsletters import publishing
+from newsletters.models import Newsletter
+from notifications import emails
+from notifications.digests import sections
+from notifications.models import Announcement, Notification, Preference
+from notifications.notify import notify
+from notifications.tokens import DIGEST
 from tests.mailroom.fakes.smtp import Received, SMTPServer
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +45,8 @@ def arrive(outbox_mailers, settings) -> Callable[[str], Received]:
             channel = settings.MESSAGE_TYPES[name].channel
             if name == "newsletters.issue":
                 _queue_issue()
+            elif name.startswith("notifications."):
+                _queue_notice(name.removeprefix("notifications."))
             else:
                 (preview,) = [one for one in get_previews() if one.id == name]
                 preview.render(RequestFactory().get("/")).send()
@@ -49,16 +57,29 @@ def arrive(outbox_mailers, settings) -> Callable[[str], Received]:
         yield send
 
 
+def _queue_notice(kind: str) -> None:
+    reader = get_user_model().objects.create_superuser("ada@example.com", "x")
+    reader.emailaddress_set.create(email=reader.email, verified=True, primary=True)
+    if kind == DIGEST:
+        rows = [Notification(kind="announcement", data={"title": "We moved"})]
+        values = {"kind": DIGEST, "user": reader.pk}
+        written = freeze(emails.digest("en", sections(rows), 0))
+        add_deliveries(written, [Recipient(reader.email, values=values)])
+        return
+    Preference.objects.create(user=reader, kind=kind, delivery="instant")
+    announcement = Announcement.objects.create(title="We moved", body="News.")
+    data = {"newsletter": "Weekly", "subject": "Hi", "ip": "203.0.113.7", "browser": "Firefox"}
+    notify(reader, kind, **(announcement.values() | data))
+
+
 def _queue_issue() -> None:
     letter = Newsletter.objects.create(name="Weekly", slug="weekly")
-    reader = Subscription.objects.create(
-        newsletter=letter, email="ada@example.com", name="Ada", state="confirmed"
+    letter.subscriptions.create(
+        email="ada@example.com", name="Ada", state="confirmed", confirmed_at=timezone.now()
     )
-    issue = Issue.objects.create(
-        newsletter=letter, subject="Hi", slug="hi", body="x", published_at=timezone.now()
-    )
-    values = emails.delivery_values(reader, "en")
-    add_deliveries(freeze(emails.issue(issue)), [Recipient(reader.email, reader.name, values)])
+    issue = letter.issues.create(subject="Hi", slug="hi", body="x")
+    publishing.publish(issue)
+    publishing.queue(issue)
 
 
 @pytest.mark.parametrize("name", settings.MESSAGE_TYPES)
