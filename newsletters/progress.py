@@ -33,5 +33,12 @@ class Progress:
         return sum(self.counts.values()) - waiting
 
     @property
+    def failed(self) -> int:
+        """How many were refused for good."""
+        return self.counts[str(Delivery.State.FAILED.label)]
+
+    @property
     def is_over(self) -> bool:
+        if self.issue.state == Issue.State.CANCELLED:
+            return True
         return bool(self.issue.queued_at) and self.done == self.total

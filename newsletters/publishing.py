@@ -6,8 +6,9 @@ The row is the truth. A task only hurries; the clock takes up whatever a lost ta
 from functools import partial
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_noop
@@ -17,7 +18,7 @@ from mailroom.models import Delivery
 from mailroom.outbox import freeze
 from newsletters import emails
 from newsletters.models import Issue, Subscription
-from newsletters.signals import issue_published
+from newsletters.signals import issue_published, issue_sent
 
 BATCH = 10_000  # recipients queued in one transaction, which holds up no other writer for long
 
@@ -50,6 +51,8 @@ def queue(issue: Issue) -> None:
 
 @transaction.atomic
 def _queue_batch(issue: Issue) -> bool:
+    if not Issue.objects.to_queue().select_for_update().filter(pk=issue.pk).first():
+        return False  # paused or cancelled meanwhile
     rest = issue.audience().filter(pk__gt=issue.queued_up_to).order_by("pk")
     last = rest[:BATCH].aggregate(last=Max("pk"))["last"]
     if last is None:
@@ -92,8 +95,26 @@ def take_up_forgotten() -> None:
 def finish() -> None:
     """Mark as sent what has no delivery left that is queued or in flight."""
     unfinished = Delivery.objects.unfinished().filter(message=OuterRef("message"))
-    done = Issue.objects.under_way().filter(~Exists(unfinished))
-    done.update(state=Issue.State.SENT, sent_at=timezone.now())
+    for issue in Issue.objects.under_way().filter(~Exists(unfinished)):
+        _finish(issue)
+
+
+@transaction.atomic
+def _finish(issue: Issue) -> None:
+    sent = {"state": Issue.State.SENT, "sent_at": timezone.now()}
+    if Issue.objects.under_way().filter(pk=issue.pk).update(**sent):
+        failed = issue.progress().get(Delivery.State.FAILED, 0)
+        issue_sent.send(sender=Issue, issue=issue, editors=editors(), failed=failed)
+
+
+def editors() -> QuerySet:
+    """The users who may publish."""
+    may_publish = Permission.objects.filter(
+        codename="publish_issue", content_type__app_label="newsletters"
+    )
+    by_right = Q(user_permissions__in=may_publish) | Q(groups__permissions__in=may_publish)
+    users = get_user_model().objects.filter(by_right | Q(is_superuser=True), is_active=True)
+    return users.distinct()
 
 
 LEFT = gettext_noop("unsubscribed")
@@ -101,7 +122,11 @@ LEFT = gettext_noop("unsubscribed")
 
 def skip_reasons(deliveries: list[Delivery]) -> dict[int, str]:
     """Which deliveries must not be sent any more, asked just before each window of sending."""
-    by_subscription = {delivery.values["subscription"]: delivery.pk for delivery in deliveries}
+    by_subscription = {
+        delivery.values["subscription"]: delivery.pk
+        for delivery in deliveries
+        if delivery.values["subscription"]  # else a test, which stands for nobody's subscription
+    }
     confirmed = Subscription.objects.confirmed().filter(pk__in=by_subscription)
     still = set(confirmed.values_list("pk", flat=True))
     return {pk: LEFT for subscription, pk in by_subscription.items() if subscription not in still}

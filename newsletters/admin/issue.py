@@ -9,7 +9,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from newsletters.admin import issue_views
+from newsletters.admin import issue_steps, issue_views
 from newsletters.models import Issue
 from newsletters.progress import Progress
 
@@ -38,6 +38,12 @@ class IssueAdmin(admin.ModelAdmin):
             "preview": issue_views.PreviewIssue,
             "frame": issue_views.PreviewFrame,
             "progress": issue_views.IssueProgress,
+            "pause": issue_steps.Pause,
+            "resume": issue_steps.Resume,
+            "cancel": issue_steps.Cancel,
+            "retry": issue_steps.RetryFailed,
+            "duplicate": issue_steps.Duplicate,
+            "test": issue_steps.SendTest,
         }
         own = [
             path(
@@ -60,6 +66,13 @@ class IssueAdmin(admin.ModelAdmin):
 
     def has_publish_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("newsletters.publish_issue")
+
+    def steps(self, request: HttpRequest) -> dict[str, bool]:
+        """Which steps this user may take with a published issue."""
+        return {
+            "may_steer": self.has_publish_permission(request),
+            "may_duplicate": self.has_add_permission(request),
+        }
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Issue | None = None) -> Any:
         may_edit = self.has_change_permission(request, obj) if obj else True
@@ -89,5 +102,6 @@ class IssueAdmin(admin.ModelAdmin):
             context |= {
                 "progress": Progress(issue) if issue.published_at else None,
                 "may_publish": issue.is_draft and self.has_publish_permission(request),
+                **self.steps(request),
             }
         return super().render_change_form(request, context, *args, **kwargs)

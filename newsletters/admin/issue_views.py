@@ -15,6 +15,8 @@ from django.views.generic import DetailView
 
 from mailroom.mail_frame import as_mail_frame, framed
 from mailroom.registry import describe
+from newsletters import checking
+from newsletters.admin.issue_steps import TestForm
 from newsletters.models import Issue, Subscription
 from newsletters.preview import preview
 from newsletters.progress import Progress
@@ -49,9 +51,14 @@ class PublishIssue(IssueView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         channels = {channel["alias"]: channel for channel in describe()["channels"]}
+        people = self.object.audience().count()
+        skipped = checking.suppressed_among(self.object)
         return super().get_context_data(
             title=_("Publish"),
-            people=self.object.audience().count(),
+            people=people,
+            skipped=checking.people_sentence(people, skipped),
+            minutes=checking.minutes(people),
+            warnings=checking.warnings(self.object, people) if self.object.is_draft else [],
             channel=channels.get("newsletters", {"alias": "newsletters"}),
             **kwargs,
         )
@@ -91,6 +98,8 @@ class PreviewIssue(IssueView):
             looks=self.looks,
             reader=self.reader,
             readers=confirmed.order_by("pk")[:20],
+            test_form=TestForm(initial={"addresses": self.request.user.email}),  # type: ignore[union-attr]
+            may_test=self.object.is_draft and self.model_admin.has_change_permission(self.request),
             **kwargs,
         )
 
@@ -111,4 +120,8 @@ class IssueProgress(IssueView):
     template_name = "admin/newsletters/issue/_progress.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(progress=Progress(self.object), **kwargs)
+        return super().get_context_data(
+            progress=Progress(self.object),
+            **self.model_admin.steps(self.request),
+            **kwargs,
+        )

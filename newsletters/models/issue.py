@@ -17,6 +17,8 @@ from newsletters.validators import NotReserved, one_line, printable
 class State(models.TextChoices):
     DRAFT = "draft", _("draft")
     SENDING = "sending", _("sending")
+    PAUSED = "paused", _("paused")
+    CANCELLED = "cancelled", _("cancelled")
     SENT = "sent", _("sent")
 
 
@@ -83,6 +85,10 @@ class Issue(models.Model):
     queued_up_to = models.PositiveBigIntegerField(default=0, editable=False)
     queued_at = models.DateTimeField(null=True, editable=False)
     sent_at = models.DateTimeField(_("sent at"), null=True, editable=False)
+
+    # When a test was sent last, and of which content: see newsletters.trying.
+    tested_at = models.DateTimeField(_("tested at"), null=True, editable=False)
+    tested_content = models.CharField(max_length=64, blank=True, editable=False)
 
     objects = IssueQuerySet.as_manager()
 

@@ -1,0 +1,123 @@
+"""What an editor does to an issue with one press. Each is a POST to its own address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.validators import validate_email
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.generic import View
+
+from newsletters import steering
+from newsletters.models import Issue
+from newsletters.trying import MOST, send_test
+
+
+class Step(View):
+    """Do something to one issue, say what came of it, and go back."""
+
+    http_method_names = ["post"]
+    model_admin: Any = None  # the IssueAdmin, given by as_view
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        issue = get_object_or_404(Issue.objects.select_related("newsletter", "message"), pk=pk)
+        if not self.is_allowed(request):
+            raise PermissionDenied
+        return self.take(request, issue) or redirect("admin:newsletters_issue_change", pk)
+
+    def is_allowed(self, request: HttpRequest) -> bool:
+        return self.model_admin.has_publish_permission(request)
+
+    def take(self, request: HttpRequest, issue: Issue) -> HttpResponse | None:
+        raise NotImplementedError
+
+
+class Pause(Step):
+    def take(self, request: HttpRequest, issue: Issue) -> None:
+        if steering.pause(issue):
+            messages.success(request, _("Paused: nothing more goes out until you resume."))
+        else:
+            messages.info(request, _("It is not being sent."))
+
+
+class Resume(Step):
+    def take(self, request: HttpRequest, issue: Issue) -> None:
+        if steering.resume(issue):
+            messages.success(request, _("Resumed: the rest is on its way."))
+        else:
+            messages.info(request, _("It was not paused."))
+
+
+class Cancel(Step):
+    def take(self, request: HttpRequest, issue: Issue) -> None:
+        if steering.cancel(issue):
+            messages.success(request, _("Cancelled: whoever has not got it will not get it."))
+        else:
+            messages.info(request, _("There was nothing left to cancel."))
+
+
+class RetryFailed(Step):
+    def take(self, request: HttpRequest, issue: Issue) -> None:
+        number = steering.retry_failed(issue)
+        told = ngettext("%(n)s mail is tried again.", "%(n)s mails are tried again.", number)
+        messages.info(request, told % {"n": number})
+
+
+class Duplicate(Step):
+    def is_allowed(self, request: HttpRequest) -> bool:
+        allowed: bool = self.model_admin.has_add_permission(request)
+        return allowed
+
+    def take(self, request: HttpRequest, issue: Issue) -> HttpResponse:
+        copy = steering.duplicate(issue, request.user)
+        messages.success(request, _("This is a new draft with the same content."))
+        return redirect("admin:newsletters_issue_change", copy.pk)
+
+
+class TestForm(forms.Form):
+    """Where a test goes."""
+
+    __test__ = False  # not a test of pytest's
+
+    addresses = forms.CharField(
+        label=gettext_lazy("Send a test to"),
+        help_text=gettext_lazy("Addresses, separated by commas."),
+    )
+
+    def clean_addresses(self) -> list[str]:
+        found = [one.strip() for one in self.cleaned_data["addresses"].split(",") if one.strip()]
+        for address in found:
+            try:
+                validate_email(address)
+            except ValidationError:
+                told = _("%(address)s is not an address.")
+                raise ValidationError(told % {"address": address}) from None
+        if len(found) > MOST:
+            raise ValidationError(_("A test goes to %(most)s addresses at most.") % {"most": MOST})
+        return found
+
+
+class SendTest(Step):
+    def is_allowed(self, request: HttpRequest) -> bool:
+        allowed: bool = self.model_admin.has_change_permission(request)
+        return allowed
+
+    def take(self, request: HttpRequest, issue: Issue) -> HttpResponse:
+        form = TestForm(request.POST)
+        try:
+            if not form.is_valid():
+                raise ValidationError([e for errors in form.errors.values() for e in errors])
+            addresses = form.cleaned_data["addresses"]
+            send_test(issue, addresses, request.user.get_full_name())  # type: ignore[union-attr]
+            told = _("A test is on its way to %(addresses)s.")
+            messages.success(request, told % {"addresses": ", ".join(addresses)})
+        except ValidationError as error:
+            for fault in error.messages:
+                messages.error(request, fault)
+        return redirect("admin:newsletters_issue_preview", issue.pk)
