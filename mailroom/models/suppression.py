@@ -7,8 +7,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
+
+from mailroom.keyed import keyed_digest
 
 TRY_AGAIN_AFTER = timedelta(days=1)
 
@@ -16,8 +17,7 @@ TRY_AGAIN_AFTER = timedelta(days=1)
 def hashed(address: str, key: str | None = None) -> str:
     """An address that only somebody who knows it, and the site's key, can recognise."""
     text = address.strip().lower()
-    digest = salted_hmac("mailroom.suppression", text, secret=key, algorithm="sha256")
-    return f"hmac:{digest.hexdigest()}"
+    return f"hmac:{keyed_digest('mailroom.suppression', text, key).hex()}"
 
 
 def forms_of(address: str) -> list[str]:

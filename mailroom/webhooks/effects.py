@@ -83,7 +83,8 @@ def _delivery_of(event: Event) -> Delivery | None:
     if event.told_delivery:
         found = rows.filter(pk=event.told_delivery).first()
     if found is None and event.told_provider_id:
-        named = rows.filter(provider_id=event.told_provider_id)
+        # What is excluded is told again for SQLite, which else doesn't see that the index serves.
+        named = rows.filter(provider_id=event.told_provider_id).exclude(provider_id="")
         about = named.filter(address__iexact=event.address) if event.address else named
         found = about.first()
     if found and event.address and found.address.lower() != event.address:
