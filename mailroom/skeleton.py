@@ -46,7 +46,8 @@ class Skeleton:
         self._pieces = _pieces(message, without=self._personal)
         fixed = [piece for piece in self._pieces if isinstance(piece, bytes)]
         self.is_dotless = not any(b"\n." in piece for piece in fixed)
-        self._gaps = {piece for piece in self._pieces if isinstance(piece, Gap)}
+        places = enumerate(self._pieces)
+        self._gaps = [(place, piece) for place, piece in places if isinstance(piece, Gap)]
 
     def fill(self, *, name: str, address: str, message_id: str, values: Values) -> bytes:
         """The whole mail to one recipient, with lines that end in CR LF.
@@ -56,8 +57,14 @@ class Skeleton:
         """
         lines = [mailbox_header("To", name, address), _header("Message-ID", message_id)]
         lines += [_header(name, fill(text, values)) for name, text in self._personal.items()]
-        filled = {gap: _filled(gap, values) for gap in self._gaps}
-        return b"".join([*lines, *(filled.get(piece, piece) for piece in self._pieces)])  # type: ignore
+        pieces: list[Any] = self._pieces.copy()
+        quoted: dict[str, bytes] = {}  # the same text often stands in several gaps
+        for place, gap in self._gaps:
+            text = _text_for(gap, values)
+            if text not in quoted:
+                quoted[text] = _quoted(gap, text)
+            pieces[place] = quoted[text]
+        return b"".join([*lines, *pieces])
 
 
 def _headers(message: Message) -> dict[str, str]:
@@ -151,16 +158,20 @@ def _before_gap(text: str) -> bytes:
     return encoded if not encoded or encoded.endswith(b"\r\n") else encoded + b"=\r\n"
 
 
-def _filled(gap: Gap, values: Values) -> bytes:
+def _text_for(gap: Gap, values: Values) -> str:
     try:
         text = str(values[gap.name])
     except KeyError:
         raise LookupError(f"the slot {gap.name!r} has no value") from None
+    return html.escape(text) if gap.is_html and gap.name not in WHOLE else text
+
+
+def _quoted(gap: Gap, text: str) -> bytes:
     if gap.name in WHOLE:
         return _whole(text)
     if CONTROLS.search(text):
         raise NotExpressible(f"a control character in {gap.name}")
-    return quoted_printable(html.escape(text) if gap.is_html else text) + b"=\r\n"
+    return quoted_printable(text) + b"=\r\n"
 
 
 def _whole(text: str) -> bytes:

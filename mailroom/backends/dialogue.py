@@ -1,11 +1,14 @@
 """The two ways to talk SMTP over an open connection: command by command, and pipelined."""
 
+import re
 import smtplib
 import ssl
 
 from mailroom.backends.letter import Letter, Reply
 from mailroom.outcomes import OutcomeUnknown
 
+# Whole, well formed and not overlong (RFC 5321 sections 4.2 and 4.5.3.1.5); smtplib reads the rest.
+ONE_LINE = re.compile(rb"([2-5]\d\d) ([ -~]{0,500})\r\n")
 FAILURES = (smtplib.SMTPException, OSError)
 
 
@@ -56,7 +59,14 @@ class Dialogue:
         return self._reply()
 
     def _reply(self) -> Reply:
-        return self.connection.getreply()
+        """One answer. The usual one, of one line, is taken without smtplib: that is four a mail."""
+        file = self.connection.file
+        usual = file and ONE_LINE.match(file.peek())
+        if not usual:
+            return self.connection.getreply()
+        assert file
+        file.read(usual.end())
+        return int(usual[1]), usual[2]
 
     def _take_final(self, letter: Letter) -> None:
         """The answer to the content. After one that makes no sense, no later one would."""
