@@ -23,6 +23,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument("--far", type=float, default=0, help="the mail server's round trip in ms")
     parser.add_argument("--against", choices=["django", "smtp-source"], default="django")
     parser.add_argument("--database-url", default="", help="SQLite in a new folder without it")
+    parser.add_argument("--ascii", action="store_true", help="a text without a single accent")
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)
 
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
             mailer_options=f"?connections={options.connections}",
         )
         with stand:
-            subscribe(options.recipients)
+            subscribe(options.recipients, ascii_only=options.ascii)
             other, site = [], []
             for _ in range(options.rounds):
                 other.append(_other(options, stand.port))
@@ -51,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
         "workers": options.workers,
         "connections a worker": options.connections,
         "round trip in ms": options.far,
+        "text": "ASCII" if options.ascii else "with typographic characters",
         "database": "PostgreSQL" if options.database_url else "SQLite",
         f"{options.against} a second": round(median(other), 1),
         "site a second": round(median(site), 1),
