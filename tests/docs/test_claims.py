@@ -1,4 +1,4 @@
-"""docs/claims.md names only what exists. Its bench commands are tried with those of all documents."""
+"""docs/claims.md names only what exists; its bench commands are tried in test_commands.py."""
 
 import re
 
