@@ -16,7 +16,7 @@ AROUND = {"strong": "*", "em": "_", "s": "~"}
 
 def render_text(body: str, values: Mapping[str, str]) -> str:
     """The text of a text with the placeholders filled: links as `text (url)`, tables aligned."""
-    return fill_marks(_blocks(Node(parse(body))), values, str)
+    return fill_marks(_blocks(Node(list(parse(body)))), values, str)
 
 
 def _blocks(node: Node, between: str = "\n\n") -> str:
