@@ -1,5 +1,6 @@
+from newsletters.models.history import HistoryEntry
 from newsletters.models.issue import Issue
 from newsletters.models.newsletter import Newsletter
 from newsletters.models.subscription import Subscription
 
-__all__ = ["Issue", "Newsletter", "Subscription"]
+__all__ = ["HistoryEntry", "Issue", "Newsletter", "Subscription"]
