@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -94,5 +95,6 @@ def _since_resumed(issue: Issue) -> DeliveryQuerySet:
 
 def _hard_bounces(mails: DeliveryQuerySet) -> int:
     """Accepted first, and bounced for good later."""
-    bounced = mails.filter(state=Delivery.State.SENT, feedback=Delivery.Feedback.BOUNCED)
-    return bounced.filter(events__kind=Event.Kind.HARD_BOUNCE).distinct().count()
+    bounced = mails.filter(feedback=Delivery.Feedback.BOUNCED).exclude(state=Delivery.State.FAILED)
+    hard = Event.objects.filter(delivery=OuterRef("pk"), kind=Event.Kind.HARD_BOUNCE)
+    return bounced.filter(Exists(hard)).count()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.functional import cached_property
 
@@ -88,9 +88,9 @@ class Progress:
         now = timezone.now()
         since = self.issue.resumed_at or self.issue.queued_at or self.issue.published_at or now
         since = max(since, now - timedelta(seconds=MINUTE))
-        # Counted for all messages at once: the index on finished_at serves, the others would not.
-        rows = Delivery.objects.filter(finished_at__gt=since).order_by().values_list("message_id")
-        ended = dict(rows.annotate(Count("pk"))).get(self.issue.message_id, 0)
+        # By the index on finished_at: asked for the message first, all of its rows are read.
+        mine = Count("pk", filter=Q(message=self.issue.message_id))
+        ended = Delivery.objects.filter(finished_at__gt=since).aggregate(mine=mine)["mine"]
         return round(ended * MINUTE / max(1.0, (now - since).total_seconds()))
 
     @property

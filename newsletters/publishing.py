@@ -51,7 +51,6 @@ def start(issue: Issue, ready: QuerySet[Issue]) -> bool:
     tracking.mark(mail)
     issue.message = freeze(mail)
     issue.save(update_fields=["message"])
-    record(issue, Step.BEGUN)
     from newsletters.tasks import queue_issue  # tasks need this module
 
     transaction.on_commit(partial(queue_issue.enqueue, issue.pk))

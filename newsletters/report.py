@@ -1,25 +1,21 @@
 """What became of an issue's mails, counted from the outbox in a fixed number of queries."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Min, QuerySet
-from django.db.models.functions import TruncDay, TruncHour, TruncMinute
-from django.utils import timezone
+from django.db.models import Count, QuerySet
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 from mailroom.models import Delivery
 from mailroom.models.delivery import DeliveryQuerySet
-from mailroom.status.chart import STATES, STEP, Bar, bars
 from newsletters.models import Issue, Subscription
+from newsletters.report_chart import Chart, chart
 
 State, Feedback = Delivery.State, Delivery.Feedback
 UNSUBSCRIBED = "unsubscribed"
 PAGE = 50
-MOST_BARS = 60
 
 
 @dataclass
@@ -77,53 +73,12 @@ class Report:
         return [(_(reason), number) for reason, number in counted.order_by("-number")]
 
     @cached_property
-    def chart(self) -> "Chart":
-        return Chart.of(self.issue)
+    def chart(self) -> Chart:
+        """Outcomes over time, in the time zone of who looks."""
+        return chart(deliveries(self.issue))
 
 
 OUTCOMES = (State.FAILED, State.UNCERTAIN, State.SKIPPED, State.QUEUED)
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Outcomes over time: one bar a minute, an hour or a day, whichever fits."""
-
-    bars: list[Bar]
-    counts: list[tuple[datetime, dict[str, int]]]
-    unit: str
-
-    @property
-    def width(self) -> int:
-        return max(1, len(self.bars)) * STEP
-
-    @classmethod
-    def of(cls, issue: Issue) -> "Chart":
-        ended = deliveries(issue).filter(state__in=STATES, finished_at__isnull=False).order_by()
-        first = ended.aggregate(first=Min("finished_at"))["first"]
-        if first is None:
-            return cls([], [], "")
-        last = issue.sent_at or timezone.now()
-        unit, step, trunc = _unit(last - first)
-        volumes: dict[datetime, dict[str, int]] = {}
-        rows = ended.values_list(trunc("finished_at"), "state").annotate(Count("pk"))
-        for moment, state, number in rows:
-            volumes.setdefault(moment, {})[state] = number
-        return cls(bars(volumes, _moments(volumes, step)), sorted(volumes.items()), unit)
-
-
-def _unit(span: timedelta) -> tuple[str, timedelta, Callable[[str], Any]]:
-    if span < timedelta(minutes=MOST_BARS):
-        return _("minute"), timedelta(minutes=1), TruncMinute
-    if span < timedelta(hours=MOST_BARS):
-        return _("hour"), timedelta(hours=1), TruncHour
-    return _("day"), timedelta(days=1), TruncDay
-
-
-def _moments(volumes: Mapping[datetime, Any], step: timedelta) -> list[datetime]:
-    """From the first bar to the last, those without any mail too."""
-    first, last = min(volumes), max(volumes)
-    number = min(MOST_BARS, round((last - first) / step) + 1)
-    return [first + step * back for back in range(number)]
 
 
 # -- Recipients -------------------------------------------------------------------------------

@@ -93,7 +93,11 @@ def _check_version(issue: Issue, version: int | None) -> None:
 
 def _start_due(issue: Issue) -> bool:
     try:
-        return start(issue, Issue.objects.due())
+        with transaction.atomic():
+            if not start(issue, Issue.objects.due()):
+                return False
+            record(issue, Step.BEGUN)
+            return True
     except ValidationError as error:  # it was good when it was scheduled, and is not any more
         _give_back(issue, " ".join(error.messages))
         return False

@@ -126,7 +126,8 @@ class Delivery(models.Model):
             models.Index(
                 fields=["message", "feedback"],
                 name="delivery_complaint",
-                condition=Q(feedback__in=["bounced", "complained"]),
+                # Not IN: SQLite does not see that = implies it.
+                condition=Q(feedback="bounced") | Q(feedback="complained"),
             ),
             # Each change of a row writes an entry to each index that the row is in: so not in all.
             models.Index(
