@@ -41,6 +41,11 @@ class Progress:
         return sum(self.counts.values()) - waiting
 
     @property
+    def sent(self) -> int:
+        """How many the mailer accepted."""
+        return self.counts[str(Delivery.State.SENT.label)]
+
+    @property
     def failed(self) -> int:
         """How many were refused for good."""
         return self.counts[str(Delivery.State.FAILED.label)]

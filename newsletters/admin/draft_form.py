@@ -56,5 +56,6 @@ class DraftForm(forms.ModelForm):
             mine = str(self.data.get(self.add_prefix(name)) or "")
             kept = str(getattr(stored, f"{name}_id", getattr(stored, name, "")) or "")
             lines = unified_diff(kept.splitlines(), mine.splitlines(), lineterm="", n=1)
-            if name != "seen_version" and (shown := list(lines)[2:]):
+            shown = [line for line in list(lines)[2:] if not line.startswith("@@")]
+            if shown and name != "seen_version":
                 yield Difference(str(field.label), shown)

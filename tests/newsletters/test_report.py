@@ -224,6 +224,7 @@ class TestSize:
             desk.get("/admin/newsletters/issue/")
         assert [one for one in asked if "mailroom_delivery" in one["sql"]] == []
 
+    @pytest.mark.skipif(connection.vendor != "sqlite", reason="its plan has other words")
     def test_a_page_of_recipients_is_read_along_an_index(self, issue):
         rows = report.recipients(issue).filter(address__gt="b")[: report.PAGE]
         plan = rows.explain()

@@ -17,7 +17,7 @@ from tests.processes import ROOT, Site, until
 
 pytestmark = pytest.mark.browser
 
-SECONDS_A_MAIL = 0.03
+SECONDS_A_MAIL = 0.1
 MORE = """
 from django.utils import timezone
 from newsletters.models import Newsletter, Subscription
@@ -80,6 +80,7 @@ def editor(page: Page, site: Site) -> Visit:
 
 def open_draft(editor: Visit) -> str:
     editor.go("/admin/newsletters/issue/").page.get_by_role("link", name="Four kinds").click()
+    editor.page.wait_for_url("**/change/")
     return editor.page.url
 
 
@@ -161,7 +162,7 @@ def test_two_editors_see_what_the_other_wrote(editor: Visit, browser: Browser) -
 
 def tab_to(page: Page, name: str) -> None:
     """Press Tab until the control of that name has the focus."""
-    focused = "(document.activeElement.value || document.activeElement.textContent).trim()"
+    focused = "((e) => e && (e.value || e.textContent).trim())(document.activeElement)"
     for _ in range(120):
         page.keyboard.press("Tab")
         if page.evaluate(focused) == name:
