@@ -11,6 +11,7 @@ from bench.enumeration import command as enumeration
 from bench.newsletter import api, growth
 from bench.newsletter import command as newsletter
 from bench.notifications import command as notifications
+from bench.preview import command as preview
 from bench.webhooks import command as webhooks
 
 
@@ -22,6 +23,7 @@ def main() -> int:
     newsletter.add_to(commands)
     api.add_to(commands)
     growth.add_to(commands)
+    preview.add_to(commands)
     webhooks.add_to(commands)
     notifications.add_to(commands)
     options = parser.parse_args()
