@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
@@ -16,7 +17,7 @@ from django.utils import timezone
 from mailroom.bulk_queueing import add_deliveries_from
 from mailroom.models import Delivery
 from mailroom.outbox import freeze
-from newsletters import emails, tracking
+from newsletters import checking, emails, tracking
 from newsletters.models import Issue
 from newsletters.models.history import Step, record
 from newsletters.signals import issue_published, issue_sent, issue_stopped
@@ -46,7 +47,7 @@ def start(issue: Issue, ready: QuerySet[Issue]) -> bool:
     if not ready.filter(pk=issue.pk).update(**begun):
         return False
     issue.refresh_from_db()  # what goes out is what is stored, not what a stale page showed
-    issue.full_clean()
+    validate(issue)
     mail = emails.issue(issue)
     tracking.mark(mail)
     issue.message = freeze(mail)
@@ -55,6 +56,13 @@ def start(issue: Issue, ready: QuerySet[Issue]) -> bool:
 
     transaction.on_commit(partial(queue_issue.enqueue, issue.pk))
     return True
+
+
+def validate(issue: Issue) -> None:
+    """Raise ValidationError, with one sentence for each fault, for what may not go out."""
+    issue.full_clean()
+    if faults := checking.errors(issue):
+        raise ValidationError(faults)
 
 
 def queue(issue: Issue) -> None:
@@ -78,7 +86,7 @@ def _queue_batch(issue: Issue) -> bool:
         rest.filter(pk__lte=last),
         address=F("email"),
         name=F("name"),
-        values=emails.delivery_columns(issue.newsletter.language),
+        values=emails.delivery_columns(issue.language_code),
     )
     issue.queued_up_to = last
     issue.save(update_fields=["queued_up_to"])
@@ -93,9 +101,8 @@ def _announce(issue: Issue) -> None:
 
 
 def subscribed_users(issue: Issue) -> QuerySet:
-    """The users of the site whose address has a confirmed subscription."""
-    subscriptions = issue.newsletter.subscriptions.confirmed()
-    own = subscriptions.filter(email=Lower(OuterRef("email")))
+    """The users of the site whose address is in its audience."""
+    own = issue.audience().filter(email=Lower(OuterRef("email")))
     return get_user_model().objects.filter(Exists(own), is_active=True)
 
 

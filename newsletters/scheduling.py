@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from newsletters.models import Issue
 from newsletters.models.history import Step, record
-from newsletters.publishing import publish, start, tell_stopped
+from newsletters.publishing import publish, start, tell_stopped, validate
 
 State = Issue.State
 FARTHEST = timedelta(days=366)
@@ -82,7 +82,7 @@ def _plan(issue: Issue, when: datetime, version: int | None) -> bool:
         return False
     _check_version(issue, version)  # what is wrong rolls the update back
     issue.refresh_from_db()
-    issue.full_clean()
+    validate(issue)
     return True
 
 

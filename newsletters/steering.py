@@ -20,6 +20,10 @@ from newsletters.publishing import tell_stopped
 from newsletters.tasks import queue_issue
 
 State = Issue.State
+CONTENT = (
+    "subject", "preheader", "body", "text", "language",
+    "for_language", "joined_from", "joined_before",
+)  # fmt: skip
 GOING = (State.SENDING, State.SENT)  # what is paused or cancelled sends nothing again
 
 
@@ -96,11 +100,9 @@ def duplicate(issue: Issue, author: Any) -> Issue:
     """A new draft with the same content, for the same newsletter."""
     copy = Issue(
         newsletter=issue.newsletter,
-        subject=issue.subject,
         slug=_free_slug(issue),
-        preheader=issue.preheader,
-        body=issue.body,
         author=author,
+        **{name: getattr(issue, name) for name in CONTENT},
     )
     with transaction.atomic():
         copy.save()

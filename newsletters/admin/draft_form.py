@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import unified_diff
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from newsletters.models import HistoryEntry, Issue
@@ -59,3 +63,21 @@ class DraftForm(forms.ModelForm):
             shown = [line for line in list(lines)[2:] if not line.startswith("@@")]
             if shown and name != "seen_version":
                 yield Difference(str(field.label), shown)
+
+
+def too_late(
+    admin: Any, request: HttpRequest, issue: Issue, content: Iterable[str]
+) -> HttpResponse:
+    """The text of somebody who saves what was published meanwhile: to keep as a new draft."""
+    typed = {name: request.POST[name] for name in content if name in request.POST}
+    typed["slug"] = f"{issue.slug[:40]}-{int(timezone.now().timestamp())}"
+    context = {
+        **admin.admin_site.each_context(request),
+        "title": _("Your text was not saved"),
+        "opts": admin.opts,
+        "issue": issue,
+        "typed": typed,
+        "may_add": admin.has_add_permission(request),
+    }
+    template = "admin/newsletters/issue/too_late.html"
+    return render(request, template, context, status=HTTPStatus.CONFLICT)

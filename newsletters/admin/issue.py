@@ -1,27 +1,30 @@
-from http import HTTPStatus
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import F, TextField
 from django.forms import Textarea
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from newsletters.admin import (
+    desk,
     issue_history,
     issue_report,
     issue_steps,
     issue_views,
     publish_views,
 )
-from newsletters.admin.draft_form import DraftForm
-from newsletters.models import Issue
+from newsletters.admin.draft_form import DraftForm, too_late
+from newsletters.models import Issue, Subscription
+from newsletters.preview import text_of
 from newsletters.progress import Progress
 
-CONTENT = ["newsletter", "subject", "slug", "preheader", "body"]
+WRITTEN = ("newsletter", "subject", "slug", "preheader", "body")
+AUDIENCE = ("for_language", "joined_from", "joined_before")
+CONTENT = (*WRITTEN, *AUDIENCE, "language", "text")
 
 
 @admin.register(Issue)
@@ -34,6 +37,11 @@ class IssueAdmin(admin.ModelAdmin):
     search_fields = ["subject"]
     prepopulated_fields = {"slug": ["subject"]}
     form = DraftForm
+    fieldsets = (
+        (None, {"fields": WRITTEN}),
+        (_("Audience"), {"fields": AUDIENCE, "classes": ["collapse"]}),
+        (_("Language and text version"), {"fields": ["language", "text"], "classes": ["collapse"]}),
+    )
     actions = None  # deleting many at once would not ask whether each of them is a draft
     formfield_overrides = {
         TextField: {"widget": Textarea(attrs={"rows": 24, "cols": 90}), "strip": False}
@@ -59,6 +67,11 @@ class IssueAdmin(admin.ModelAdmin):
             "count-as-sent": issue_steps.CountAsSent,
             "send-again": issue_steps.SendAgain,
         }
+        desk_views = {
+            "frame": desk.DraftFrame,
+            "checks": desk.DraftChecks,
+            "picture": desk.UploadPicture,
+        }
         own = [
             path(
                 f"<int:pk>/{name}/",
@@ -67,20 +80,34 @@ class IssueAdmin(admin.ModelAdmin):
             )
             for name, view in views.items()
         ]
-        return own + super().get_urls()
+        beside = [
+            path(
+                f"draft/{name}/",
+                self.admin_site.admin_view(view.as_view(model_admin=self)),
+                name=f"newsletters_issue_draft_{name}",
+            )
+            for name, view in desk_views.items()
+        ]
+        return beside + own + super().get_urls()
 
     def view_on_site(self, obj: Issue) -> str | None:
         return obj.get_absolute_url() if obj.published_at else None
 
-    def get_fields(self, request: HttpRequest, obj: Issue | None = None) -> Any:
-        may_edit = obj is not None and self.has_change_permission(request, obj)
-        return [*CONTENT, "seen_version"] if may_edit else CONTENT
+    def get_fieldsets(self, request: HttpRequest, obj: Issue | None = None) -> Any:
+        """With the version of a draft that may be changed, hidden."""
+        first, *others = super().get_fieldsets(request, obj)
+        if obj is None or not self.has_change_permission(request, obj):
+            return [first, *others]
+        return [(first[0], {**first[1], "fields": [*WRITTEN, "seen_version"]}), *others]
 
     def has_change_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or obj.is_draft)
 
     def has_delete_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
         return super().has_delete_permission(request, obj) and (obj is None or obj.is_draft)
+
+    def may_write(self, request: HttpRequest) -> bool:
+        return self.has_add_permission(request) or self.has_change_permission(request)
 
     def has_publish_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("newsletters.publish_issue")
@@ -98,6 +125,8 @@ class IssueAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Change a draft only as long as it is one: a colleague may publish it meanwhile."""
+        if "_text" in request.POST:
+            obj.text = form.cleaned_data["text"] = text_of(obj.body)
         if not change:
             obj.author = request.user
             super().save_model(request, obj, form, change)
@@ -117,30 +146,28 @@ class IssueAdmin(admin.ModelAdmin):
         if request.method == "POST" and object_id and super().has_change_permission(request):
             issue = self.get_object(request, object_id)
             if issue and not issue.is_draft:
-                return self._too_late(request, issue)
+                return too_late(self, request, issue, CONTENT)
         return super().changeform_view(request, object_id, *args, **kwargs)
-
-    def _too_late(self, request: HttpRequest, issue: Issue) -> HttpResponse:
-        typed = {name: request.POST[name] for name in CONTENT if name in request.POST}
-        typed["slug"] = f"{issue.slug[:40]}-{int(timezone.now().timestamp())}"
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Your text was not saved"),
-            "opts": self.opts,
-            "issue": issue,
-            "typed": typed,
-            "may_add": self.has_add_permission(request),
-        }
-        template = "admin/newsletters/issue/too_late.html"
-        return render(request, template, context, status=HTTPStatus.CONFLICT)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
         """Ours stands on the page of the issue, and knows what happened by itself too."""
         return redirect(reverse("admin:newsletters_issue_change", args=[object_id]) + "#history")
 
+    def _onward(self, request: HttpRequest, issue: Issue) -> HttpResponse | None:
+        """Where a button beside the text leads once it is saved."""
+        if "_preview" in request.POST:
+            return redirect("admin:newsletters_issue_preview", issue.pk)
+        if "_text" in request.POST:
+            messages.success(request, _("Saved, with the text version made from the body."))
+            return redirect(f"{reverse('admin:newsletters_issue_change', args=[issue.pk])}#id_text")
+        return None
+
+    def response_add(self, request: HttpRequest, obj: Any, *args: Any) -> HttpResponse:
+        return self._onward(request, obj) or super().response_add(request, obj, *args)
+
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         if not obj.came_too_late:
-            return super().response_change(request, obj)
+            return self._onward(request, obj) or super().response_change(request, obj)
         messages.error(request, _("It was published meanwhile: your changes are not saved."))
         return redirect("admin:newsletters_issue_change", obj.pk)
 
@@ -148,6 +175,13 @@ class IssueAdmin(admin.ModelAdmin):
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         issue = kwargs.get("obj")
+        if issue.is_draft if issue else True:
+            context |= {
+                "may_write": self.may_write(request),
+                "looks": desk.LOOKS,
+                "picture_form": desk.PictureForm(auto_id="desk_%s"),
+                "readers": _readers(issue),
+            }
         if issue:
             context |= {
                 "progress": None if issue.is_draft else Progress(issue),
@@ -156,3 +190,9 @@ class IssueAdmin(admin.ModelAdmin):
                 **self.steps(request),
             }
         return super().render_change_form(request, context, *args, **kwargs)
+
+
+def _readers(issue: Issue | None) -> Any:
+    """A few subscribers to choose from; any other can be typed."""
+    found = issue.newsletter.subscriptions.all() if issue else Subscription.objects.all()
+    return found.confirmed().order_by("pk").values("email", "name")[:20]

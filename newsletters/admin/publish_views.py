@@ -55,6 +55,7 @@ class PublishIssue(IssueView):
             "people": people,
             "skipped": checking.people_sentence(people, skipped),
             "minutes": checking.minutes(people),
+            "faults": checking.errors(self.object) if self.object.is_draft else [],
             "warnings": checking.warnings(self.object, people) if self.object.is_draft else [],
             "channel": channels.get("newsletters", {"alias": "newsletters"}),
             "time_form": TimeForm(),

@@ -84,6 +84,11 @@ def open_draft(editor: Visit) -> str:
     return editor.page.url
 
 
+def publish_now(editor: Visit) -> None:
+    editor.page.locator("[name=seen]").first.check()
+    editor.press("Publish now")
+
+
 def states(site: Site) -> dict[str, int]:
     rows = site.sql("SELECT state, count(*) FROM mailroom_delivery GROUP BY state")
     return dict(rows)
@@ -99,7 +104,7 @@ def test_a_slow_sending_is_watched_paused_resumed_and_cancelled(
     page.get_by_role("link", name="Publish…").click()
     expect(page.get_by_text(f"{people:,} people")).to_be_visible()
     editor.look("desk-publish")
-    editor.press("Publish now")
+    publish_now(editor)
     expect(page.get_by_text("You have 15 seconds to take it back")).to_be_visible()
     editor.look("desk-grace")
     editor.press("Undo")
@@ -107,7 +112,7 @@ def test_a_slow_sending_is_watched_paused_resumed_and_cancelled(
     editor.look("desk-draft")
     assert server.accepted() == []
 
-    editor.go(issue.replace("change", "publish")).press("Publish now")
+    publish_now(editor.go(issue.replace("change", "publish")))
     expect(page.locator("#progress-title")).to_have_text("Sending", timeout=60_000)
     until(lambda: len(server.accepted()) >= 15, "the first mails to be accepted")
     editor.press("Pause")
@@ -177,6 +182,8 @@ def test_by_keyboard_alone(editor: Visit, server: SlowServer) -> None:
     tab_to(page, "Publish…")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Now")).to_be_visible()
+    tab_to(page, "on")  # the box: it was looked at, and is meant so
+    page.keyboard.press("Space")
     tab_to(page, "Publish now")
     page.keyboard.press("Enter")
     expect(page.locator("#progress-title")).to_have_text("Waiting for its time")
@@ -196,13 +203,14 @@ def test_without_javascript(site: Site, browser: Browser, server: SlowServer) ->
         editor.go(issue.replace("change", "publish"))
         tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
         page.get_by_label("Date and time").fill(f"{tomorrow}T09:00")
+        page.locator("[name=seen]").last.check()
         editor.press("Schedule")
         expect(page.get_by_text("It goes out on")).to_be_visible()
         page.screenshot(path=str(SCREENSHOTS / "desk-scheduled-plain.png"), full_page=True)
         editor.press("Back to draft")
         expect(page.get_by_text("It is a draft again")).to_be_visible()
 
-        editor.go(issue.replace("change", "publish")).press("Publish now")
+        publish_now(editor.go(issue.replace("change", "publish")))
         until(lambda: len(server.accepted()) >= 5, "the first mails to be accepted")
         page.get_by_role("link", name="Reload").click()
         expect(page.locator("#progress-title")).to_have_text("Sending")
