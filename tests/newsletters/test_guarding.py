@@ -146,6 +146,7 @@ class TestAnAccountThatIsRefused:
             yield server
 
     def test_stops_at_once_in_the_providers_words_and_resumes(self, under_way, server):
+        Delivery.objects.exclude(address__endswith="0@example.com").delete()
         engine.deliver_due("newsletters")
         under_way.refresh_from_db()
         assert under_way.state == "paused"
@@ -158,7 +159,7 @@ class TestAnAccountThatIsRefused:
 
         breaker.try_now("memory")
         engine.deliver_due("newsletters")
-        assert len(server.received) == 1000
+        assert len(server.received) == 100
 
 
 class TestBehindTheBackOfAPause:

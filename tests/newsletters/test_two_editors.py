@@ -41,7 +41,7 @@ def client_of():
 def opened(client, page) -> dict[str, str]:
     """What the form holds when it is opened."""
     form = client.get(f"{page}change/").context["adminform"].form
-    return {name: str(form.initial.get(name, "")) for name in form.fields}
+    return {name: str(form.initial.get(name) or "") for name in form.fields}
 
 
 def save(client, page, form, **changes):
