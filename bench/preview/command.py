@@ -1,4 +1,4 @@
-"""`preview`: what the server needs to show 50 kB of an issue while it is typed; 1 above the limit."""
+"""`preview`: what the server takes to show 50 kB of an issue as it is typed; 1 above the limit."""
 
 import argparse
 import shutil
