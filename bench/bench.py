@@ -11,6 +11,7 @@ from bench.enumeration import command as enumeration
 from bench.newsletter import api, growth
 from bench.newsletter import command as newsletter
 from bench.notifications import command as notifications
+from bench.pages import command as pages
 from bench.webhooks import command as webhooks
 
 
@@ -23,6 +24,7 @@ def main() -> int:
     api.add_to(commands)
     growth.add_to(commands)
     webhooks.add_to(commands)
+    pages.add_to(commands)
     notifications.add_to(commands)
     options = parser.parse_args()
     result: int = options.run(options)
