@@ -63,6 +63,19 @@ def static_storage(debug: bool) -> str:
     return "whitenoise.storage.CompressedManifestStaticFilesStorage"
 
 
+def picture_storage(env: Env) -> dict[str, Any]:
+    """Where the pictures of newsletters are kept: the database, which a platform never forgets.
+
+    PICTURE_STORAGE is file:///folder, or the dotted name of another storage of Django's kind, which
+    has its options from its own settings and variables.
+    """
+    wanted = env.str("PICTURE_STORAGE", "")
+    if wanted.startswith("file:///"):
+        location = {"location": wanted.removeprefix("file://")}
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": location}
+    return {"BACKEND": wanted or "newsletters.storage.DatabaseStorage"}
+
+
 def faults(
     env: Env, *, debug: bool, public_url: str, secret_key: str, mail: list[Fault]
 ) -> list[Fault]:

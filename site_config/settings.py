@@ -201,6 +201,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "pictures": environment.picture_storage(env),
     "staticfiles": {"BACKEND": environment.static_storage(DEBUG)},
 }
 

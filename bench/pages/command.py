@@ -29,8 +29,9 @@ now = timezone.now()
 Issue.objects.bulk_create(
     Issue(newsletter=news, slug=f'n{n}', subject=f'Issue {n}', body='Text. ' * 400,
           state='sent', published_at=now) for n in range(50))
-user = User.objects.create_user('ann@example.com', 'correct-horse-41')
-EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+for n in range(200):
+    user = User.objects.create_user(f'ann{n}@example.com', 'correct-horse-41')
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
 """
 PAGES = {
     "home": "/",
@@ -90,10 +91,15 @@ def _signing_in(port: int) -> Send:
     token = TOKEN.search(answer.read().decode())
     cookie = (answer.getheader("Set-Cookie") or "").partition(";")[0]
     assert token
-    form = {"login": "ann@example.com", "password": "correct-horse-41"}
-    body = urlencode({**form, "csrfmiddlewaretoken": token[1]})
     headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
-    return lambda connection: connection.request("POST", "/accounts/login/", body, headers)
+    turns = count()
+
+    def send(connection: HTTPConnection) -> None:
+        form = {"login": f"ann{next(turns) % 200}@example.com", "password": "correct-horse-41"}
+        body = urlencode({**form, "csrfmiddlewaretoken": token[1]})
+        connection.request("POST", "/accounts/login/", body, headers)
+
+    return send
 
 
 def _load(
