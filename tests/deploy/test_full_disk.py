@@ -59,15 +59,15 @@ def test_a_full_disk_is_seen_and_nothing_is_half_done(disk: Path):
             until(lambda: site.get("/readyz").status_code == 200, "the site to be ready again")
             after = subscribe(site.visitor("127.0.0.42"), site, "after@people.test")
 
-            accepted = [f"a{n}@people.test" for n, one in enumerate(answers) if one == 302]
-            expected = {"before@people.test", "after@people.test", *accepted}
-            until(lambda: got(site) >= expected, "the mails of what was accepted")
-            stored = {email for (email,) in site.sql("SELECT email FROM newsletters_subscription")}
+            # Who got an error after the row was committed is served, too: the clock finds the row.
+            until(lambda: got(site) == stored(site), "a mail for each row, and no other")
+            kept = stored(site)
 
     assert 500 in answers
     assert set(answers) <= {302, 500}
     assert after == 302
-    assert stored == got(site) == expected
+    accepted = {f"a{n}@people.test" for n, one in enumerate(answers) if one == 302}
+    assert kept >= {"before@people.test", "after@people.test", *accepted}
     shutil.rmtree(folder)
 
 
@@ -80,6 +80,10 @@ def fill(disk: Path) -> None:
                 ballast.write(b"\0" * size)
             except OSError:
                 size //= 2
+
+
+def stored(site: Production) -> set[str]:
+    return {email for (email,) in site.sql("SELECT email FROM newsletters_subscription")}
 
 
 def got(site: Production) -> set[str]:
