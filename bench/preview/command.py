@@ -1,4 +1,4 @@
-"""`preview`: what the server needs to show 50 kB of an issue while it is typed; 1 above the limit."""
+"""`preview`: the server's time to show 50 kB of an issue while it is typed; 1 above the limit."""
 
 import argparse
 import shutil
