@@ -8,11 +8,12 @@ class MailroomConfig(AppConfig):
     verbose_name = _("Mailroom")
 
     def ready(self) -> None:
-        from mailroom import checks, tree_checks, upkeep  # noqa: F401  (upkeep registers its clock work)
+        from mailroom import checks, defaults, tree_checks, upkeep  # noqa: F401  (upkeep registers)
         from mailroom.webhooks import checks as webhook_checks
         from mailroom.webhooks import receiver
         from mailroom.webhooks import upkeep as webhook_upkeep  # noqa: F401
 
+        defaults.fill_in()
         checks.register()
         tree_checks.register()
         webhook_checks.register()

@@ -61,10 +61,12 @@ class Dialogue:
     def _reply(self) -> Reply:
         """One answer. The usual one, of one line, is taken without smtplib: that is four a mail."""
         file = self.connection.file
-        usual = file and ONE_LINE.match(file.peek())
-        if not usual:
+        try:
+            usual = file and ONE_LINE.match(file.peek())
+        except OSError:  # smtplib meets it again, closes, and says so in its own error
+            usual = None
+        if not file or not usual:
             return self.connection.getreply()
-        assert file
         file.read(usual.end())
         return int(usual[1]), usual[2]
 

@@ -68,7 +68,7 @@ def test_styles_are_inlined_and_the_dark_scheme_is_kept(blocks):
 
 
 def test_repeating_a_block_that_is_not_there_is_a_fault():
-    libraries = {"blocks": "site_config.templatetags.blocks"}
+    libraries = {"blocks": "mailroom.templatetags.blocks"}
     template = Engine(libraries=libraries).from_string(
         "{% load blocks %}{% block a %}{% repeat_block 'b' %}{% endblock %}"
     )

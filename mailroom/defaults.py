@@ -1,0 +1,28 @@
+"""The settings of the mailroom that a project may leave out, and what they are then."""
+
+from typing import Any
+
+from django.conf import settings
+
+DEFAULTS: dict[str, Any] = {
+    "SITE_NAME": "Mailroom",  # how mails are signed
+    "MAILER_URLS": {},  # alias -> masked URL: shown by `manage.py mailers`
+    "MAILER_SENDERS": {},  # alias -> the From that a provider may send as
+    "MAIL_LEASE_SECONDS": 60,
+    "MAIL_RETRY_SECONDS": 30,
+    "MAIL_BREAKER_SECONDS": 30,
+    "MAIL_RETENTION_DAYS": 90,
+    "STAGING_MAIL": [],
+    "SIMULATE_OUTAGES": False,
+    "WEBHOOK_SECRETS": [],
+    "WEBHOOK_KEYS": {},
+    "DKIM_SELECTORS": [],
+    "FEEDBACK_SENDER": "mailroom",
+}
+
+
+def fill_in() -> None:
+    """Give each setting that the project lacks its default."""
+    for name, value in DEFAULTS.items():
+        if not hasattr(settings, name):
+            setattr(settings, name, value)
