@@ -59,6 +59,7 @@ class TestDomains:
             (["v=spf1 +all"], "everybody"),
             (["v=spf1 " + "a:x.test " * 11 + "-all"], "11 look-ups"),
             (["v=spf1 include:mailroom.test -all"], "look-ups"),
+            (["v=spf1 mx include:nobody.test -all"], "nobody.test, which has no record"),
         ],
     )
     def test_spf_faults(self, names, record, words):
@@ -102,6 +103,13 @@ class TestDomains:
         assert {one.status for one in found} == {Status.SKIPPED}
 
 
+def test_where_no_resolver_is_configured_all_is_skipped(settings, monkeypatch):
+    settings.DKIM_SELECTORS = ["s1"]
+    monkeypatch.setattr("mailroom.doctor.lookups.RESOLV_CONF", "/nowhere/resolv.conf")
+    monkeypatch.setattr(domains, "_domains", lambda: {"mailroom.com"})
+    assert {one.status for one in domains.domains(Means(timeout=1))} == {Status.SKIPPED}
+
+
 TRANSACTIONAL = {"Auto-Submitted": "auto-generated", "Feedback-ID": "a:b:c:mailroom"}
 BULK = {
     "Feedback-ID": "a:b:c:mailroom",
@@ -134,19 +142,20 @@ class TestOwnAddresses:
     @pytest.mark.parametrize(
         ("answer", "status"),
         [
-            (Answer(400), Status.OK),
-            (Answer(200), Status.FAILED),
+            (Answer(400, "ours"), Status.OK),
+            (Answer(400, "somebody else's"), Status.FAILED),
+            (Answer(200, "ours"), Status.FAILED),
             (Answer(301, headers={"Location": "/x"}), Status.FAILED),
             (Answer(502), Status.FAILED),
         ],
     )
     def test_what_a_post_finds(self, answer, status):
         with HTTPServer(answer) as server:
-            assert own_urls.posted(server.url, {}, {400}, Means())[0] is status
+            assert own_urls.posted(server.url, {}, 400, "ours", Means())[0] is status
 
     def test_what_nobody_reaches(self):
         url = f"http://127.0.0.1:{closed_port()}/"
-        status, words = own_urls.posted(url, {}, {400}, Means())
+        status, words = own_urls.posted(url, {}, 400, "ours", Means())
         assert status is Status.FAILED
         assert NotReached.__name__ in words
 
@@ -155,7 +164,8 @@ class TestOwnAddresses:
 def well(settings, names, outbox_mailers, tmp_path, monkeypatch):
     """An installation with nothing wrong; `examined()` is what the doctor finds in it."""
     WorkerBeat.objects.create(name="one")
-    answers = Answer(400), Answer(404)  # to a post nobody signed, and to leave what is nobody's
+    # To a post that nobody signed, and to leave what is nobody's.
+    answers = Answer(400, "Refused."), Answer(200, "You are unsubscribed.")
     with (
         HTTPServer(Answer(200, {})) as api,
         HTTPServer(*answers) as site,
