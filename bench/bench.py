@@ -12,9 +12,20 @@ from bench.newsletter import api, growth
 from bench.newsletter import command as newsletter
 from bench.notifications import command as notifications
 from bench.pages import command as pages
+from bench.preview import command as preview
 from bench.webhooks import command as webhooks
 
-CASES = (crash, enumeration, newsletter, api, growth, webhooks, notifications, pages)
+CASES = (
+    crash,
+    enumeration,
+    newsletter,
+    api,
+    growth,
+    pages,
+    preview,
+    webhooks,
+    notifications,
+)
 
 
 def parser() -> argparse.ArgumentParser:

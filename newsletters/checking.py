@@ -31,7 +31,7 @@ def errors(issue: Issue) -> list[str]:
 
 def of_the_text(issue: Issue) -> list[str]:
     """Those of the errors that a text has by itself, once its fields are valid."""
-    return [*links.dead(issue.body), *_about_the_way_out(issue)]
+    return [*links.dead(issue.body, issue.get_absolute_url()), *_about_the_way_out(issue)]
 
 
 def warnings(issue: Issue, people: int) -> list[str]:

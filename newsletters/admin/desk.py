@@ -19,8 +19,9 @@ from django.views.generic import View
 from mailroom.channels import channel_options
 from mailroom.mail_frame import as_mail_frame, framed
 from newsletters import checking, pictures
+from newsletters.markdown import fill
 from newsletters.models import Issue, Newsletter, Picture
-from newsletters.preview import preview, reader
+from newsletters.preview import inbox_values, preview, reader
 
 LOOKS = {
     "desktop": gettext_lazy("Desktop"),
@@ -88,7 +89,15 @@ class DraftChecks(DeskView):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         issue, faults = self.read(request)
-        context = {"checks": checks(issue, faults)}
+        someone = reader(issue.newsletter, request.POST.get("reader", ""))
+        values = inbox_values(issue, someone.name)
+        context = {
+            "checks": {
+                **checks(issue, faults),
+                "subject": fill(issue.subject, values),
+                "preheader": fill(issue.preheader, values),
+            }
+        }
         return render(request, "admin/newsletters/issue/_checks.html", context)
 
 
