@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from mailroom.clock import every
-from newsletters import publishing
+from newsletters import guarding, publishing, scheduling
 from newsletters.models import SubscriberImport, Subscription
 from newsletters.tasks import take_in_people
 
@@ -13,6 +13,16 @@ from newsletters.tasks import take_in_people
 @every(seconds=30)
 def queue_forgotten_issues() -> None:
     publishing.take_up_forgotten()
+
+
+@every(seconds=2)
+def publish_due_issues() -> None:
+    scheduling.publish_due()
+
+
+@every(seconds=5)
+def stop_what_goes_wrong() -> None:
+    guarding.look()
 
 
 @every(seconds=5)

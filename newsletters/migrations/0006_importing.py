@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('newsletters', '0004_draft'),
+        ('newsletters', '0005_publish'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

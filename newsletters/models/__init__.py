@@ -1,3 +1,4 @@
+from newsletters.models.history import HistoryEntry
 from newsletters.models.issue import Issue
 from newsletters.models.issue_test import IssueTest
 from newsletters.models.newsletter import Newsletter
@@ -6,6 +7,7 @@ from newsletters.models.subscriber_import import SubscriberImport
 from newsletters.models.subscription import Subscription
 
 __all__ = [
+    "HistoryEntry",
     "Issue",
     "IssueTest",
     "Newsletter",
