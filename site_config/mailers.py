@@ -116,6 +116,11 @@ ADD_ONS = {
 SMTP_ADD_ON = "CLOUDMAILIN_SMTP_URL"
 
 
+def is_by_add_on(env: Env) -> bool:
+    """True where nobody named a mailer, and an add-on's variables do."""
+    return not env.str("MAILER_URL", "") and bool(add_on_url(env))
+
+
 def add_on_url(env: Env) -> str:
     """The mailer URL that an add-on's own variables stand for; "" where there is none."""
     for names, pattern in ADD_ONS.items():

@@ -168,7 +168,9 @@ DKIM_SELECTORS: list[str] = env.list("DKIM_SELECTORS", [])  # for the doctor to 
 FEEDBACK_SENDER = "mailroom"  # the last part of Feedback-ID: 5 to 15 characters
 UNSUBSCRIBE_MAILBOX = env.str("MAIL_UNSUBSCRIBE", "")  # somebody must read it: docs/feedback.md
 # Two at a time, separated by a comma, while one is being changed.
-WEBHOOK_SECRETS: list[str] = env.list("WEBHOOK_SECRET", [])
+WEBHOOK_SECRETS = environment.webhook_secrets(
+    env, [SECRET_KEY, *SECRET_KEY_FALLBACKS], mailers.is_by_add_on(env)
+)
 WEBHOOK_KEYS = environment.webhook_keys(env)
 SIMULATE_OUTAGES = _mail.outages  # the status page can make providers fail; never in production
 MAIL_LEASE_SECONDS = env.int("MAIL_LEASE_SECONDS", 60)

@@ -1,4 +1,4 @@
-"""`preview`: what the server takes to show 50 kB of an issue as it is typed; 1 above the limit."""
+"""`preview`: the server's time to show 50 kB of an issue while it is typed; 1 above the limit."""
 
 import argparse
 import shutil
@@ -33,20 +33,24 @@ def run(options: argparse.Namespace) -> int:
     folder = Path(tempfile.mkdtemp(prefix="mailroom-preview-"))
     (folder / "static").mkdir()
     with Stand(folder):
-        frame, checks = (_times(page, options.rounds) for page in ("frame", "checks"))
+        frame, checks = (_spent(page, options.rounds) for page in ("frame", "checks"))
     shutil.rmtree(folder)
     print(f"{SIZE} characters of Markdown, {options.rounds} rounds, medians in ms")
-    print(f"the mail in its frame: {frame:.0f} (limit {LIMIT}); the checks: {checks:.0f}")
-    return int(frame > LIMIT)
+    print(
+        f"the mail in its frame: {frame[0]:.0f} (limit {LIMIT}), of which {frame[1]:.0f} computing"
+    )
+    print(f"the checks: {checks[0]:.0f}, of which {checks[1]:.0f} computing")
+    return int(frame[0] > LIMIT)
 
 
-def _times(page: str, rounds: int) -> float:
+def _spent(page: str, rounds: int) -> tuple[float, float]:
+    """By the clock, and by this process: they differ where others use the machine too."""
     from django.test import Client
 
     client, newsletter = Client(), _newsletter()
     client.force_login(_editor())
     text = (SECTION * (SIZE // len(SECTION) + 1))[: SIZE - 10]
-    spent = []
+    spent: list[tuple[float, float]] = []
     for number in range(rounds + 2):
         fields = {
             "newsletter": newsletter.pk,
@@ -54,11 +58,14 @@ def _times(page: str, rounds: int) -> float:
             "slug": "news",
             "body": f"{number:<10}{text}",
         }
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         answer = client.post(f"/admin/newsletters/issue/draft/{page}/", fields, headers=_HEADERS)
-        spent.append((time.perf_counter() - start) * 1000)
+        end = time.perf_counter(), time.process_time()
+        spent.append((end[0] - start[0], end[1] - start[1]))
         assert answer.status_code == 200, answer.content[:500]
-    return median(spent[2:])  # the first ones load what every process loads once
+    # The first ones load what every process loads once.
+    clock, computing = (median(column) * 1000 for column in zip(*spent[2:], strict=True))
+    return clock, computing
 
 
 _HEADERS = {"host": "127.0.0.1"}

@@ -106,15 +106,16 @@ def checks(issue: Issue, faults: list[str] | None = None) -> dict[str, Any]:
 
     faults: of a text that is being typed, which may lack whatever a finished one needs.
     """
+    mail = checking.sample(issue)
     if faults is None:
         faults = checking.errors(issue)
     elif not faults:
-        faults = checking.of_the_text(issue)
+        faults = checking.of_the_text(issue, mail)
     people = issue.audience().count() if issue.newsletter.pk else 0
     skipped = checking.suppressed_among(issue) if people else 0
     return {
         "faults": faults,
-        "warnings": checking.about_the_text(issue),
+        "warnings": checking.about_the_text(issue, mail),
         "people": people - skipped,
         "confirmed": people,
         "skipped": skipped,

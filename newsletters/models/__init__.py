@@ -3,6 +3,7 @@ from newsletters.models.issue import Issue
 from newsletters.models.issue_test import IssueTest
 from newsletters.models.newsletter import Newsletter
 from newsletters.models.picture import Picture, PictureContent
+from newsletters.models.subscriber_import import SubscriberImport
 from newsletters.models.subscription import Subscription
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "Newsletter",
     "Picture",
     "PictureContent",
+    "SubscriberImport",
     "Subscription",
 ]

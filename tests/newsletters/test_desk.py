@@ -68,7 +68,7 @@ class TestChecks:
     def test_tells_what_to_mend_and_how_many_people(self, desk, weekly, subscribed):
         subscribed("ann@example.com")
         subscribed("bob@example.com")
-        Suppression.objects.create(address="bob@example.com", reason="hard bounce")
+        Suppression.objects.create(address="bob@example.com", reason=Suppression.Reason.BOUNCED)
         told = desk.post(f"{ISSUES}draft/checks/", typed(weekly, subject="BUY THIS NOW")).text
         assert "<strong>1 person</strong>" in told
         assert "2 confirmed, 1 on the list" in told
