@@ -28,3 +28,10 @@ def test_a_page_for_who_reads_from_the_right_runs_that_way(client, settings, pat
     settings.LANGUAGES = [*settings.LANGUAGES, ("ar", "العربية")]
     html = client.get(path, headers={"accept-language": "ar"}).text
     assert '<html lang="ar" dir="rtl">' in html
+
+
+def test_what_allauth_says_is_in_punjabi_too(client):
+    html = client.get("/accounts/signup/", headers={"accept-language": "pa"}).text
+    assert "ਪਾਸਵਰਡ (ਦੁਬਾਰਾ)" in html
+    for english in ("Sign Up", "Password", "Already have", "Email"):
+        assert f">{english}" not in html
