@@ -41,25 +41,29 @@ def plain_django(port: int, number: int) -> float:
 
 
 def mails(number: int) -> Iterator[EmailMultiAlternatives]:
-    """The issue's mail to one reader after the other, from templates that were compiled once."""
+    """The issue's mail to one reader after the other, from templates that were compiled once.
+
+    It says to each what the site's own mail says: name, signed links, headers of a list.
+    """
     from django.template import engines
 
-    from mailroom.mail_frame import html_of
+    from mailroom.personal import SLOT, fill
+    from newsletters import emails
     from newsletters.models import Issue
-    from newsletters.preview import preview
+    from newsletters.tokens import member_token
 
     issue = Issue.objects.order_by("pk").first()
     assert issue
-    one = preview(issue, "NAME", "name@example.com")
-    texts = [
-        text.replace("NAME", "{{ name }}")
-        for text in (str(one.subject), str(one.body), html_of(one))
-    ]
+    one = emails.issue(issue)
+    texts = (SLOT.sub(r"{{ \1 }}", str(text)) for text in (one.subject, one.body, one.html))
     templates = [engines["django"].from_string(text) for text in texts]
+    language = issue.newsletter.language
     for n in range(number):
-        subject, text, html = (template.render({"name": f"Reader {n}"}) for template in templates)
-        to = [f"Reader {n} <p{n}@example.com>"]
-        mail = EmailMultiAlternatives(subject, text, "news@example.com", to)
+        values = emails.reader_values(member_token(n, n), f"Reader {n}", language)
+        subject, text, html = (template.render(values) for template in templates)
+        to, sender = [f"Reader {n} <p{n}@example.com>"], "news@example.com"
+        headers = {name: fill(value, values) for name, value in one.extra_headers.items()}
+        mail = EmailMultiAlternatives(subject, text, sender, to, headers=headers)
         mail.attach_alternative(html, "text/html")
         yield mail
 
