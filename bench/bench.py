@@ -6,14 +6,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench import table
 from bench.crash import command as crash
 from bench.enumeration import command as enumeration
-from bench.newsletter import api, growth
+from bench.newsletter import api, growth, queueing
 from bench.newsletter import command as newsletter
 from bench.notifications import command as notifications
 from bench.webhooks import command as webhooks
 
-CASES = (crash, enumeration, newsletter, api, growth, webhooks, notifications)
+CASES = (table, crash, enumeration, newsletter, api, growth, queueing, webhooks, notifications)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -134,6 +134,14 @@ class Stand:
         status = Path(f"/proc/{worker.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
+    def cpu_seconds(self) -> float:
+        """What the workers have used of the processor so far."""
+        ticks = 0
+        for worker in self.workers:
+            fields = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])  # proc(5): utime, stime
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def kill_worker(self, index: int) -> None:
         """As a machine that loses its power: the worker and its children at once."""
         end(self.workers.pop(index))

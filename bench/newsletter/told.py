@@ -3,21 +3,38 @@
 import json
 import os
 import platform
+import sqlite3
 import sys
 from typing import Any
 
 
-def tell(found: dict[str, Any], *, as_json: bool) -> None:
-    """Print the figures of a case, and what they were made on."""
+def machine() -> dict[str, Any]:
+    """What figures were made on, and by which versions."""
     import django
 
-    told = {
-        **found,
+    return {
+        "machine": f"{_processor()}, {platform.system()} {platform.release()}",
         "cores": os.cpu_count(),
+        "load, 15 minutes": round(os.getloadavg()[2], 1),
         "python": platform.python_version(),
         "django": django.get_version(),
-        "machine": f"{platform.machine()}, {platform.system()} {platform.release()}",
+        "sqlite": sqlite3.sqlite_version,
     }
+
+
+def _processor() -> str:
+    """The model that Linux names, where there is one."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            names = (line.partition(":")[2].strip() for line in lines if "model name" in line)
+            return next(names, platform.machine())
+    except OSError:
+        return platform.machine()
+
+
+def tell(found: dict[str, Any], *, as_json: bool) -> None:
+    """Print the figures of a case, and what they were made on."""
+    told = {**found, **machine()}
     if as_json:
         json.dump(told, sys.stdout)
         print()

@@ -15,13 +15,15 @@ PATIENCE = 3600  # seconds
 
 
 class Sending(NamedTuple):
-    """How the site sent one issue: seconds from the click, and the workers' peak memory in MiB."""
+    """How the site sent one issue: seconds from the click; the workers' memory in MiB at its peak,
+    and the seconds of processor that they used."""
 
     mails: int
     click: float
     queued: float
     seconds: float
     peak: float
+    cpu: float
 
     @property
     def rate(self) -> float:
@@ -95,7 +97,7 @@ def site(stand: Stand, number: int, workers: int) -> Sending:
     for _ in range(workers):
         stand.start_worker()
     wait_until(lambda: _alive() >= workers or stand.died(), PATIENCE)
-    begun = time.monotonic()
+    idle, begun = stand.cpu_seconds(), time.monotonic()
     issue.publish()
     click = time.monotonic() - begun
     issue.refresh_from_db()
@@ -107,8 +109,9 @@ def site(stand: Stand, number: int, workers: int) -> Sending:
     issue.refresh_from_db()
     queued = (issue.queued_at - issue.published_at).total_seconds()
     peak = max(stand.peak_memory(worker) for worker in stand.workers)
+    cpu = stand.cpu_seconds() - idle
     stand.ask_all_to_stop()
-    return Sending(number, click, queued, seconds, peak)
+    return Sending(number, click, queued, seconds, peak, cpu)
 
 
 def _alive() -> int:

@@ -22,14 +22,14 @@ def priority(order: Order) -> Verdict:
     delay = (resets / PER_SECOND + 3) * order.workers / order.recipients
     with order.stand(behave={"delay": delay}) as stand:
         account = Account(order.recipients + resets)
-        _sign_up(askers)
+        sign_up(askers)
         queue_bulk(people(order.recipients))
         url = stand.start_website("--workers", "1")
         started = time.monotonic()
         for _ in range(order.workers):
             stand.start_worker()
         wait_until(stand.accepted_count, 60)
-        waits = _waits(stand, _ask(url, askers))
+        waits = waits(stand, ask(url, askers))
         account.seconds = time.monotonic() - started
         stand.ask_all_to_stop()
         close(account, stand)
@@ -50,14 +50,15 @@ def priority(order: Order) -> Verdict:
     return Verdict(account, faults)
 
 
-def _sign_up(addresses: list[str]) -> None:
+def sign_up(addresses: list[str]) -> None:
+    """Make users who have no password yet."""
     from django.contrib.auth import get_user_model
 
     users = get_user_model()
     users.objects.bulk_create(users(email=address, password="!") for address in addresses)
 
 
-def _ask(url: str, addresses: list[str]) -> dict[str, float]:
+def ask(url: str, addresses: list[str]) -> dict[str, float]:
     """Ask for a reset for each, one every fifth of a second, however long an answer takes; when."""
     asked_at: dict[str, float] = {}
     with ThreadPoolExecutor(8) as visitors:
@@ -68,7 +69,7 @@ def _ask(url: str, addresses: list[str]) -> dict[str, float]:
     return asked_at
 
 
-def _waits(stand: Stand, asked_at: dict[str, float]) -> list[float]:
+def waits(stand: Stand, asked_at: dict[str, float]) -> list[float]:
     """Seconds from each request until its mail was accepted."""
 
     def arrived() -> dict[str, float]:
@@ -79,5 +80,5 @@ def _waits(stand: Stand, asked_at: dict[str, float]) -> list[float]:
             if address in asked_at
         }
 
-    wait_until(lambda: len(arrived()) == len(asked_at), 60)
+    wait_until(lambda: len(arrived()) == len(asked_at), 60, every=0.5)
     return [at - asked_at[address] for address, at in arrived().items()]
