@@ -5,6 +5,7 @@ import os
 import platform
 import sqlite3
 import sys
+from pathlib import Path
 from typing import Any
 
 
@@ -25,7 +26,7 @@ def machine() -> dict[str, Any]:
 def _processor() -> str:
     """The model that Linux names, where there is one."""
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
             names = (line.partition(":")[2].strip() for line in lines if "model name" in line)
             return next(names, platform.machine())
     except OSError:

@@ -29,20 +29,20 @@ def priority(order: Order) -> Verdict:
         for _ in range(order.workers):
             stand.start_worker()
         wait_until(stand.accepted_count, 60)
-        waits = waits(stand, ask(url, askers))
+        waited = waits(stand, ask(url, askers))
         account.seconds = time.monotonic() - started
         stand.ask_all_to_stop()
         close(account, stand)
     waiting = account.states.get("queued", 0)
-    slow = sorted(waits)[int(len(waits) * 0.95)] if waits else float("inf")
+    slow = sorted(waited)[int(len(waited) * 0.95)] if waited else float("inf")
     account.measures = {
-        "resets accepted": len(waits),
+        "resets accepted": len(waited),
         "p95 of a reset, seconds": slow,
         "newsletter mails that still waited": waiting,
     }
     faults = [*nothing_lost(account), *nothing_doubled(account)]
-    if len(waits) != resets:
-        faults.append(f"{resets - len(waits)} resets were not accepted in time")
+    if len(waited) != resets:
+        faults.append(f"{resets - len(waited)} resets were not accepted in time")
     if not waiting:
         faults.append("the newsletter was done before the last reset")
     if slow > SLOWEST:
