@@ -104,6 +104,8 @@ class EmailBackend(smtp.EmailBackend):
     def _letter(self, message: EmailMessage) -> Letter | Exception | None:
         """The message as it goes over the wire, None for one without recipients."""
         try:
+            if isinstance(message, PersonalMail) and not message.wire:
+                message = message.whole()  # with its name, which may be one that is refused
             recipients = {self._address(text): bare(text) for text in message.recipients()}
             if not recipients:
                 return None
@@ -204,9 +206,7 @@ def bare(text: str) -> str:
 
 
 def _content_of(message: EmailMessage) -> bytes:
-    if isinstance(message, PersonalMail):
-        if message.wire:
-            return message.wire
-        message = message.whole()
+    if isinstance(message, PersonalMail) and message.wire:
+        return message.wire
     content: bytes = message.message(policy=email.policy.SMTP).as_bytes()
     return content
