@@ -93,6 +93,10 @@ def read(one: Received) -> list[object]:
 
 def compare(both, case: tuple[str, ...]) -> None:
     fast, django, server = both
+    if "\x00" in "".join(case[:3]):  # RFC 5322 forbids it, and the outbox too; Django lets it pass
+        with pytest.raises(ValueError, match="NUL"):
+            message(*case[:3])
+        return
     try:
         message(*case[:3])
     except ValueError:  # refused when it is queued, for everybody
@@ -111,9 +115,7 @@ def compare(both, case: tuple[str, ...]) -> None:
 @cases(60)
 @example(subject="Grüße, ", body="Dear ", html="Dear ", name="Zoë", address="zoe@example.com")
 @example(subject="", body="\n.\n..\n.dot", html="\r\n.\r\n", name="", address="a@bücher.example")
-@example(
-    subject="x" * 1200, body=" \t\n" * 9, html="\x00", name='"Doe", J', address="a@example.com"
-)
+@example(subject="x" * 1200, body=" \t\n" * 9, html="\x0b", name='"D", J', address="a@example.com")
 def test_each_arrives_as_from_django(both, *, subject, body, html, name, address):
     compare(both, (subject, body, html, name, address))
 
