@@ -1,10 +1,9 @@
 """Batches: the next one is there before it is asked for."""
 
-import gc
-from collections.abc import Iterator
 from itertools import chain
 
 import pytest
+from django.db import connection
 
 from bench.stand import wait_until
 from mailroom import leases
@@ -12,18 +11,10 @@ from mailroom.batches import Batches
 from mailroom.models import Delivery
 from tests.mailroom.conftest import queue
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("in_memory", "_thread_left_open"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
-
-@pytest.fixture
-def _thread_left_open() -> Iterator[None]:
-    """Django never closes a thread's connection to a database in memory, as a test's is."""
-    yield
-    gc.collect()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("in_memory")]
+on_postgres = pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="a test's SQLite is in memory, for one connection"
+)
 
 
 def queue_people(number: int) -> None:
@@ -49,6 +40,7 @@ def test_all_come_in_their_order_and_once():
     assert list(chain.from_iterable(found)) == [f"p{n}@example.com" for n in range(8)]
 
 
+@on_postgres
 def test_behind_a_full_batch_the_next_is_leased_meanwhile():
     queue_people(7)
 
@@ -66,6 +58,7 @@ def test_nothing_is_fetched_behind_the_last():
     assert held() == 2
 
 
+@on_postgres
 def test_what_is_forgotten_can_be_postponed_with_the_rest():
     queue_people(7)
 
