@@ -12,9 +12,23 @@ from bench.enumeration import command as enumeration
 from bench.newsletter import api, growth, queueing
 from bench.newsletter import command as newsletter
 from bench.notifications import command as notifications
+from bench.pages import command as pages
+from bench.preview import command as preview
 from bench.webhooks import command as webhooks
 
-CASES = (table, crash, enumeration, newsletter, api, growth, queueing, webhooks, notifications)
+CASES = (
+    table,
+    crash,
+    enumeration,
+    newsletter,
+    api,
+    growth,
+    queueing,
+    pages,
+    preview,
+    webhooks,
+    notifications,
+)
 
 
 def parser() -> argparse.ArgumentParser:

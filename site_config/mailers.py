@@ -55,7 +55,7 @@ MESSAGE_TYPES: dict[str, MessageType] = {
         "newsletters",
         headers={"Precedence": "bulk"},
         personal="newsletters.emails.personal_values",
-        gate="newsletters.publishing.skip_reasons",
+        gate="newsletters.gate.skip_reasons",
     ),
     "notifications.sign_in": transactional(
         "notifications", personal="notifications.emails.personal_values"
@@ -112,6 +112,13 @@ ADD_ONS = {
     ("MAILGUN_API_KEY", "MAILGUN_DOMAIN"): "mailgun://{}@{}",
     ("SENDGRID_API_KEY",): "sendgrid://{}",
 }
+# An add-on that hands out a whole SMTP URL, with an option of its own that is our rule anyway.
+SMTP_ADD_ON = "CLOUDMAILIN_SMTP_URL"
+
+
+def is_by_add_on(env: Env) -> bool:
+    """True where nobody named a mailer, and an add-on's variables do."""
+    return not env.str("MAILER_URL", "") and bool(add_on_url(env))
 
 
 def add_on_url(env: Env) -> str:
@@ -120,7 +127,7 @@ def add_on_url(env: Env) -> str:
         values = [quote(env.str(name, ""), safe="") for name in names]
         if all(values):
             return pattern.format(*values)
-    return ""
+    return env.str(SMTP_ADD_ON, "").partition("?")[0]
 
 
 def _staging(mail: Mail, env: Env) -> list[str]:

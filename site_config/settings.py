@@ -9,9 +9,9 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from environs import Env
+from environs import Env, validate
 
-from site_config import environment, mailers
+from site_config import environment, logs, mailers, services
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # Ignored by git: the development database and inbox.
@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "site_config.logs.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "site_config.middleware.PolicyHeadersMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -102,15 +103,10 @@ TEMPLATES = [
 
 # -- Data -----------------------------------------------------------------------------------------
 
-DATABASES = {"default": environment.database(env, DEBUG, VAR_DIR)}
+DATABASES = {"default": services.database(env, DEBUG, VAR_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Shared by all processes: rate limits count over the whole site, not per process.
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "cache",
-    }
-}
+CACHES = {"default": services.cache(env.str("CACHE_URL", ""))}
 
 # -- People: accounts and log-in ------------------------------------------------------------------
 
@@ -142,8 +138,15 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers get no mail
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGIN_BY_CODE_ENABLED = True
-# Beside allauth's own, which stay: what strangers may make this site send.
-ACCOUNT_RATE_LIMITS = {"newsletter_visitor": "20/h/ip", "newsletter_address": "5/h/key"}
+# Beside allauth's own: what strangers may make this site send. Beyond the limit of an address they
+# get the usual answer and no mail goes out; whose address it is has the mails before that one.
+ACCOUNT_RATE_LIMITS = {
+    "reset_password": "20/m/ip",
+    "reset_address": "5/h/key",
+    "request_login_code": "20/m/ip,3/m/key,20/h/key",
+    "newsletter_visitor": "20/h/ip",
+    "newsletter_address": "5/h/key",
+}
 ACCOUNT_CHANGE_EMAIL = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -165,7 +168,9 @@ DKIM_SELECTORS: list[str] = env.list("DKIM_SELECTORS", [])  # for the doctor to 
 FEEDBACK_SENDER = "mailroom"  # the last part of Feedback-ID: 5 to 15 characters
 UNSUBSCRIBE_MAILBOX = env.str("MAIL_UNSUBSCRIBE", "")  # somebody must read it: docs/feedback.md
 # Two at a time, separated by a comma, while one is being changed.
-WEBHOOK_SECRETS: list[str] = env.list("WEBHOOK_SECRET", [])
+WEBHOOK_SECRETS = environment.webhook_secrets(
+    env, [SECRET_KEY, *SECRET_KEY_FALLBACKS], mailers.is_by_add_on(env)
+)
 WEBHOOK_KEYS = environment.webhook_keys(env)
 SIMULATE_OUTAGES = _mail.outages  # the status page can make providers fail; never in production
 MAIL_LEASE_SECONDS = env.int("MAIL_LEASE_SECONDS", 60)
@@ -173,6 +178,17 @@ MAIL_RETRY_SECONDS = env.float("MAIL_RETRY_SECONDS", 30)
 MAIL_BREAKER_SECONDS = env.float("MAIL_BREAKER_SECONDS", 30)
 MAIL_RETENTION_DAYS = env.int("MAIL_RETENTION_DAYS", 90)
 NOTIFICATION_RETENTION_DAYS = env.int("NOTIFICATION_RETENTION_DAYS", 180)  # once they are read
+PUBLISH_GRACE_SECONDS = env.int("PUBLISH_GRACE_SECONDS", 60)  # to undo "publish now"
+# When the sending of an issue stops by itself. Gmail and Yahoo ask for complaints below 0.3 %, and
+# providers suspend accounts at 5 to 10 % of hard bounces; a few of either are nobody's fault.
+ISSUE_STOP_COMPLAINTS = env.float("ISSUE_STOP_COMPLAINTS", 0.003)
+ISSUE_STOP_BOUNCES = env.float("ISSUE_STOP_BOUNCES", 0.05)
+ISSUE_STOP_MINIMUM = env.int("ISSUE_STOP_MINIMUM", 5)
+ISSUE_STOP_FAILURES = env.int("ISSUE_STOP_FAILURES", 25)  # in a row
+# What of its readers an issue records: "opens", "clicks", nothing by default. Readers are told.
+NEWSLETTER_TRACKING: list[str] = env.list(
+    "NEWSLETTER_TRACKING", [], validate=validate.ContainsOnly(["opens", "clicks"])
+)
 MAIL_PREVIEW_ROOT = VAR_DIR / "inbox"
 MAIL_PREVIEW_MAX_MESSAGES = 2000
 MAIL_PREVIEW_TAGS = "mailroom.development.tags"
@@ -180,7 +196,7 @@ MAIL_PREVIEW_TAGS = "mailroom.development.tags"
 # -- Work outside the request ---------------------------------------------------------------------
 
 TASKS_URL = env.str("TASKS_URL", "")  # a broker for Celery; the project's database without one
-TASKS = environment.tasks(TASKS_URL)
+TASKS = services.tasks(TASKS_URL)
 
 # -- Languages ------------------------------------------------------------------------------------
 
@@ -198,6 +214,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "pictures": environment.picture_storage(env),
     "staticfiles": {"BACKEND": environment.static_storage(DEBUG)},
 }
 
@@ -212,9 +229,11 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else Non
 SECURE_CSP = environment.CONTENT_SECURITY_POLICY
 X_FRAME_OPTIONS = "SAMEORIGIN"  # mail previews stand in frames of our own pages
 
+SILENCED_SYSTEM_CHECKS = environment.SILENCED
+
 # -- Logs -----------------------------------------------------------------------------------------
 
-LOGGING = environment.logging(DEBUG)
+LOGGING = logs.configuration(DEBUG)
 
 CONFIGURATION_FAULTS = environment.faults(
     env, debug=DEBUG, public_url=PUBLIC_URL, secret_key=SECRET_KEY, mail=_mail.faults

@@ -1,19 +1,30 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import TextField
+from django.db.models import F, TextField
 from django.forms import Textarea
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from newsletters.admin import issue_steps, issue_views
-from newsletters.models import Issue
+from newsletters.admin import (
+    desk,
+    issue_history,
+    issue_report,
+    issue_steps,
+    issue_views,
+    publish_views,
+)
+from newsletters.admin.draft_form import DraftForm, too_late
+from newsletters.models import Issue, Subscription
+from newsletters.preview import text_of
 from newsletters.progress import Progress
 
-CONTENT = ["newsletter", "subject", "slug", "preheader", "body"]
+WRITTEN = ("newsletter", "subject", "slug", "preheader", "body")
+AUDIENCE = ("for_language", "joined_from", "joined_before")
+CONTENT = (*WRITTEN, *AUDIENCE, "language", "text")
 
 
 @admin.register(Issue)
@@ -25,7 +36,12 @@ class IssueAdmin(admin.ModelAdmin):
     list_select_related = ["newsletter", "author"]
     search_fields = ["subject"]
     prepopulated_fields = {"slug": ["subject"]}
-    fields = tuple(CONTENT)
+    form = DraftForm
+    fieldsets = (
+        (None, {"fields": WRITTEN}),
+        (_("Audience"), {"fields": AUDIENCE, "classes": ["collapse"]}),
+        (_("Language and text version"), {"fields": ["language", "text"], "classes": ["collapse"]}),
+    )
     actions = None  # deleting many at once would not ask whether each of them is a draft
     formfield_overrides = {
         TextField: {"widget": Textarea(attrs={"rows": 24, "cols": 90}), "strip": False}
@@ -34,7 +50,9 @@ class IssueAdmin(admin.ModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         views = {
-            "publish": issue_views.PublishIssue,
+            "publish": publish_views.PublishIssue,
+            "schedule": publish_views.ScheduleIssue,
+            "undo": publish_views.Undo,
             "preview": issue_views.PreviewIssue,
             "frame": issue_views.PreviewFrame,
             "progress": issue_views.IssueProgress,
@@ -44,6 +62,15 @@ class IssueAdmin(admin.ModelAdmin):
             "retry": issue_steps.RetryFailed,
             "duplicate": issue_steps.Duplicate,
             "test": issue_steps.SendTest,
+            "report": issue_report.Report,
+            "recipients": issue_report.RecipientsCSV,
+            "count-as-sent": issue_steps.CountAsSent,
+            "send-again": issue_steps.SendAgain,
+        }
+        desk_views = {
+            "frame": desk.DraftFrame,
+            "checks": desk.DraftChecks,
+            "picture": desk.UploadPicture,
         }
         own = [
             path(
@@ -53,16 +80,34 @@ class IssueAdmin(admin.ModelAdmin):
             )
             for name, view in views.items()
         ]
-        return own + super().get_urls()
+        beside = [
+            path(
+                f"draft/{name}/",
+                self.admin_site.admin_view(view.as_view(model_admin=self)),
+                name=f"newsletters_issue_draft_{name}",
+            )
+            for name, view in desk_views.items()
+        ]
+        return beside + own + super().get_urls()
 
     def view_on_site(self, obj: Issue) -> str | None:
         return obj.get_absolute_url() if obj.published_at else None
+
+    def get_fieldsets(self, request: HttpRequest, obj: Issue | None = None) -> Any:
+        """With the version of a draft that may be changed, hidden."""
+        first, *others = super().get_fieldsets(request, obj)
+        if obj is None or not self.has_change_permission(request, obj):
+            return [first, *others]
+        return [(first[0], {**first[1], "fields": [*WRITTEN, "seen_version"]}), *others]
 
     def has_change_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or obj.is_draft)
 
     def has_delete_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
         return super().has_delete_permission(request, obj) and (obj is None or obj.is_draft)
+
+    def may_write(self, request: HttpRequest) -> bool:
+        return self.has_add_permission(request) or self.has_change_permission(request)
 
     def has_publish_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("newsletters.publish_issue")
@@ -80,17 +125,49 @@ class IssueAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Change a draft only as long as it is one: a colleague may publish it meanwhile."""
+        if "_text" in request.POST:
+            obj.text = form.cleaned_data["text"] = text_of(obj.body)
         if not change:
             obj.author = request.user
             super().save_model(request, obj, form, change)
+            issue_history.record_saved(obj, request.user)
             return
         content = {name: form.cleaned_data[name] for name in CONTENT}
         drafts = Issue.objects.drafts().filter(pk=obj.pk)
-        obj.came_too_late = not drafts.update(**content, updated_at=timezone.now())
+        saved = drafts.update(**content, version=F("version") + 1, updated_at=timezone.now())
+        obj.came_too_late = not saved
+        if saved:
+            issue_history.record_saved(obj, request.user)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """A save that comes too late shows the text again: it stands nowhere else."""
+        if request.method == "POST" and object_id and super().has_change_permission(request):
+            issue = self.get_object(request, object_id)
+            if issue and not issue.is_draft:
+                return too_late(self, request, issue, CONTENT)
+        return super().changeform_view(request, object_id, *args, **kwargs)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        """Ours stands on the page of the issue, and knows what happened by itself too."""
+        return redirect(reverse("admin:newsletters_issue_change", args=[object_id]) + "#history")
+
+    def _onward(self, request: HttpRequest, issue: Issue) -> HttpResponse | None:
+        """Where a button beside the text leads once it is saved."""
+        if "_preview" in request.POST:
+            return redirect("admin:newsletters_issue_preview", issue.pk)
+        if "_text" in request.POST:
+            messages.success(request, _("Saved, with the text version made from the body."))
+            return redirect(f"{reverse('admin:newsletters_issue_change', args=[issue.pk])}#id_text")
+        return None
+
+    def response_add(self, request: HttpRequest, obj: Any, *args: Any) -> HttpResponse:
+        return self._onward(request, obj) or super().response_add(request, obj, *args)
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         if not obj.came_too_late:
-            return super().response_change(request, obj)
+            return self._onward(request, obj) or super().response_change(request, obj)
         messages.error(request, _("It was published meanwhile: your changes are not saved."))
         return redirect("admin:newsletters_issue_change", obj.pk)
 
@@ -98,10 +175,24 @@ class IssueAdmin(admin.ModelAdmin):
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         issue = kwargs.get("obj")
+        if issue.is_draft if issue else True:
+            context |= {
+                "may_write": self.may_write(request),
+                "looks": desk.LOOKS,
+                "picture_form": desk.PictureForm(auto_id="desk_%s"),
+                "readers": _readers(issue),
+            }
         if issue:
             context |= {
-                "progress": Progress(issue) if issue.published_at else None,
+                "progress": None if issue.is_draft else Progress(issue),
+                "history": issue_history.latest(issue),
                 "may_publish": issue.is_draft and self.has_publish_permission(request),
                 **self.steps(request),
             }
         return super().render_change_form(request, context, *args, **kwargs)
+
+
+def _readers(issue: Issue | None) -> Any:
+    """A few subscribers to choose from; any other can be typed."""
+    found = issue.newsletter.subscriptions.all() if issue else Subscription.objects.all()
+    return found.confirmed().order_by("pk").values("email", "name")[:20]
