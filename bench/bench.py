@@ -6,9 +6,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench import table
 from bench.crash import command as crash
 from bench.enumeration import command as enumeration
-from bench.newsletter import api, growth
+from bench.newsletter import api, growth, queueing
 from bench.newsletter import command as newsletter
 from bench.notifications import command as notifications
 from bench.pages import command as pages
@@ -16,11 +17,13 @@ from bench.preview import command as preview
 from bench.webhooks import command as webhooks
 
 CASES = (
+    table,
     crash,
     enumeration,
     newsletter,
     api,
     growth,
+    queueing,
     pages,
     preview,
     webhooks,

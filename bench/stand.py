@@ -59,6 +59,8 @@ class Stand:
             "DATABASE_URL": database_url or f"sqlite:///{folder / 'bench.sqlite3'}",
             "TASKS_URL": self.broker.url if self.broker else "",
             "MAILER_URL": mailer_url,
+            "WEBHOOK_SECRET": "bench:bench",  # a provider's feedback must be told from forged
+            "WEBHOOK_KEY_MAILGUN": "bench",
             "MAIL_LEASE_SECONDS": str(lease),
             "MAIL_RETRY_SECONDS": "0.5",
             "DJANGO_SETTINGS_MODULE": "bench.settings",
@@ -123,10 +125,22 @@ class Stand:
     def start_worker(self) -> None:
         self.workers.append(self.start("manage.py", "worker"))
 
+    def died(self) -> bool:
+        """True where a worker ended that nobody asked to; what it wrote is in log.txt."""
+        return any(worker.poll() is not None for worker in self.workers)
+
     def peak_memory(self, worker: subprocess.Popen[bytes]) -> float:
         """The most memory that a worker had so far, in MiB."""
         status = Path(f"/proc/{worker.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+    def cpu_seconds(self) -> float:
+        """What the workers have used of the processor so far."""
+        ticks = 0
+        for worker in self.workers:
+            fields = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])  # proc(5): utime, stime
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def kill_worker(self, index: int) -> None:
         """As a machine that loses its power: the worker and its children at once."""

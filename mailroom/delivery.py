@@ -7,8 +7,6 @@ that takes many. Only a window's rows are ever `sending` without an outcome, so 
 
 import time
 import uuid
-from collections.abc import Sequence
-from itertools import groupby
 from typing import NamedTuple
 
 from django.conf import settings
@@ -16,16 +14,15 @@ from django.db import transaction
 from django.db.models import F
 
 from mailroom import health, leases, shutdown
+from mailroom.batches import Batch, Batches
 from mailroom.carrier import Carrier
 from mailroom.channels import channel_options
 from mailroom.gate import skip_reasons
-from mailroom.models import Delivery, Message
+from mailroom.models import Delivery
 from mailroom.opening import window_limits
 from mailroom.pace import Pace
 from mailroom.record import record, skip
 from mailroom.windows import Parcel, Windows
-
-UNREAD = ("state", "reason", "error", "not_before", "finished_at", "leased_until", "feedback")
 
 
 class _Run(NamedTuple):
@@ -33,6 +30,7 @@ class _Run(NamedTuple):
 
     channel: str
     holder: str
+    batches: Batches
     carrier: Carrier
     pace: Pace
     windows: Windows
@@ -47,21 +45,23 @@ def deliver_due(channel: str) -> int:
     """Send all that is due on a channel, until nothing is or a stop is wanted; rows handled."""
     holder = f"{channel}:{uuid.uuid4().hex[:12]}"
     handled = 0
-    with leases.kept(holder), Carrier(channel_options(channel).via) as carrier:
+    via = channel_options(channel).via
+    with leases.kept(holder), Batches(channel, holder) as batches, Carrier(via) as carrier:
         pace = Pace(channel)
         windows = Windows(*window_limits(carrier.alias), most=pace.window)
-        run = _Run(channel, holder, carrier, pace, windows)
-        while not run.must_stop and (ids := leases.claim(channel, holder)):
-            handled += _deliver_batch(ids, run)
+        run = _Run(channel, holder, batches, carrier, pace, windows)
+        while not run.must_stop and (batch := batches.take()):
+            handled += _deliver_batch(batch, run)
     return handled
 
 
-def _deliver_batch(ids: Sequence[int], run: _Run) -> int:
+def _deliver_batch(batch: Batch, run: _Run) -> int:
     """Send one leased batch. What is left when the mailer is down waits, without an attempt."""
     handled = 0
     run.carrier.try_again()
-    for parcels in run.windows.cut(_parcels(ids)):
+    for parcels in run.windows.cut(batch):
         if run.carrier.is_down:
+            run.batches.forget()
             leases.postpone(run.holder, settings.MAIL_RETRY_SECONDS)
             break
         if run.must_stop or not run.pace.take(len(parcels)):
@@ -69,25 +69,6 @@ def _deliver_batch(ids: Sequence[int], run: _Run) -> int:
         handled += sum(map(len, parcels))
         run.windows.took(len(parcels), _deliver_window(parcels, run))
     return handled
-
-
-def _parcels(ids: Sequence[int]) -> list[Parcel]:
-    found = Delivery.objects.defer(*UNREAD).in_bulk(ids)
-    deliveries = [found[pk] for pk in ids if pk in found]
-    _attach_messages(deliveries)
-    grouped = sorted(
-        (one for one in deliveries if one.message.is_grouped),
-        key=lambda one: (one.message_id, one.pk),
-    )
-    together = [list(group) for _, group in groupby(grouped, key=lambda one: one.message_id)]
-    return together + [[one] for one in deliveries if not one.message.is_grouped]
-
-
-def _attach_messages(deliveries: Sequence[Delivery]) -> None:
-    """Each content is read once, however many get it: a join would repeat it in every row."""
-    messages = Message.objects.in_bulk({one.message_id for one in deliveries})
-    for one in deliveries:
-        one.message = messages[one.message_id]
 
 
 def _deliver_window(parcels: list[Parcel], run: _Run) -> float:

@@ -134,6 +134,9 @@ def _refuse_unsendable(message: EmailMessage, frozen: Message) -> None:
         _refuse_nul(f"header {name}", value)
     _refuse_nul("subject", frozen.subject)
     _refuse_nul("body", frozen.body)
+    for content, _ in getattr(message, "alternatives", []):
+        if isinstance(content, str):
+            _refuse_nul("body", content)
     for text in [*frozen.to, *frozen.cc, *frozen.bcc]:
         if "\x00" in text or not parseaddr(text)[1]:
             raise ValueError(f"{text!r} is not an e-mail address.")

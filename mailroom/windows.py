@@ -26,8 +26,10 @@ class Windows:
         position = 0
         while position < len(parcels):
             window: list[Parcel] = []
-            while position < len(parcels) and sum(map(len, window)) < self.size:
+            rows = 0
+            while position < len(parcels) and rows < self.size:
                 window.append(parcels[position])
+                rows += len(parcels[position])
                 position += 1
             yield window
 

@@ -83,13 +83,18 @@ def _word(data: bytes) -> str:
     return f"=?utf-8?b?{binascii.b2a_base64(data, newline=False).decode()}?="
 
 
+def is_plain_address(text: str) -> bool:
+    """A bare address in the plain ASCII of RFC 5321 section 4.1.2, which needs no parsing."""
+    return bool(ADDRESS.fullmatch(text)) and not ODD_DOTS.search(text) and len(text) <= 254
+
+
 def mailbox_header(header_name: str, name: str, address: str) -> bytes:
     """`To: "Name" <address>` (RFC 5322 section 3.4).
 
     Raises NotExpressible for an address beyond the plain ASCII of RFC 5321 section 4.1.2, and for a
     name that a header can't hold as it is.
     """
-    if not ADDRESS.fullmatch(address) or ODD_DOTS.search(address) or len(address) > 254:
+    if not is_plain_address(address):
         raise NotExpressible("an address that is not plain ASCII")
     if not name:
         return f"{header_name}: {address}\r\n".encode()

@@ -14,6 +14,7 @@ from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from mailroom import shutdown
 from mailroom.bulk_queueing import add_deliveries_from
 from mailroom.models import Delivery
 from mailroom.outbox import freeze
@@ -22,7 +23,9 @@ from newsletters.models import Issue
 from newsletters.models.history import Step, record
 from newsletters.signals import issue_published, issue_sent, issue_stopped
 
-BATCH = 10_000  # recipients queued in one transaction, which holds up no other writer for long
+BATCH = 5_000  # recipients queued in one transaction, which holds up no other writer for long
+# Between two of them: SQLite's waiting writers look every tenth of a second whether it is free.
+PAUSE = 0.11  # seconds
 
 
 @transaction.atomic
@@ -68,7 +71,8 @@ def validate(issue: Issue) -> None:
 def queue(issue: Issue) -> None:
     """Give each subscriber a delivery, batch by batch; a new attempt goes on where one stopped."""
     while _queue_batch(issue):
-        pass
+        if shutdown.wait(PAUSE):
+            return  # the clock takes it up again
     _announce(issue)
 
 

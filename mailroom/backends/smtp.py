@@ -13,7 +13,7 @@ from django.core.mail.backends import smtp
 from mailroom.backends.dialogue import Dialogue, Pipeline
 from mailroom.backends.letter import Letter
 from mailroom.ready import PersonalMail
-from mailroom.wire_text import ADDRESS
+from mailroom.wire_text import is_plain_address
 
 LETTERS_A_CONNECTION = 8  # fewer aren't worth another connection to a server that is near
 FAR = 0.002  # seconds a letter: from here on, waiting is most of it, and more connections wait less
@@ -104,6 +104,8 @@ class EmailBackend(smtp.EmailBackend):
     def _letter(self, message: EmailMessage) -> Letter | Exception | None:
         """The message as it goes over the wire, None for one without recipients."""
         try:
+            if isinstance(message, PersonalMail) and not message.wire:
+                message = message.whole()  # with its name, which may be one that is refused
             recipients = {self._address(text): bare(text) for text in message.recipients()}
             if not recipients:
                 return None
@@ -116,7 +118,7 @@ class EmailBackend(smtp.EmailBackend):
         return Letter(sender, recipients, content, options, is_dotless=is_dotless)
 
     def _address(self, text: str) -> str:
-        return text if ADDRESS.fullmatch(text) else self.prep_address(text)
+        return text if is_plain_address(text) else self.prep_address(text)
 
     def _sender(self, text: str) -> str:
         """The envelope's sender; the same one many times, and slow to parse."""
@@ -200,13 +202,11 @@ class EmailBackend(smtp.EmailBackend):
 
 def bare(text: str) -> str:
     """The address of a recipient in lower case, by which outcomes are told apart."""
-    return (text if ADDRESS.fullmatch(text) else parseaddr(text)[1]).lower()
+    return (text if is_plain_address(text) else parseaddr(text)[1]).lower()
 
 
 def _content_of(message: EmailMessage) -> bytes:
-    if isinstance(message, PersonalMail):
-        if message.wire:
-            return message.wire
-        message = message.whole()
+    if isinstance(message, PersonalMail) and message.wire:
+        return message.wire
     content: bytes = message.message(policy=email.policy.SMTP).as_bytes()
     return content

@@ -22,27 +22,27 @@ def priority(order: Order) -> Verdict:
     delay = (resets / PER_SECOND + 3) * order.workers / order.recipients
     with order.stand(behave={"delay": delay}) as stand:
         account = Account(order.recipients + resets)
-        _sign_up(askers)
+        sign_up(askers)
         queue_bulk(people(order.recipients))
         url = stand.start_website("--workers", "1")
         started = time.monotonic()
         for _ in range(order.workers):
             stand.start_worker()
         wait_until(stand.accepted_count, 60)
-        waits = _waits(stand, _ask(url, askers))
+        waited = waits(stand, ask(url, askers))
         account.seconds = time.monotonic() - started
         stand.ask_all_to_stop()
         close(account, stand)
     waiting = account.states.get("queued", 0)
-    slow = sorted(waits)[int(len(waits) * 0.95)] if waits else float("inf")
+    slow = sorted(waited)[int(len(waited) * 0.95)] if waited else float("inf")
     account.measures = {
-        "resets accepted": len(waits),
+        "resets accepted": len(waited),
         "p95 of a reset, seconds": slow,
         "newsletter mails that still waited": waiting,
     }
     faults = [*nothing_lost(account), *nothing_doubled(account)]
-    if len(waits) != resets:
-        faults.append(f"{resets - len(waits)} resets were not accepted in time")
+    if len(waited) != resets:
+        faults.append(f"{resets - len(waited)} resets were not accepted in time")
     if not waiting:
         faults.append("the newsletter was done before the last reset")
     if slow > SLOWEST:
@@ -50,14 +50,15 @@ def priority(order: Order) -> Verdict:
     return Verdict(account, faults)
 
 
-def _sign_up(addresses: list[str]) -> None:
+def sign_up(addresses: list[str]) -> None:
+    """Make users who have no password yet."""
     from django.contrib.auth import get_user_model
 
     users = get_user_model()
     users.objects.bulk_create(users(email=address, password="!") for address in addresses)
 
 
-def _ask(url: str, addresses: list[str]) -> dict[str, float]:
+def ask(url: str, addresses: list[str]) -> dict[str, float]:
     """Ask for a reset for each, one every fifth of a second, however long an answer takes; when."""
     asked_at: dict[str, float] = {}
     with ThreadPoolExecutor(8) as visitors:
@@ -68,7 +69,7 @@ def _ask(url: str, addresses: list[str]) -> dict[str, float]:
     return asked_at
 
 
-def _waits(stand: Stand, asked_at: dict[str, float]) -> list[float]:
+def waits(stand: Stand, asked_at: dict[str, float]) -> list[float]:
     """Seconds from each request until its mail was accepted."""
 
     def arrived() -> dict[str, float]:
@@ -79,5 +80,5 @@ def _waits(stand: Stand, asked_at: dict[str, float]) -> list[float]:
             if address in asked_at
         }
 
-    wait_until(lambda: len(arrived()) == len(asked_at), 60)
+    wait_until(lambda: len(arrived()) == len(asked_at), 60, every=0.5)
     return [at - asked_at[address] for address, at in arrived().items()]

@@ -1,0 +1,124 @@
+"""`table`: every figure that is promised, each with its bound; 1 where one is missed."""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench.newsletter.told import machine
+from bench.services import Postgres
+from bench.stand import ROOT
+
+PG = "{postgres}"
+
+
+class Row(NamedTuple):
+    """A promise. command: of bench.py; quick: its options for a first look.
+
+    key: of what the command tells, which must be at least, or at most, `bound`.
+    """
+
+    name: str
+    command: str
+    quick: str
+    key: str
+    is_kept: Callable[[float, float], bool]
+    bound: float
+
+
+def at_least(value: float, bound: float) -> bool:
+    return value >= bound
+
+
+def at_most(value: float, bound: float) -> bool:
+    return value <= bound
+
+
+NEWS, ONCE = "newsletter --recipients 5000", "--rounds 1"
+ON_POSTGRES = f"{NEWS} --workers 2 --database-url {PG}"
+FAR = f"{NEWS} --far 20 --connections 16 --plain 100"
+SOURCE = f"{NEWS} --against smtp-source --connections 16"
+MAILGUN, SES = "api mailgun --recipients 10000", "api ses"
+GROWTH, GROW = "growth --sizes 5000 50000 500000", "--sizes 5000 20000"
+CLICK = "queueing --recipients 100000"
+ROWS = (
+    Row("SQLite, one worker ÷ Django", NEWS, ONCE, "ratio", at_least, 15),
+    Row("PostgreSQL, two workers ÷ Django", ON_POSTGRES, ONCE, "ratio", at_least, 25),
+    Row("20 ms away ÷ Django", FAR, "--plain 30 --rounds 1", "ratio", at_least, 30),
+    Row("Mailgun ÷ a call a mail", MAILGUN, "--plain 20 --rounds 1", "ratio", at_least, 300),
+    Row("SES ÷ a call a mail", SES, "--recipients 1000 --rounds 1", "ratio", at_least, 12),
+    Row("one worker ÷ smtp-source", SOURCE, ONCE, "ratio", at_least, 0.5),
+    Row("memory grows by %", GROWTH, GROW, "memory grows by %", at_most, 10),
+    Row("a mail's cost grows by %", GROWTH, GROW, "a mail's cost grows by %", at_most, 15),
+    Row("publish, answer in ms", CLICK, "--resets 25", "click to answer in ms", at_most, 1000),
+    Row("a reset meanwhile, p95 in s", CLICK, "--resets 25", "p95 of a reset in s", at_most, 5),
+)
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("table", help=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small sizes and one round each")
+    parser.add_argument("--only", default="", help="rows whose name holds this text")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Each command in a process of its own, once, however many rows read its figures."""
+    told: dict[str, dict[str, Any]] = {}
+    rows: list[dict[str, Any]] = []
+    with _postgres() as postgres:
+        for row in ROWS:
+            if options.only not in row.name:
+                continue
+            command = f"{row.command} {row.quick}" if options.quick else row.command
+            if command not in told:
+                told[command] = _ask(command.replace(PG, postgres))
+            value = told[command].get(row.key)
+            kept = value is not None and row.is_kept(value, row.bound)
+            sign = "≥" if row.is_kept is at_least else "≤"
+            rows.append(
+                {"row": row.name, "bound": f"{sign} {row.bound}", "found": value, "kept": kept}
+            )
+            if not options.json:
+                print(_line(rows[-1]), flush=True)
+    if options.json:
+        json.dump({"rows": rows, "commands": told, **machine()}, sys.stdout)
+        print()
+    else:
+        print("\n".join(f"{name:10} {value}" for name, value in machine().items()))
+    return 0 if all(row["kept"] for row in rows) else 1
+
+
+def _line(row: dict[str, Any]) -> str:
+    said = "kept" if row["kept"] else "MISSED"
+    found = "failed" if row["found"] is None else row["found"]
+    return f"{row['row']:40} {row['bound']:>8} {found:>9}  {said}"
+
+
+def _ask(command: str) -> dict[str, Any]:
+    """What a command tells; nothing where it fails, which it says itself."""
+    told = subprocess.run(
+        [sys.executable, str(ROOT / "bench/bench.py"), *command.split(), "--json"],
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    found: dict[str, Any] = json.loads(told.stdout) if told.returncode == 0 else {}
+    return found
+
+
+@contextmanager
+def _postgres() -> Iterator[str]:
+    """A cluster for this run, and its URL."""
+    folder = Path(tempfile.mkdtemp(prefix="mailroom-table-"))
+    try:
+        with Postgres(folder) as cluster:
+            yield cluster.url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
