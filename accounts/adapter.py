@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.forms import Form
 from django.http import HttpRequest
 from django.urls import reverse
@@ -28,8 +29,8 @@ class AccountAdapter(DefaultAccountAdapter):
         email: str | None = None,
     ) -> None:
         """With the user named: after a change of address, the old one no longer finds them."""
-        context = {**(context or {}), "user": user}
-        super().send_notification_mail(template_prefix, user, context, email)
+        told = {**(context or {}), "user": user}
+        super().send_notification_mail(template_prefix, user, told, email)
 
     def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
         return public_url("account_confirm_email", emailconfirmation.key)
@@ -45,6 +46,20 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_account_already_exists_mail(self, email: str) -> None:
         self.send_mail("account/email/account_already_exists", email, {})
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """By X-Forwarded-For, as often as we know proxies; else who is connected to us.
+
+        A header that names fewer came past a proxy: allauth would fail, and so the page.
+        """
+        try:
+            return super().get_client_ip(request)
+        except (ImproperlyConfigured, PermissionDenied):
+            return str(request.META.get("REMOTE_ADDR") or "unknown")
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """allauth puts the Host header in, whose port anybody may choose: a limit for each port."""
+        return str(credentials.get("email", "")).lower()
 
     def save_user(self, request: HttpRequest, user: User, form: Form, commit: bool = True) -> User:
         user.name = form.cleaned_data.get("name", "")

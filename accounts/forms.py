@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account import forms as allauth_forms
+from allauth.core import ratelimit
 from django import forms
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
@@ -37,6 +38,12 @@ class ResetPasswordForm(allauth_forms.ResetPasswordForm):
     """allauth's form, which does as much for an unknown address as for a known one."""
 
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
+        # A refusal would lock out whose address it is, while others ask in their name: the mails
+        # before that one hold a good link.
+        if not ratelimit.consume(
+            request, action="reset_address", key=self.cleaned_data["email"].lower()
+        ):
+            return str(self.cleaned_data["email"])
         if not self.users:
             pretend_reset(self.cleaned_data["email"])
         email: str = super().save(request, **kwargs)

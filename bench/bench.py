@@ -13,18 +13,19 @@ from bench.newsletter import command as newsletter
 from bench.notifications import command as notifications
 from bench.webhooks import command as webhooks
 
+CASES = (crash, enumeration, newsletter, api, growth, webhooks, notifications)
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(description=__doc__)
+    commands = found.add_subparsers(required=True)
+    for case in CASES:
+        case.add_to(commands)
+    return found
+
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    commands = parser.add_subparsers(required=True)
-    crash.add_to(commands)
-    enumeration.add_to(commands)
-    newsletter.add_to(commands)
-    api.add_to(commands)
-    growth.add_to(commands)
-    webhooks.add_to(commands)
-    notifications.add_to(commands)
-    options = parser.parse_args()
+    options = parser().parse_args()
     result: int = options.run(options)
     return result
 

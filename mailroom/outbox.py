@@ -47,6 +47,16 @@ def put(message: EmailMessage, channel: str) -> Message:
 def freeze(message: EmailMessage, channel: str = "") -> Message:
     """Store a message's content; its deliveries are added with `add_deliveries`.
 
+    Arguments and errors as of `frozen`.
+    """
+    row = frozen(message, channel)
+    row.save()
+    return row
+
+
+def frozen(message: EmailMessage, channel: str = "") -> Message:
+    """The row of a message, not yet stored: enough to look at what would be sent.
+
     channel: needed only where the message names none itself.
     Raises ValueError for header injection, NUL or an address that can't be one; TypeError for
     something JSON can't hold.
@@ -60,7 +70,7 @@ def freeze(message: EmailMessage, channel: str = "") -> Message:
         sender = options.from_email
     name = getattr(message, "type", "")
     row = type_or_untyped(name, channel)
-    frozen = Message(
+    content = Message(
         type=name,
         channel=channel,
         is_bulk=row.bulk,
@@ -76,9 +86,8 @@ def freeze(message: EmailMessage, channel: str = "") -> Message:
         headers={str(name): str(value) for name, value in message.extra_headers.items()},
         content=freeze_content(message),
     )
-    _refuse_unsendable(message, frozen)
-    frozen.save()
-    return frozen
+    _refuse_unsendable(message, content)
+    return content
 
 
 def add_deliveries(message: Message, recipients: Iterable[Recipient]) -> int:

@@ -1,15 +1,16 @@
-"""What an editor should look at before an issue goes out. Errors are raised by its validation."""
+"""What an editor should look at before an issue goes out: errors block it, warnings ask."""
 
 from collections.abc import Iterator
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from mailroom import health
-from mailroom.channels import channel_options
+from mailroom.channels import channel_options, providers
 from mailroom.mail_frame import html_of
 from mailroom.models import Suppression
-from newsletters.markdown.parser import inline_tokens, parse
+from newsletters import links
 from newsletters.models import Issue
 from newsletters.preview import preview
 from newsletters.trying import is_tested
@@ -19,9 +20,36 @@ CLIPPED_AT = 102 * 1024  # bytes of HTML: Gmail shows no more without a click
 SHOUTING = 0.7  # of a subject's letters
 
 
+def errors(issue: Issue) -> list[str]:
+    """One sentence for each thing that must be mended first."""
+    try:
+        issue.full_clean()
+    except ValidationError as refused:
+        return [*refused.messages, *_about_the_mailer()]
+    return [*of_the_text(issue), *_about_the_mailer()]
+
+
+def of_the_text(issue: Issue) -> list[str]:
+    """Those of the errors that a text has by itself, once its fields are valid."""
+    return [*links.dead(issue.body), *_about_the_way_out(issue)]
+
+
 def warnings(issue: Issue, people: int) -> list[str]:
     """One sentence for each thing that is probably not meant."""
-    return [*_about_the_test(issue), *_about_the_text(issue), *_about_the_sending(people)]
+    return [*about_the_text(issue), *_about_the_test(issue), *_about_the_sending(people)]
+
+
+def about_the_text(issue: Issue) -> list[str]:
+    """Those of the warnings that a text has by itself, saved or not."""
+    found = [*_about_the_subject(issue), *links.doubtful(issue.body)]
+    try:
+        size = len(html_of(preview(issue, "Ada Lovelace", "ada@example.com")).encode())
+    except ValueError:  # an error says so
+        return found
+    if size > CLIPPED_AT:
+        told = _("The mail has %(size)s kB of HTML: Gmail shows 102 of them.")
+        found.append(told % {"size": size // 1024})
+    return found
 
 
 def suppressed_among(issue: Issue) -> int:
@@ -37,34 +65,43 @@ def minutes(people: int) -> int | None:
 
 
 def _about_the_test(issue: Issue) -> Iterator[str]:
-    if not issue.tested_at:
+    if not issue.tests.exists():
         yield _("Nobody has sent a test of it.")
     elif not is_tested(issue):
         yield _("It was changed since the last test.")
 
 
-def _about_the_text(issue: Issue) -> Iterator[str]:
+def _about_the_subject(issue: Issue) -> Iterator[str]:
     letters = [one for one in issue.subject if one.isalpha()]
     if len(letters) > 5 and sum(map(str.isupper, letters)) > SHOUTING * len(letters):
         yield _("The subject shouts: most of its letters are capitals.")
-    lines = [
-        str(line)
-        for line, token in inline_tokens(parse(issue.body))
-        if token.type == "image" and not token.content.strip()
-    ]
-    if lines:
-        told = _("Line %(lines)s: an image has no text for who doesn’t see it.")
-        yield told % {"lines": ", ".join(lines)}
-    size = len(html_of(preview(issue, "Ada Lovelace", "ada@example.com")).encode())
-    if size > CLIPPED_AT:
-        yield _("The mail has %(size)s kB of HTML: Gmail shows 102 of them.") % {
-            "size": size // 1024
-        }
+    if issue.subject.count("!") > 1:
+        yield _("The subject shouts: it has more than one exclamation mark.")
+
+
+def _about_the_way_out(issue: Issue) -> Iterator[str]:
+    """The template has the link; a site may have changed its template."""
+    if issue.message:
+        return
+    mail = preview(issue, "Ada Lovelace", "ada@example.com")
+    way_out = mail.extra_headers["List-Unsubscribe"].strip("<>").split(">")[0]
+    if way_out not in html_of(mail):
+        yield _("The mail has no link to unsubscribe.")
+    if way_out not in str(mail.body):
+        yield _("The mail’s text version has no link to unsubscribe.")
+
+
+def _about_the_mailer() -> Iterator[str]:
+    options = channel_options(CHANNEL)
+    if "@" not in options.from_email:
+        yield _("The channel “%(channel)s” has no sender (MAIL_FROM).") % {"channel": CHANNEL}
+    if options.via and not list(providers(CHANNEL)):
+        yield _("The channel “%(channel)s” has no mailer.") % {"channel": CHANNEL}
 
 
 def _about_the_sending(people: int) -> Iterator[str]:
     if not people:
-        yield _("Nobody gets it: the newsletter has no confirmed subscriber.")
+        yield _("Nobody gets it: its audience has no confirmed subscriber.")
     if health.rests(CHANNEL):
         yield _("Its mailer rests at the moment: the mails will wait until it works again.")
 

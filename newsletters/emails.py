@@ -41,7 +41,7 @@ def confirm_subscription(subscription: Subscription) -> TemplatedMessage:
 def issue(issue: Issue) -> TemplatedMessage:
     """An issue for everybody, with slots where each reader's own values will stand."""
     names = ("Ada", "", 'O\'Brien & <i>"Sons"</i>')
-    samples = [reader_values("sample", name, issue.newsletter.language) for name in names]
+    samples = [reader_values("sample", name, issue.language_code) for name in names]
     return personalised(partial(issue_to, issue), SLOTS, samples)
 
 
@@ -56,17 +56,23 @@ def issue_to(issue: Issue, personal: Mapping[str, str]) -> TemplatedMessage:
             **values,
             "newsletter": newsletter,
             "subject": fill(issue.subject, values),
-            "preheader": issue.preheader,
-            "greets": not used_in(issue.body) & {"name", "greeting"},
+            "preheader": fill(issue.preheader, values),
+            "greets": _greets(issue.body),
             "html": render_html(issue.body, values),
-            "text": render_text(issue.body, values),
+            "text_greets": _greets(issue.text or issue.body),
+            "text": fill(issue.text, values) if issue.text else render_text(issue.body, values),
         },
-        language=newsletter.language,
+        language=issue.language_code,
         headers={
             **list_headers(newsletter),
             "Feedback-ID": feedback_id("newsletters.issue", f"{newsletter.slug}-{issue.pk}"),
         },
     )
+
+
+def _greets(text: str) -> bool:
+    """Whether the mail greets the reader, because the text doesn't."""
+    return not used_in(text) & {"name", "greeting"}
 
 
 def list_headers(newsletter: Newsletter) -> dict[str, str]:
@@ -100,7 +106,7 @@ def public_values(issue: Issue) -> dict[str, str]:
     landing = public_url("newsletters:newsletter", issue.newsletter.slug)
     return {
         **common_values(issue),
-        **greeting("", issue.newsletter.language),
+        **greeting("", issue.language_code),
         "unsubscribe_url": landing,
         "preferences_url": landing,
     }

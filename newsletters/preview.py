@@ -1,13 +1,14 @@
 """An issue as one reader gets it, by the very path that sends."""
 
 from django.core.mail import EmailMultiAlternatives
-from django.db import transaction
 
 from mailroom.envelope import build
 from mailroom.models import Delivery, Message
-from mailroom.outbox import freeze
+from mailroom.outbox import frozen
 from newsletters import emails
-from newsletters.models import Issue
+from newsletters.markdown import KNOWN, render_text
+from newsletters.models import Issue, Newsletter, Subscription
+from newsletters.tokens import member_token
 
 NOBODY = 0  # no subscription has this number, so that the links of a preview change nothing
 
@@ -15,16 +16,40 @@ NOBODY = 0  # no subscription has this number, so that the links of a preview ch
 def preview(issue: Issue, name: str, address: str) -> EmailMultiAlternatives:
     """The e-mail of an issue for a reader; what was frozen when it was published already.
 
-    Nothing is stored: a draft's content is frozen in a transaction that is rolled back.
+    Nothing is stored, and the issue may be one that never was. Raises ValueError for content that
+    could not be sent.
     """
-    if issue.message:
-        return _addressed(issue, issue.message, name, address)
-    with transaction.atomic():
-        mail = _addressed(issue, freeze(emails.issue(issue)), name, address)
-        transaction.set_rollback(True)
+    row = issue.message or frozen(for_one(issue, name))
+    return _addressed(issue, row, name, address)
+
+
+def reader(newsletter: Newsletter, address: str) -> Subscription:
+    """The subscriber to look for, or somebody made up."""
+    known = Subscription.objects.of(address).filter(newsletter_id=newsletter.pk)
+    return known.first() or Subscription(name="Ada Lovelace", email="ada@example.com")
+
+
+def for_one(issue: Issue, name: str) -> emails.TemplatedMessage:
+    """The mail of a draft rendered for one reader, with links that unsubscribe nobody.
+
+    Slots are only taken in place of this render where they come to the same.
+    """
+    values = emails.reader_values(member_token(NOBODY), name, issue.language_code)
+    mail = emails.issue_to(issue, values)
+    mail.render()
     return mail
 
 
+def nobodys_values(issue: Issue, name: str) -> dict[str, object]:
+    """The small values of a delivery that stands for no subscription."""
+    return {"subscription": NOBODY, "name": name, "language": issue.language_code}
+
+
+def text_of(body: str) -> str:
+    """The text version that is made from a body, its placeholders still to be filled."""
+    return render_text(body, {name: f"{{{name}}}" for name in KNOWN})
+
+
 def _addressed(issue: Issue, row: Message, name: str, address: str) -> EmailMultiAlternatives:
-    values = {"subscription": NOBODY, "name": name, "language": issue.newsletter.language}
+    values = nobodys_values(issue, name)
     return build(row, [Delivery(message=row, address=address, name=name, values=values)])

@@ -7,6 +7,7 @@ from functools import partial
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
@@ -16,7 +17,7 @@ from django.utils.translation import gettext_noop
 from mailroom.bulk_queueing import add_deliveries_from
 from mailroom.models import Delivery
 from mailroom.outbox import freeze
-from newsletters import emails
+from newsletters import checking, emails
 from newsletters.models import Issue, Subscription
 from newsletters.signals import issue_published, issue_sent
 
@@ -34,6 +35,8 @@ def publish(issue: Issue) -> bool:
         return False
     issue.refresh_from_db()  # what goes out is what is stored, not what a stale page showed
     issue.full_clean()
+    if faults := checking.errors(issue):
+        raise ValidationError(faults)
     issue.message = freeze(emails.issue(issue))
     issue.save(update_fields=["message"])
     from newsletters.tasks import queue_issue  # tasks need this module
@@ -63,7 +66,7 @@ def _queue_batch(issue: Issue) -> bool:
         rest.filter(pk__lte=last),
         address=F("email"),
         name=F("name"),
-        values=emails.delivery_columns(issue.newsletter.language),
+        values=emails.delivery_columns(issue.language_code),
     )
     issue.queued_up_to = last
     issue.save(update_fields=["queued_up_to"])
@@ -78,9 +81,8 @@ def _announce(issue: Issue) -> None:
 
 
 def subscribed_users(issue: Issue) -> QuerySet:
-    """The users of the site whose address has a confirmed subscription."""
-    subscriptions = issue.newsletter.subscriptions.confirmed()
-    own = subscriptions.filter(email=Lower(OuterRef("email")))
+    """The users of the site whose address is in its audience."""
+    own = issue.audience().filter(email=Lower(OuterRef("email")))
     return get_user_model().objects.filter(Exists(own), is_active=True)
 
 

@@ -16,6 +16,7 @@ urlpatterns = [
     path("preferences/<str:token>/", views.Preferences.as_view(), name="preferences"),
     path("preferences/<str:token>/export/", views.Export.as_view(), name="export"),
     path("preferences/<str:token>/forget/", views.Forget.as_view(), name="forget"),
+    path("pictures/<str:digest>.<str:extension>", views.PictureFile.as_view(), name="picture"),
     path("<slug:slug>/", views.NewsletterPage.as_view(), name="newsletter"),
     path("<slug:slug>/join/", views.Join.as_view(), name="join"),
     path("<slug:slug>/feed/", IssueFeed(), name="feed"),

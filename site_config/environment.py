@@ -2,7 +2,6 @@
 
 import os
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +14,13 @@ from mailroom.mailer_urls import Fault
 # Django refuses an empty key at import, which would break a build that has no variables. Nothing is
 # served with this one: see faults().
 PLACEHOLDER_KEY = "no-secret-key-was-given"
+
+# Django's deployment checks that are answered otherwise here, each with its reason.
+SILENCED = [
+    "security.W005",  # subdomains in HSTS: www.example.com must not speak for its neighbours
+    "security.W019",  # frames: mail previews stand in frames of our own pages, and in no others
+    "security.W021",  # preload: on a platform's shared domain that is the platform's to say
+]
 
 CONTENT_SECURITY_POLICY = {
     "default-src": [CSP.NONE],
@@ -43,38 +49,6 @@ def development_apps(debug: bool) -> list[str]:
     return ["django_mail_preview"] if debug and find_spec("django_mail_preview") else []
 
 
-def database(env: Env, debug: bool, folder: Path) -> dict[str, Any]:
-    """DATABASE_URL, or an SQLite file in `folder` in development."""
-    folder.mkdir(exist_ok=True)
-    local = f"sqlite:///{folder / 'mailroom.sqlite3'}" if debug else "sqlite://:memory:"
-    try:
-        config: dict[str, Any] = dict(
-            dj_database_url.parse(env.str("DATABASE_URL", "") or local, conn_max_age=60)
-        )
-    except ValueError:
-        config = dict(dj_database_url.parse(local))
-    if config["ENGINE"].endswith("sqlite3"):
-        # WAL lets readers go on beside the one writer; IMMEDIATE waits for the lock at the start of
-        # a transaction instead of failing in its middle.
-        config["OPTIONS"] = {
-            "timeout": 20,
-            "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL;",
-        }
-    else:
-        config["CONN_HEALTH_CHECKS"] = True
-    return config
-
-
-def tasks(broker_url: str) -> dict[str, Any]:
-    """The engine of django.tasks: the project's database, or Celery where there is a broker."""
-    if broker_url:
-        options = {"CELERY_APP": "site_config.celery.app"}
-        backend = "django_tasks_celery.backend.CeleryBackend"
-        return {"default": {"BACKEND": backend, "QUEUES": [], "OPTIONS": options}}
-    return {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": []}}
-
-
 def webhook_keys(env: Env) -> dict[str, list[str]]:
     """WEBHOOK_KEY_<PROVIDER>: what a provider signs its webhooks with, by Anymail's module name."""
     prefix = "WEBHOOK_KEY_"
@@ -89,47 +63,17 @@ def static_storage(debug: bool) -> str:
     return "whitenoise.storage.CompressedManifestStaticFilesStorage"
 
 
-def logging(debug: bool) -> dict[str, Any]:
-    """Everything to stdout; errors also to ADMINS, through the mailer that never raises."""
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "filters": {
-            "production": {"()": "django.utils.log.RequireDebugFalse"},
-            "context": {"()": "site_config.logs.Context"},
-            "discreet": {"()": "site_config.logs.Discreet"},
-        },
-        "formatters": {
-            "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
-            "json": {
-                "()": "pythonjsonlogger.json.JsonFormatter",
-                "format": "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s",
-            },
-        },
-        "handlers": {
-            "stdout": {
-                "class": "logging.StreamHandler",
-                "stream": "ext://sys.stdout",
-                "filters": ["context", "discreet"],
-                "formatter": "line" if debug else "json",
-            },
-            "admins": {
-                "class": "django.utils.log.AdminEmailHandler",
-                "level": "ERROR",
-                "filters": ["production"],
-                "using": "ops",
-            },
-        },
-        "root": {"handlers": ["stdout"], "level": "INFO"},
-        "loggers": {
-            "django": {"handlers": ["admins"], "level": "INFO", "propagate": True},
-            "django.server": {"handlers": ["stdout"], "level": "INFO", "propagate": False},
-            # A line for each nudge would drown everything else.
-            "django.tasks": {"level": "WARNING"},
-            "django_tasks_db": {"level": "WARNING"},
-            "mailroom": {"handlers": ["admins"], "level": "INFO", "propagate": True},
-        },
-    }
+def picture_storage(env: Env) -> dict[str, Any]:
+    """Where the pictures of newsletters are kept: the database, which a platform never forgets.
+
+    PICTURE_STORAGE is file:///folder, or the dotted name of another storage of Django's kind, which
+    has its options from its own settings and variables.
+    """
+    wanted = env.str("PICTURE_STORAGE", "")
+    if wanted.startswith("file:///"):
+        location = {"location": wanted.removeprefix("file://")}
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": location}
+    return {"BACKEND": wanted or "newsletters.storage.DatabaseStorage"}
 
 
 def faults(
@@ -143,6 +87,7 @@ def faults(
     if not debug and not env.str("DATABASE_URL", ""):
         found.append(Fault("DATABASE_URL", "is missing: for instance postgres://user:pw@host/name"))
     found += _webhook_faults(env)
+    found += _cache_faults(env)
     return [*found, *_database_faults(env), *_unreadable(env)]  # sealing comes last
 
 
@@ -151,6 +96,12 @@ def _webhook_faults(env: Env) -> list[Fault]:
     if all(":" in secret for secret in secrets):
         return []
     return [Fault("WEBHOOK_SECRET", "must look like user:password, as in the webhook's URL")]
+
+
+def _cache_faults(env: Env) -> list[Fault]:
+    if urlsplit(env.str("CACHE_URL", "")).scheme in {"", "redis", "rediss"}:
+        return []
+    return [Fault("CACHE_URL", "has an unknown scheme: redis://… and rediss://… work")]
 
 
 def _unreadable(env: Env) -> list[Fault]:

@@ -5,17 +5,14 @@ import re
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 HEADER = "X-Request-ID"
 GIVEN = re.compile(r"[A-Za-z0-9-]{8,64}")  # by the platform's router, which has it in its own log
-# Links in mails carry signed tokens; whoever reads a log must not be able to follow them.
-TOKEN = re.compile(r"/[A-Za-z0-9_.:=-]{24,}")
-PASSWORD_IN_URL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 
 
 class RequestIdMiddleware:
@@ -43,16 +40,48 @@ class Context(logging.Filter):
         return True
 
 
-class Discreet(logging.Filter):
-    """Take secrets out of a record: tokens in paths, passwords in URLs, the secret keys."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = conceal(record.getMessage()), ()
-        return True
-
-
-def conceal(text: str) -> str:
-    """The text without what would open a door."""
-    for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
-        text = text.replace(key, "…")
-    return TOKEN.sub("/…", PASSWORD_IN_URL.sub("…", text))
+def configuration(debug: bool) -> dict[str, Any]:
+    """Everything to stdout; errors also to ADMINS, through the mailer that never raises."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {
+            "production": {"()": "django.utils.log.RequireDebugFalse"},
+            "context": {"()": "site_config.logs.Context"},
+        },
+        "formatters": {
+            "line": {
+                "()": "site_config.discretion.LineFormatter",
+                "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+            },
+            "json": {
+                "()": "site_config.discretion.JsonFormatter",
+                "format": "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s",
+            },
+        },
+        "handlers": {
+            "stdout": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stdout",
+                "filters": ["context"],
+                "formatter": "line" if debug else "json",
+            },
+            "admins": {
+                "class": "site_config.discretion.AdminEmailHandler",
+                "level": "ERROR",
+                "filters": ["production"],
+                "using": "ops",
+            },
+        },
+        "root": {"handlers": ["stdout"], "level": "INFO"},
+        "loggers": {
+            "django": {"handlers": ["admins"], "level": "INFO", "propagate": True},
+            "django.server": {"handlers": ["stdout"], "level": "INFO", "propagate": False},
+            # Strangers choose the Host header, and could fill the mailboxes of ADMINS by it.
+            "django.security.DisallowedHost": {"handlers": ["stdout"], "propagate": False},
+            # A line for each nudge would drown everything else.
+            "django.tasks": {"level": "WARNING"},
+            "django_tasks_db": {"level": "WARNING"},
+            "mailroom": {"handlers": ["admins"], "level": "INFO", "propagate": True},
+        },
+    }

@@ -112,6 +112,8 @@ ADD_ONS = {
     ("MAILGUN_API_KEY", "MAILGUN_DOMAIN"): "mailgun://{}@{}",
     ("SENDGRID_API_KEY",): "sendgrid://{}",
 }
+# An add-on that hands out a whole SMTP URL, with an option of its own that is our rule anyway.
+SMTP_ADD_ON = "CLOUDMAILIN_SMTP_URL"
 
 
 def add_on_url(env: Env) -> str:
@@ -120,7 +122,7 @@ def add_on_url(env: Env) -> str:
         values = [quote(env.str(name, ""), safe="") for name in names]
         if all(values):
             return pattern.format(*values)
-    return ""
+    return env.str(SMTP_ADD_ON, "").partition("?")[0]
 
 
 def _staging(mail: Mail, env: Env) -> list[str]:

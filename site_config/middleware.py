@@ -1,9 +1,13 @@
-"""Health answers, before any host check or redirect; broken links, told by the mailer for it."""
+"""Health answers before any host check, headers of policy, broken links told by their mailer."""
 
+import time
 from collections.abc import Callable
 
+from django.core.cache import cache
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware import common
+from django.utils.log import log_response
 
 from mailroom.readiness import readiness
 
@@ -21,12 +25,61 @@ class HealthMiddleware:
         if request.path == "/healthz":
             return HttpResponse("ok", content_type="text/plain")
         if request.path == "/readyz":
-            report = readiness()
-            return JsonResponse(report, status=200 if report["ready"] else 503)
+            return _ready(request)
         return self.get_response(request)
 
 
+NO_ONE = [
+    *("camera", "microphone", "geolocation", "payment", "usb", "serial", "midi", "hid"),
+    *("accelerometer", "gyroscope", "magnetometer", "display-capture", "browsing-topics"),
+]
+OURSELVES = ["publickey-credentials-create", "publickey-credentials-get"]
+PERMISSIONS = ", ".join([*(f"{one}=()" for one in NO_ONE), *(f"{one}=(self)" for one in OURSELVES)])
+
+
+class PolicyHeadersMiddleware:
+    """What pages may ask of a browser, and that no other site may embed their content.
+
+    Not Cross-Origin-Embedder-Policy: an issue shows pictures of other sites, which don't opt in.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        return response
+
+
 class BrokenLinkEmailsMiddleware(common.BrokenLinkEmailsMiddleware):
-    """Django's own sends by the default mailer, an outbox; `ops` never fails a page."""
+    """Django's own sends by the default mailer, an outbox; `ops` never fails a page.
+
+    Strangers can make up links, and pages that they claim to stand on: so only some an hour.
+    """
 
     using = "ops"
+    most = 20  # mails an hour
+
+    def is_ignorable_request(
+        self, request: HttpRequest, uri: str, domain: str, referer: str
+    ) -> bool:
+        return super().is_ignorable_request(request, uri, domain, referer) or not self._may_mail()
+
+    def _may_mail(self) -> bool:
+        hour = f"broken-links-{time.time() // 3600:.0f}"
+        try:
+            cache.add(hour, 0, 3600)
+            return cache.incr(hour) <= self.most
+        except (DatabaseError, ValueError):
+            return False
+
+
+def _ready(request: HttpRequest) -> HttpResponse:
+    report = readiness()
+    response = JsonResponse(report, status=200 if report["ready"] else 503)
+    if not report["ready"]:
+        # Said here, or Django says it as an error, and mails ADMINS at every look of a prober.
+        log_response("Not ready: %s", report, response=response, request=request, level="info")
+    return response

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from environs import Env
 
-from site_config import environment, mailers
+from site_config import environment, logs, mailers, services
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # Ignored by git: the development database and inbox.
@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "site_config.logs.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "site_config.middleware.PolicyHeadersMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -102,15 +103,10 @@ TEMPLATES = [
 
 # -- Data -----------------------------------------------------------------------------------------
 
-DATABASES = {"default": environment.database(env, DEBUG, VAR_DIR)}
+DATABASES = {"default": services.database(env, DEBUG, VAR_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Shared by all processes: rate limits count over the whole site, not per process.
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "cache",
-    }
-}
+CACHES = {"default": services.cache(env.str("CACHE_URL", ""))}
 
 # -- People: accounts and log-in ------------------------------------------------------------------
 
@@ -142,8 +138,15 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers get no mail
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGIN_BY_CODE_ENABLED = True
-# Beside allauth's own, which stay: what strangers may make this site send.
-ACCOUNT_RATE_LIMITS = {"newsletter_visitor": "20/h/ip", "newsletter_address": "5/h/key"}
+# Beside allauth's own: what strangers may make this site send. Beyond the limit of an address they
+# get the usual answer and no mail goes out; whose address it is has the mails before that one.
+ACCOUNT_RATE_LIMITS = {
+    "reset_password": "20/m/ip",
+    "reset_address": "5/h/key",
+    "request_login_code": "20/m/ip,3/m/key,20/h/key",
+    "newsletter_visitor": "20/h/ip",
+    "newsletter_address": "5/h/key",
+}
 ACCOUNT_CHANGE_EMAIL = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -180,7 +183,7 @@ MAIL_PREVIEW_TAGS = "mailroom.development.tags"
 # -- Work outside the request ---------------------------------------------------------------------
 
 TASKS_URL = env.str("TASKS_URL", "")  # a broker for Celery; the project's database without one
-TASKS = environment.tasks(TASKS_URL)
+TASKS = services.tasks(TASKS_URL)
 
 # -- Languages ------------------------------------------------------------------------------------
 
@@ -198,6 +201,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "pictures": environment.picture_storage(env),
     "staticfiles": {"BACKEND": environment.static_storage(DEBUG)},
 }
 
@@ -212,9 +216,11 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else Non
 SECURE_CSP = environment.CONTENT_SECURITY_POLICY
 X_FRAME_OPTIONS = "SAMEORIGIN"  # mail previews stand in frames of our own pages
 
+SILENCED_SYSTEM_CHECKS = environment.SILENCED
+
 # -- Logs -----------------------------------------------------------------------------------------
 
-LOGGING = environment.logging(DEBUG)
+LOGGING = logs.configuration(DEBUG)
 
 CONFIGURATION_FAULTS = environment.faults(
     env, debug=DEBUG, public_url=PUBLIC_URL, secret_key=SECRET_KEY, mail=_mail.faults

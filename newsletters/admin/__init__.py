@@ -1,5 +1,6 @@
 from newsletters.admin.issue import IssueAdmin
 from newsletters.admin.newsletter import NewsletterAdmin
+from newsletters.admin.picture import PictureAdmin
 from newsletters.admin.subscription import SubscriptionAdmin
 
-__all__ = ["IssueAdmin", "NewsletterAdmin", "SubscriptionAdmin"]
+__all__ = ["IssueAdmin", "NewsletterAdmin", "PictureAdmin", "SubscriptionAdmin"]

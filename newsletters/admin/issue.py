@@ -5,15 +5,18 @@ from django.db.models import TextField
 from django.forms import Textarea
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from newsletters.admin import issue_steps, issue_views
-from newsletters.models import Issue
+from newsletters.admin import desk, issue_steps, issue_views
+from newsletters.models import Issue, Subscription
+from newsletters.preview import text_of
 from newsletters.progress import Progress
 
-CONTENT = ["newsletter", "subject", "slug", "preheader", "body"]
+WRITTEN = ("newsletter", "subject", "slug", "preheader", "body")
+AUDIENCE = ("for_language", "joined_from", "joined_before")
+CONTENT = (*WRITTEN, *AUDIENCE, "language", "text")
 
 
 @admin.register(Issue)
@@ -25,7 +28,11 @@ class IssueAdmin(admin.ModelAdmin):
     list_select_related = ["newsletter", "author"]
     search_fields = ["subject"]
     prepopulated_fields = {"slug": ["subject"]}
-    fields = tuple(CONTENT)
+    fieldsets = (
+        (None, {"fields": WRITTEN}),
+        (_("Audience"), {"fields": AUDIENCE, "classes": ["collapse"]}),
+        (_("Language and text version"), {"fields": ["language", "text"], "classes": ["collapse"]}),
+    )
     actions = None  # deleting many at once would not ask whether each of them is a draft
     formfield_overrides = {
         TextField: {"widget": Textarea(attrs={"rows": 24, "cols": 90}), "strip": False}
@@ -45,6 +52,11 @@ class IssueAdmin(admin.ModelAdmin):
             "duplicate": issue_steps.Duplicate,
             "test": issue_steps.SendTest,
         }
+        desk_views = {
+            "frame": desk.DraftFrame,
+            "checks": desk.DraftChecks,
+            "picture": desk.UploadPicture,
+        }
         own = [
             path(
                 f"<int:pk>/{name}/",
@@ -53,7 +65,15 @@ class IssueAdmin(admin.ModelAdmin):
             )
             for name, view in views.items()
         ]
-        return own + super().get_urls()
+        beside = [
+            path(
+                f"draft/{name}/",
+                self.admin_site.admin_view(view.as_view(model_admin=self)),
+                name=f"newsletters_issue_draft_{name}",
+            )
+            for name, view in desk_views.items()
+        ]
+        return beside + own + super().get_urls()
 
     def view_on_site(self, obj: Issue) -> str | None:
         return obj.get_absolute_url() if obj.published_at else None
@@ -63,6 +83,9 @@ class IssueAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
         return super().has_delete_permission(request, obj) and (obj is None or obj.is_draft)
+
+    def may_write(self, request: HttpRequest) -> bool:
+        return self.has_add_permission(request) or self.has_change_permission(request)
 
     def has_publish_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("newsletters.publish_issue")
@@ -80,6 +103,8 @@ class IssueAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Change a draft only as long as it is one: a colleague may publish it meanwhile."""
+        if "_text" in request.POST:
+            obj.text = form.cleaned_data["text"] = text_of(obj.body)
         if not change:
             obj.author = request.user
             super().save_model(request, obj, form, change)
@@ -88,9 +113,21 @@ class IssueAdmin(admin.ModelAdmin):
         drafts = Issue.objects.drafts().filter(pk=obj.pk)
         obj.came_too_late = not drafts.update(**content, updated_at=timezone.now())
 
+    def _onward(self, request: HttpRequest, issue: Issue) -> HttpResponse | None:
+        """Where a button beside the text leads once it is saved."""
+        if "_preview" in request.POST:
+            return redirect("admin:newsletters_issue_preview", issue.pk)
+        if "_text" in request.POST:
+            messages.success(request, _("Saved, with the text version made from the body."))
+            return redirect(f"{reverse('admin:newsletters_issue_change', args=[issue.pk])}#id_text")
+        return None
+
+    def response_add(self, request: HttpRequest, obj: Any, *args: Any) -> HttpResponse:
+        return self._onward(request, obj) or super().response_add(request, obj, *args)
+
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         if not obj.came_too_late:
-            return super().response_change(request, obj)
+            return self._onward(request, obj) or super().response_change(request, obj)
         messages.error(request, _("It was published meanwhile: your changes are not saved."))
         return redirect("admin:newsletters_issue_change", obj.pk)
 
@@ -98,6 +135,13 @@ class IssueAdmin(admin.ModelAdmin):
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         issue = kwargs.get("obj")
+        if issue.is_draft if issue else True:
+            context |= {
+                "may_write": self.may_write(request),
+                "looks": desk.LOOKS,
+                "picture_form": desk.PictureForm(auto_id="desk_%s"),
+                "readers": _readers(issue),
+            }
         if issue:
             context |= {
                 "progress": Progress(issue) if issue.published_at else None,
@@ -105,3 +149,9 @@ class IssueAdmin(admin.ModelAdmin):
                 **self.steps(request),
             }
         return super().render_change_form(request, context, *args, **kwargs)
+
+
+def _readers(issue: Issue | None) -> Any:
+    """A few subscribers to choose from; any other can be typed."""
+    found = issue.newsletter.subscriptions.all() if issue else Subscription.objects.all()
+    return found.confirmed().order_by("pk").values("email", "name")[:20]

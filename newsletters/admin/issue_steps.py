@@ -114,7 +114,8 @@ class SendTest(Step):
             if not form.is_valid():
                 raise ValidationError([e for errors in form.errors.values() for e in errors])
             addresses = form.cleaned_data["addresses"]
-            send_test(issue, addresses, request.user.get_full_name())  # type: ignore[union-attr]
+            name = request.user.get_full_name()  # type: ignore[union-attr]
+            send_test(issue, addresses, name, by=request.user)
             told = _("A test is on its way to %(addresses)s.")
             messages.success(request, told % {"addresses": ", ".join(addresses)})
         except ValidationError as error:

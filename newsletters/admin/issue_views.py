@@ -16,10 +16,12 @@ from django.views.generic import DetailView
 from mailroom.mail_frame import as_mail_frame, framed
 from mailroom.registry import describe
 from newsletters import checking
+from newsletters.admin.desk import checks
 from newsletters.admin.issue_steps import TestForm
 from newsletters.models import Issue, Subscription
-from newsletters.preview import preview
+from newsletters.preview import preview, reader
 from newsletters.progress import Progress
+from newsletters.trying import tests_of
 
 
 class IssueView(DetailView):
@@ -58,6 +60,7 @@ class PublishIssue(IssueView):
             people=people,
             skipped=checking.people_sentence(people, skipped),
             minutes=checking.minutes(people),
+            faults=checking.errors(self.object) if self.object.is_draft else [],
             warnings=checking.warnings(self.object, people) if self.object.is_draft else [],
             channel=channels.get("newsletters", {"alias": "newsletters"}),
             **kwargs,
@@ -81,10 +84,7 @@ class PreviewIssue(IssueView):
 
     @cached_property
     def reader(self) -> Subscription:
-        """The subscriber to preview for, or somebody made up."""
-        known = Subscription.objects.of(self.request.GET.get("reader", ""))
-        found = known.filter(newsletter=self.object.newsletter).first()
-        return found or Subscription(name="Ada Lovelace", email="ada@example.com")
+        return reader(self.object.newsletter, self.request.GET.get("reader", ""))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         look = self.request.GET.get("look", "desktop")
@@ -99,6 +99,8 @@ class PreviewIssue(IssueView):
             reader=self.reader,
             readers=confirmed.order_by("pk")[:20],
             test_form=TestForm(initial={"addresses": self.request.user.email}),  # type: ignore[union-attr]
+            tests=tests_of(self.object),
+            checks=checks(self.object) if self.object.is_draft else None,
             may_test=self.object.is_draft and self.model_admin.has_change_permission(self.request),
             **kwargs,
         )

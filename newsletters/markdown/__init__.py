@@ -1,6 +1,6 @@
 """An issue's Markdown: checked, then rendered to safe HTML or to text that a person would read."""
 
-from newsletters.markdown.check import validate_body, validate_subject
+from newsletters.markdown.check import validate_body, validate_subject, validate_text
 from newsletters.markdown.html import render_html
 from newsletters.markdown.placeholders import KNOWN, PLACEHOLDER_HELP, fill, used_in
 from newsletters.markdown.text import render_text
@@ -14,4 +14,5 @@ __all__ = [
     "used_in",
     "validate_body",
     "validate_subject",
+    "validate_text",
 ]

@@ -20,6 +20,17 @@ def validate_body(body: str) -> None:
         raise ValidationError(faults)
 
 
+def validate_text(text: str) -> None:
+    """Raise ValidationError for unknown placeholders of a plain text, each with its line."""
+    faults = [
+        _("Line %(line)s: %(fault)s") % {"line": line, "fault": fault}
+        for line, words in enumerate(text.splitlines(), 1)
+        for fault in _unknown(words)
+    ]
+    if faults:
+        raise ValidationError(faults)
+
+
 def validate_subject(subject: str) -> None:
     """A subject may greet the reader; a link makes no sense in it."""
     for name in sorted(used_in(subject) - set(TEXTS)):

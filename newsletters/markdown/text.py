@@ -16,7 +16,7 @@ AROUND = {"strong": "*", "em": "_", "s": "~"}
 
 def render_text(body: str, values: Mapping[str, str]) -> str:
     """The text of a text with the placeholders filled: links as `text (url)`, tables aligned."""
-    return fill_marks(_blocks(Node(parse(body))), values, str)
+    return fill_marks(_blocks(Node(list(parse(body)))), values, str)
 
 
 def _blocks(node: Node, between: str = "\n\n") -> str:
@@ -65,7 +65,7 @@ def _inline(node: Node) -> str:
 
 def _link(node: Node) -> str:
     text, url = _all(node), mark_link(str(node.attrs["href"]))
-    shown = url.removeprefix("mailto:")
+    shown = url.removeprefix("mailto:").removeprefix("tel:")
     return shown if text in (url, shown) or not text else f"{text} ({shown})"
 
 
@@ -74,7 +74,7 @@ def _all(node: Node) -> str:
 
 
 def _quote(node: Node) -> str:
-    return indent(_blocks(node), "> ", lambda line: True)
+    return "\n".join(f"> {line}".rstrip() for line in _blocks(node).split("\n"))
 
 
 def _code(node: Node) -> str:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.models import Message
-from newsletters.markdown import PLACEHOLDER_HELP, validate_body, validate_subject
+from newsletters.markdown import (
+    PLACEHOLDER_HELP,
+    validate_body,
+    validate_subject,
+    validate_text,
+)
 from newsletters.models.newsletter import Newsletter
 from newsletters.models.subscriptions import SubscriptionQuerySet
 from newsletters.validators import NotReserved, one_line, printable
@@ -59,10 +65,39 @@ class Issue(models.Model):
         max_length=150,
         blank=True,
         help_text=_("The line that mail programs show beside the subject."),
-        validators=[one_line],
+        validators=[one_line, validate_subject],
     )
     body = models.TextField(
         _("body"), help_text=PLACEHOLDER_HELP, validators=[printable, validate_body]
+    )
+    text = models.TextField(
+        _("text version"),
+        blank=True,
+        help_text=_(
+            "For mail programs that show no HTML. Empty: it is made from the body each time."
+        ),
+        validators=[printable, validate_text],
+    )
+    language = models.CharField(
+        _("language"),
+        max_length=12,
+        choices=settings.LANGUAGES,
+        blank=True,
+        help_text=_("Of the words around the text. Empty: the newsletter’s."),
+    )
+    for_language = models.CharField(
+        _("only readers of"),
+        max_length=12,
+        choices=settings.LANGUAGES,
+        blank=True,
+        help_text=_("The language that subscribers chose. Empty: all of them."),
+    )
+    joined_from = models.DateField(_("only who joined from"), null=True, blank=True)
+    joined_before = models.DateField(
+        _("only who joined before"),
+        null=True,
+        blank=True,
+        help_text=_("The day itself does not count. Days begin at midnight UTC."),
     )
     state = models.CharField(
         _("state"), max_length=12, choices=State.choices, default=State.DRAFT, editable=False
@@ -85,10 +120,6 @@ class Issue(models.Model):
     queued_up_to = models.PositiveBigIntegerField(default=0, editable=False)
     queued_at = models.DateTimeField(null=True, editable=False)
     sent_at = models.DateTimeField(_("sent at"), null=True, editable=False)
-
-    # When a test was sent last, and of which content: see newsletters.trying.
-    tested_at = models.DateTimeField(_("tested at"), null=True, editable=False)
-    tested_content = models.CharField(max_length=64, blank=True, editable=False)
 
     objects = IssueQuerySet.as_manager()
 
@@ -119,14 +150,23 @@ class Issue(models.Model):
     def is_draft(self) -> bool:
         return self.state == State.DRAFT
 
+    @property
+    def language_code(self) -> str:
+        """The language of what the site adds to the text, in mails and on the web."""
+        return self.language or self.newsletter.language
+
     def audience(self) -> SubscriptionQuerySet:
         """Who gets it: who was confirmed when it was published and has not left since."""
-        confirmed = self.newsletter.subscriptions.confirmed()
-        return (
-            confirmed.filter(confirmed_at__lte=self.published_at)
-            if self.published_at
-            else confirmed
-        )
+        people = self.newsletter.subscriptions.confirmed()
+        if self.published_at:
+            people = people.filter(confirmed_at__lte=self.published_at)
+        return people.segment(self.for_language, self.joined_from, self.joined_before)
+
+    def clean(self) -> None:
+        start, end = self.joined_from, self.joined_before
+        if start and end and start >= end:
+            told = _("Nobody can have joined from %(start)s on and before %(end)s.")
+            raise ValidationError({"joined_before": told % {"start": start, "end": end}})
 
     def progress(self) -> dict[str, int]:
         """How many mails are in which delivery state, in one query; empty before publishing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 from django.db import models, transaction
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 def normalise(address: str) -> str:
     """One spelling per mailbox: no provider of note tells upper from lower case."""
     return address.strip().lower()
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
 
 
 class State(models.TextChoices):
@@ -42,6 +46,15 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
 
     def of(self, address: str) -> SubscriptionQuerySet:
         return self.filter(email=normalise(address))
+
+    def segment(
+        self, language: str = "", joined_from: date | None = None, before: date | None = None
+    ) -> SubscriptionQuerySet:
+        """Those who chose a language, and confirmed from one day on and before another (UTC)."""
+        found = self.filter(language=language) if language else self
+        if joined_from:
+            found = found.filter(confirmed_at__gte=_midnight(joined_from))
+        return found.filter(confirmed_at__lt=_midnight(before)) if before else found
 
     def to_ask(self) -> SubscriptionQuerySet:
         """Those whose confirmation mail was asked for and has not been queued."""

@@ -1,5 +1,6 @@
 from newsletters.views.membership import Confirm, Preferences, SayWhy, UndoUnsubscribe, Unsubscribe
 from newsletters.views.own_data import Export, Forget
+from newsletters.views.pictures import PictureFile
 from newsletters.views.reading import IssuePage, NewsletterList
 from newsletters.views.subscribing import Join, NewsletterPage
 
@@ -11,6 +12,7 @@ __all__ = [
     "Join",
     "NewsletterList",
     "NewsletterPage",
+    "PictureFile",
     "Preferences",
     "SayWhy",
     "UndoUnsubscribe",

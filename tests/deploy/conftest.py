@@ -9,19 +9,36 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 
 from bench.services import Postgres
 from tests.browser.conftest import browser_type_launch_args  # noqa: F401  (a fixture)
 from tests.deploy.proxy import Proxy
-from tests.mailroom.fakes.smtp import SMTPServer
+from tests.mailroom.fakes.smtp import Script, SMTPServer
 from tests.processes import ROOT, free_port, until
+from tests.visitor import Visitor
 
 PROCFILE = dict(
     line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines() if line.strip()
 )
+
+PASSWORD = "canary-smtp-password"
+
+
+class From(HTTPAdapter):
+    """Connections that come from one address."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, source_address=(self.source, 0), **options)
 
 
 class Production:
@@ -32,16 +49,22 @@ class Production:
         self.port = free_port()
         self.proxy = Proxy(folder, free_port(), self.port)
         self.url = self.proxy.url
+        self.secrets = {
+            "SECRET_KEY": "canary-key-" + "x" * 40,
+            "WEBHOOK_SECRET": "canary-hook:canary-hook-password",
+            "MAILER_URL": mail.url.replace("://", f"://editor:{PASSWORD}@"),
+        }
         self.environment = {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "ENV_FILE": "",
             "VAR_DIR": str(folder / "var"),
             "PORT": str(self.port),
-            "SECRET_KEY": "a-key-for-one-test-" + "x" * 40,
+            **self.secrets,
             "PUBLIC_URL": self.url,
             "DATABASE_URL": database_url,
-            "MAILER_URL": mail.url,
             "MAIL_FROM": "Mailroom <mail@site.test>",
+            "MAIL_FROM_NEWSLETTERS": "News <news@news.site.test>",
+            "ADMINS": "boss@site.test",
             "TRUSTED_PROXY_COUNT": "1",
         }
         (folder / "var").mkdir(exist_ok=True)
@@ -62,27 +85,49 @@ class Production:
     def shell(self, code: str) -> str:
         return self.run(f"python manage.py shell -v0 -c {shlex.quote(code)}").strip()
 
-    @contextmanager
-    def running(self) -> Iterator["Production"]:
-        with self.proxy, (self.folder / "log.txt").open("ab") as log:
-            self.processes = [
-                subprocess.Popen(
+    def start(self, **variables: str) -> None:
+        """The Procfile's lines as processes, each in a session of its own: one group to signal."""
+        with (self.folder / "log.txt").open("ab") as log:
+            self.processes = {
+                name: subprocess.Popen(
                     shlex.split(PROCFILE[name]),
                     cwd=ROOT,
-                    env=self.environment,
+                    env={**self.environment, **variables},
                     stdout=log,
                     stderr=log,
+                    start_new_session=True,
                 )
                 for name in ("web", "worker")
-            ]
+            }
+        until(self._is_ready, f"the site to be ready: {self.folder}/log.txt")
+
+    def stop(self) -> None:
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            process.wait(30)
+
+    @contextmanager
+    def running(self) -> Iterator["Production"]:
+        with self.proxy:
             try:
-                until(self._is_ready, f"the site to be ready: {self.folder}/log.txt")
+                self.start()
                 yield self
             finally:
-                for process in self.processes:
-                    process.terminate()
-                for process in self.processes:
-                    process.wait(30)
+                self.stop()
+
+    def sql(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.environment["DATABASE_URL"], autocommit=True) as connection:
+            cursor = connection.execute(query, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def visitor(self, source: str = "127.0.0.1") -> Visitor:
+        """Somebody who comes through the proxy from an address of the loopback."""
+        visitor = Visitor(self.url)
+        visitor.session.verify = str(self.proxy.certificate)
+        visitor.session.trust_env = False  # or REQUESTS_CA_BUNDLE wins over `verify`
+        visitor.session.mount("https://", From(source))
+        return visitor
 
     def get(self, path: str, **options: object) -> requests.Response:
         certificate = str(self.proxy.certificate)
@@ -99,7 +144,7 @@ class Production:
             return False
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def production() -> Iterator[Production]:
     """Built with no variable, released, and running behind its proxy."""
     folder = Path(tempfile.mkdtemp(prefix="mailroom-production-"))  # one that postgres may enter
@@ -108,7 +153,7 @@ def production() -> Iterator[Production]:
     (folder / "var").mkdir()
     collect = [sys.executable, "manage.py", "collectstatic", "--no-input", "-v0"]
     subprocess.run(collect, cwd=ROOT, env=build, check=True)
-    with Postgres(folder) as postgres, SMTPServer() as mail:
+    with Postgres(folder) as postgres, SMTPServer(Script(password=PASSWORD)) as mail:
         site = Production(folder, postgres.url, mail)
         site.run(PROCFILE["release"])
         with site.running():

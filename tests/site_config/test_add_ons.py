@@ -13,6 +13,12 @@ CASES = {
         "api_key",
         "key/+1",
     ),
+    "CloudMailin": (
+        {"CLOUDMAILIN_SMTP_URL": "smtp://user:pw@smtp.example.com:587?starttls=true"},
+        "smtp:smtp.example.com",
+        "password",
+        "pw",
+    ),
     "SendGrid": ({"SENDGRID_API_KEY": "SG.x"}, "sendgrid", "api_key", "SG.x"),
 }
 

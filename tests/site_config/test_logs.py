@@ -7,7 +7,7 @@ import logging.config
 import pytest
 from django.test import override_settings
 
-from site_config import environment, logs
+from site_config import logs
 
 KEY = "k" * 40
 RESET = "/accounts/password/reset/key/1-abcdefghijklmnopqrstuvwxyz0123456789/"
@@ -16,7 +16,7 @@ RESET = "/accounts/password/reset/key/1-abcdefghijklmnopqrstuvwxyz0123456789/"
 @pytest.fixture
 def told():
     """Log as in production, but into a text; what stands there, line by line."""
-    logging.config.dictConfig(environment.logging(debug=False))
+    logging.config.dictConfig(logs.configuration(debug=False))
     written = io.StringIO()
     for handler in logging.getLogger().handlers:
         if handler.name == "stdout":
@@ -25,7 +25,7 @@ def told():
         logging.getLogger("site_config.test"),
         lambda: [json.loads(line) for line in written.getvalue().splitlines()],
     )
-    logging.config.dictConfig(environment.logging(debug=True))
+    logging.config.dictConfig(logs.configuration(debug=True))
 
 
 def test_a_line_is_json_and_names_its_request(told):

@@ -1,0 +1,122 @@
+"""Uploaded pictures: decoded, written anew without what they carried along, kept by their hash.
+
+A file is what its decoder makes of it, whatever its name says. Writing it anew leaves out where it
+was taken (EXIF), and whatever was hidden behind its end.
+"""
+
+import hashlib
+import io
+import struct
+import zlib
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.utils.translation import gettext as _
+from PIL import Image, ImageOps
+
+from newsletters.models import Picture
+
+MOST_BYTES = 10 * 1024 * 1024  # of an upload
+MOST_PIXELS = 40_000_000  # all frames together
+WIDEST = 1200  # pixels: twice the width of a mail
+FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
+# What Pillow's decoders raise for files that are none of theirs, or broken, or bombs.
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    TypeError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+
+
+def keep(upload: UploadedFile, user: Any = None) -> Picture:
+    """Store an uploaded picture, once however often it comes.
+
+    Raises ValidationError for what is no PNG, JPEG, GIF or WebP, is broken, or is too large.
+    """
+    if (upload.size or 0) > MOST_BYTES:
+        raise ValidationError(_("It is larger than %(n)s MB.") % {"n": MOST_BYTES // 1024**2})
+    return _store(*_rewritten(upload.read()), user)
+
+
+def content_of(picture: Picture) -> bytes:
+    """The bytes to serve. Raises FileNotFoundError where the storage has lost them."""
+    with storages["pictures"].open(picture.file_name) as file:
+        return bytes(file.read())
+
+
+@transaction.atomic
+def _store(content: bytes, mimetype: str, size: tuple[int, int], user: Any) -> Picture:
+    digest = hashlib.sha256(content).hexdigest()
+    picture, new = Picture.objects.get_or_create(
+        digest=digest,
+        defaults={
+            "type": mimetype,
+            "width": size[0],
+            "height": size[1],
+            "size": len(content),
+            "uploaded_by": user,
+        },
+    )
+    if new:
+        storage = storages["pictures"]
+        if not storage.exists(picture.file_name):
+            storage.save(picture.file_name, ContentFile(content))
+    return picture
+
+
+def _rewritten(content: bytes) -> tuple[bytes, str, tuple[int, int]]:
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            frames = getattr(image, "n_frames", 1)
+            if image.width * image.height * frames > MOST_PIXELS:
+                raise ValidationError(_("It has too many pixels."), "pixels")
+            return _moving(image) if frames > 1 else _still(image)
+    except BROKEN as error:
+        told = _("This is not a picture that can be shown: PNG, JPEG, GIF and WebP are.")
+        raise ValidationError(told, "picture") from error
+
+
+def _moving(image: Image.Image) -> tuple[bytes, str, tuple[int, int]]:
+    """An animation becomes a GIF, the one that mail programs play."""
+    out = io.BytesIO()
+    image.save(out, "GIF", save_all=True, comment=b"", optimize=False)
+    return out.getvalue(), "image/gif", image.size
+
+
+def _still(image: Image.Image) -> tuple[bytes, str, tuple[int, int]]:
+    """Upright, no wider than a mail needs; JPEG for photographs, PNG for the rest.
+
+    WebP becomes one of them: some mail programs don't show it.
+    """
+    is_photo = image.format == "JPEG" or (image.format == "WEBP" and image.mode == "RGB")
+    upright = ImageOps.exif_transpose(image)
+    wanted = upright.convert("RGB" if is_photo else _plain_mode(upright))
+    if wanted.width > WIDEST:
+        height = max(1, round(wanted.height * WIDEST / wanted.width))
+        wanted = wanted.resize((WIDEST, height), Image.Resampling.LANCZOS)
+    wanted.info.clear()
+    out = io.BytesIO()
+    if is_photo:
+        wanted.save(out, "JPEG", quality=85, progressive=True)
+        return out.getvalue(), "image/jpeg", wanted.size
+    wanted.save(out, "PNG", optimize=True)
+    return out.getvalue(), "image/png", wanted.size
+
+
+def _plain_mode(image: Image.Image) -> str:
+    if image.mode in ("L", "RGB", "RGBA"):
+        return image.mode
+    return "RGBA" if image.has_transparency_data else "RGB"

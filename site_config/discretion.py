@@ -1,0 +1,56 @@
+"""What opens a door stands in no line of a log and in no error mail."""
+
+import logging
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.utils import log
+from pythonjsonlogger import json
+
+# Links in mails carry signed tokens; whoever reads a log must not be able to follow them. The names
+# of Python's files, in tracebacks, may be as long.
+TOKEN = re.compile(r"/(?![\w.-]+\.py\b)[A-Za-z0-9_.:=-]{24,}")
+PASSWORD_IN_URL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+SECRET_OPTION = re.compile(r"pass|key|token|secret", re.IGNORECASE)
+SHORTEST = 6  # what is shorter stands in ordinary words, too
+
+
+class LineFormatter(logging.Formatter):
+    """A line of text, tracebacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return conceal(super().format(record))
+
+
+class JsonFormatter(json.JsonFormatter):
+    """A line of JSON, tracebacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return conceal(super().format(record))
+
+
+class AdminEmailHandler(log.AdminEmailHandler):
+    """Django's, whose mails hold the address of the page that failed."""
+
+    def send_mail(self, subject: Any, message: Any, *args: Any, **kwargs: Any) -> None:
+        super().send_mail(conceal(str(subject)), conceal(str(message)), *args, **kwargs)
+
+
+def conceal(text: str) -> str:
+    """The text without what would open a door."""
+    for secret in _secrets():
+        text = text.replace(secret, "…")
+    return TOKEN.sub("/…", PASSWORD_IN_URL.sub("…", text))
+
+
+def _secrets() -> Iterator[str]:
+    """Keys and passwords of this installation, as they stand in its settings."""
+    found = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS, *settings.WEBHOOK_SECRETS]
+    found += [key for keys in settings.WEBHOOK_KEYS.values() for key in keys]
+    found.append(settings.DATABASES["default"].get("PASSWORD") or "")
+    for mailer in settings.MAILERS.values():
+        options = mailer.get("OPTIONS", {}).items()
+        found += [value for name, value in options if SECRET_OPTION.search(name)]
+    return (one for one in found if isinstance(one, str) and len(one) >= SHORTEST)
