@@ -8,6 +8,8 @@ from site_config import views
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("specimens/", views.Specimens.as_view(), name="specimens"),
+    path("specimens/stop/", views.stop_specimens, name="specimens_stop"),
     path("accounts/", include("accounts.urls")),
     path("accounts/", include("allauth.urls")),
     path("newsletters/", include("newsletters.urls")),

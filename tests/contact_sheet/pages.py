@@ -65,6 +65,7 @@ SHOTS = [
         "admin:newsletters_newsletter_changelist admin:newsletters_newsletter_add "
         "admin:newsletters_subscription_changelist admin:newsletters_subscription_add "
         "admin:newsletters_subscription_import admin:newsletters_subscription_export "
+        "admin:newsletters_picture_changelist "
         "admin:notifications_announcement_changelist admin:notifications_announcement_add "
         "admin:notifications_notification_changelist "
         "admin:mailroom_delivery_changelist admin:mailroom_message_changelist "
@@ -90,8 +91,13 @@ NOTHING_TO_SEE = {
     "notifications:read_all": "takes a POST",
     "notifications:export": "a download",
     "mail_status_act": "takes a POST",
+    "specimens": "a part of the home page",
+    "specimens_stop": "takes a POST",
     "set_language": "takes a POST",
     "admin:logout": "takes a POST",
+    "admin:newsletters_issue_draft_frame": "a frame in the page of an issue",
+    "admin:newsletters_issue_draft_checks": "a part of the page of an issue",
+    "admin:newsletters_issue_draft_picture": "a part of the page of an issue",
     "admin:password_change_done": "comes after a change",
     "admin:autocomplete": "JSON for a field",
     "admin:jsi18n": "a script",
@@ -102,6 +108,7 @@ NOTHING_TO_SEE = {
     "admin:mfa_authenticator_add": "not allowed",
     "admin:usersessions_usersession_add": "not allowed",
     "admin:notifications_notification_add": "not allowed",
+    "admin:newsletters_picture_add": "not allowed",
     "admin:mailroom_delivery_add": "not allowed",
     "admin:mailroom_message_add": "not allowed",
     "admin:django_tasks_database_dbtaskresult_add": "not allowed",

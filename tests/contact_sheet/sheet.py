@@ -17,7 +17,8 @@ section { padding: 10px; width: 1400px; box-sizing: border-box; background: #888
 h2 { font-size: 16px; margin: 0 0 8px; }
 .grid { display: flex; flex-wrap: wrap; gap: 10px; align-items: flex-start; }
 figure { margin: 0; } figcaption { overflow: hidden; text-overflow: ellipsis; }
-figure a { display: block; max-height: 700px; overflow: hidden; } img { display: block; width: 100%; }
+figure a { display: block; max-height: 700px; overflow: hidden; }
+img { display: block; width: 100%; }
 </style>
 """
 
