@@ -9,15 +9,18 @@ from tests.processes import ROOT
 
 FOLDER = ROOT / "docs" / "screenshots"
 SIZE = {"width": 1100, "height": 700}
-# What is in the picture: the site for everybody, for staff, for an editor.
-PICTURES = {"home": "home", "status": "mail_status", "issue": "issue-preview"}
+PICTURES = {
+    "specimens": ("home-signed-in", "#specimens"),
+    "status": ("mail_status", ""),
+    "issue": ("issue-preview", ""),
+}
 
 
 def for_the_readme(browser: Browser, url: str, known: dict[str, Any]) -> None:
     FOLDER.mkdir(exist_ok=True)
     page = Photographer(browser, url, known, FOLDER).page_of("staff")
     page.set_viewport_size(SIZE)
-    for name, view in PICTURES.items():
-        page.goto(url + known["addresses"][view])
+    for name, (view, part) in PICTURES.items():
+        page.goto(url + known["addresses"][view] + part)
         page.wait_for_load_state("networkidle")  # the preview's own frame too
         page.screenshot(path=FOLDER / f"{name}.png")
