@@ -44,7 +44,8 @@ class Specimens(LoginRequiredMixin, View):
     def get(self, request: HttpRequest) -> HttpResponse:
         if request.headers.get("HX-Request") != "true":
             return redirect(f"{reverse('home')}#specimens")
-        return render(request, "_specimens.html#sightings", _specimens(request))
+        context = {"channels": channel_rows(), "is_live": True, **_specimens(request)}
+        return render(request, "_specimens.html#live", context)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         address = own_address(request)

@@ -10,8 +10,8 @@ from tests.processes import ROOT
 FOLDER = ROOT / "docs" / "screenshots"
 SIZE = {"width": 1100, "height": 700}
 PICTURES = {
+    "home": ("home", ""),
     "specimens": ("home-signed-in", "#specimens"),
-    "status": ("mail_status", ""),
     "issue": ("issue-preview", ""),
 }
 

@@ -25,7 +25,7 @@ def _own_counts(settings, outbox_mailers, request) -> None:
 
 
 @pytest.fixture
-def asha(client, transactional_db) -> User:
+def asha(client, db) -> User:
     user = User.objects.create_user(ADDRESS)
     user.emailaddress_set.create(email=ADDRESS, verified=True, primary=True)
     client.force_login(user)
@@ -58,6 +58,19 @@ def test_one_goes_by_each_channel_and_each_row_tells_where_it_is(client, asha, d
     assert all(one.subject.startswith("Specimen: ") for one in mail.outbox)
     for channel in CHANNELS:
         assert "sent memory" in row(client, channel)
+
+
+def test_the_counts_below_follow_too(client, asha, drain) -> None:
+    ask(client)
+    drain()
+
+    live = client.get(reverse("specimens"), headers=HTMX).content.decode()
+
+    ledger = live.partition('id="ledger"')[2]
+    assert 'hx-swap-oob="true"' in ledger
+    assert Page(
+        ledger.partition('id="channel-newsletters"')[2].partition("</tr>")[0]
+    ).text.endswith("1 0 0")
 
 
 def test_the_page_asks_again_until_all_have_arrived(client, asha, drain) -> None:
