@@ -11,9 +11,21 @@ from bench.enumeration import command as enumeration
 from bench.newsletter import api, growth
 from bench.newsletter import command as newsletter
 from bench.notifications import command as notifications
+from bench.pages import command as pages
+from bench.preview import command as preview
 from bench.webhooks import command as webhooks
 
-CASES = (crash, enumeration, newsletter, api, growth, webhooks, notifications)
+CASES = (
+    crash,
+    enumeration,
+    newsletter,
+    api,
+    growth,
+    pages,
+    preview,
+    webhooks,
+    notifications,
+)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -4,15 +4,18 @@ One conditional UPDATE each, which takes leased rows back as well: a worker that
 finds that they are no longer its own when it begins the next window, a tenth of a second later.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from mailroom.models import Delivery, Message
 from mailroom.record import FREE
 from mailroom.tasks import nudge
 
 HELD = datetime(9000, 1, 1, tzinfo=UTC)  # due when nobody lives who could wait for it
+BY_A_PERSON = gettext_noop("counted as sent by a person")
 
 
 def hold(message: Message) -> int:
@@ -41,7 +44,29 @@ def cancel(message: Message, reason: str) -> int:
 
 def retry_failed(message: Message) -> int:
     """Queue again, for another try, what failed; how many deliveries. What is uncertain is left."""
-    failed = Delivery.objects.retryable().filter(message=message, state=Delivery.State.FAILED)
-    again = failed.requeue()
+    return _again(message, Delivery.State.FAILED, None)
+
+
+def retry_uncertain(message: Message, *, only: Sequence[int] | None = None) -> int:
+    """Queue again what may have been accepted; how many. Some will be sent a second time.
+
+    only: the keys of these deliveries alone.
+    """
+    return _again(message, Delivery.State.UNCERTAIN, only)
+
+
+def count_as_sent(message: Message, *, only: Sequence[int] | None = None) -> int:
+    """Settle uncertain deliveries as sent, since a person says so; how many. only: as above."""
+    uncertain = Delivery.objects.filter(message=message, state=Delivery.State.UNCERTAIN)
+    if only is not None:
+        uncertain = uncertain.filter(pk__in=only)
+    return uncertain.update(state=Delivery.State.SENT, reason=BY_A_PERSON)
+
+
+def _again(message: Message, state: str, only: Sequence[int] | None) -> int:
+    rows = Delivery.objects.retryable().filter(message=message, state=state)
+    if only is not None:
+        rows = rows.filter(pk__in=only)
+    again = rows.requeue()
     nudge(message.channel)
     return again

@@ -10,9 +10,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from mailroom.models import Delivery, Message
-from mailroom.outcomes import Outcome, Verdict
+from mailroom.outcomes import Fault, Outcome, Verdict
 from mailroom.retries import is_hopeless, next_try
-from mailroom.signals import failed, sent
+from mailroom.signals import account_refused, failed, sent
 
 logger = logging.getLogger(__name__)
 
@@ -117,11 +117,15 @@ def _tell(delivery: Delivery, outcome: Outcome) -> None:
         signal = sent
     elif outcome.verdict is Verdict.FOR_GOOD:
         signal = failed
+    elif outcome.fault is Fault.ACCOUNT:
+        signal = account_refused
     else:
         return
     if not signal.has_listeners(Delivery):
         return
     told = {"channel": delivery.channel, "alias": delivery.alias, "delivery": delivery}
+    if signal is account_refused:
+        told["error"] = outcome.error
     for _, answer in signal.send_robust(Delivery, **told):
         if isinstance(answer, Exception):
             logger.error("A receiver of a mail signal failed.", exc_info=answer)

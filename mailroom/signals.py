@@ -1,6 +1,6 @@
 """Signals of the outbox, sent for every backend alike, SMTP included.
 
-The first three carry `channel`, `alias` (the mailer that carries it; for about_to_send the
+The first four carry `channel`, `alias` (the mailer that carries it; for about_to_send the
 channel's route) and `delivery`.
 """
 
@@ -10,6 +10,10 @@ from django.dispatch import Signal
 about_to_send = Signal()
 sent = Signal()
 failed = Signal()
+
+# A delivery waits, because its provider refuses our account (or password, or settings): that takes
+# a person. As above, with `error`, the provider's words.
+account_refused = Signal()
 
 # What a provider said later, in the transaction that keeps it. `address`: whom it is about;
 # `delivery`: what it is about, None where the provider named nothing that we know.

@@ -12,7 +12,7 @@ class NewslettersConfig(AppConfig):
         from django.db.models.signals import pre_delete
 
         from mailroom import signals
-        from newsletters import people, receivers
+        from newsletters import guarding, people, receivers
 
         email_changed.connect(people.address_changed, dispatch_uid="newsletters-address")
         pre_delete.connect(
@@ -21,3 +21,6 @@ class NewslettersConfig(AppConfig):
 
         signals.complained.connect(receivers.leave, dispatch_uid="newsletters-complaint")
         signals.unsubscribed.connect(receivers.leave, dispatch_uid="newsletters-unsubscribed")
+        signals.account_refused.connect(
+            guarding.account_refused, dispatch_uid="newsletters-account-refused"
+        )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from django.core.exceptions import ValidationError
+from django.core.mail import EmailMultiAlternatives as Mail
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -29,9 +30,13 @@ def errors(issue: Issue) -> list[str]:
     return [*of_the_text(issue), *_about_the_mailer()]
 
 
-def of_the_text(issue: Issue) -> list[str]:
-    """Those of the errors that a text has by itself, once its fields are valid."""
-    return [*links.dead(issue.body), *_about_the_way_out(issue)]
+def of_the_text(issue: Issue, mail: Mail | None = None) -> list[str]:
+    """Those of the errors that a text has by itself, once its fields are valid.
+
+    mail: what `sample` returned, where it is at hand.
+    """
+    dead = links.dead(issue.body, issue.get_absolute_url())
+    return [*dead, *_about_the_way_out(issue, mail or sample(issue))]
 
 
 def warnings(issue: Issue, people: int) -> list[str]:
@@ -39,17 +44,23 @@ def warnings(issue: Issue, people: int) -> list[str]:
     return [*about_the_text(issue), *_about_the_test(issue), *_about_the_sending(people)]
 
 
-def about_the_text(issue: Issue) -> list[str]:
+def about_the_text(issue: Issue, mail: Mail | None = None) -> list[str]:
     """Those of the warnings that a text has by itself, saved or not."""
     found = [*_about_the_subject(issue), *links.doubtful(issue.body)]
-    try:
-        size = len(html_of(preview(issue, "Ada Lovelace", "ada@example.com")).encode())
-    except ValueError:  # an error says so
-        return found
+    mail = mail or sample(issue)
+    size = len(html_of(mail).encode()) if mail else 0
     if size > CLIPPED_AT:
         told = _("The mail has %(size)s kB of HTML: Gmail shows 102 of them.")
         found.append(told % {"size": size // 1024})
     return found
+
+
+def sample(issue: Issue) -> Mail | None:
+    """The mail as somebody made up gets it; None for what can't be sent, which an error says."""
+    try:
+        return preview(issue, "Ada Lovelace", "ada@example.com")
+    except ValueError:
+        return None
 
 
 def suppressed_among(issue: Issue) -> int:
@@ -79,11 +90,10 @@ def _about_the_subject(issue: Issue) -> Iterator[str]:
         yield _("The subject shouts: it has more than one exclamation mark.")
 
 
-def _about_the_way_out(issue: Issue) -> Iterator[str]:
+def _about_the_way_out(issue: Issue, mail: Mail | None) -> Iterator[str]:
     """The template has the link; a site may have changed its template."""
-    if issue.message:
+    if mail is None or issue.message:
         return
-    mail = preview(issue, "Ada Lovelace", "ada@example.com")
     way_out = mail.extra_headers["List-Unsubscribe"].strip("<>").split(">")[0]
     if way_out not in html_of(mail):
         yield _("The mail has no link to unsubscribe.")

@@ -1,13 +1,28 @@
 """What happens in time, on the worker's clock."""
 
+from datetime import timedelta
+
+from django.utils import timezone
+
 from mailroom.clock import every
-from newsletters import publishing
-from newsletters.models import Subscription
+from newsletters import guarding, publishing, scheduling
+from newsletters.models import SubscriberImport, Subscription
+from newsletters.tasks import take_in_people
 
 
 @every(seconds=30)
 def queue_forgotten_issues() -> None:
     publishing.take_up_forgotten()
+
+
+@every(seconds=2)
+def publish_due_issues() -> None:
+    scheduling.publish_due()
+
+
+@every(seconds=5)
+def stop_what_goes_wrong() -> None:
+    guarding.look()
 
 
 @every(seconds=5)
@@ -20,3 +35,18 @@ def ask_forgotten_subscribers() -> None:
     """Send the confirmation mails whose task was lost."""
     for subscription in Subscription.objects.to_ask()[:500]:
         subscription.ask_to_confirm()
+
+
+@every(seconds=60)
+def go_on_with_imports() -> None:
+    """Those whose task was lost, or died on its way; one that is at work is not disturbed."""
+    working = (SubscriberImport.State.CHECKING, SubscriberImport.State.RUNNING)
+    for job in SubscriberImport.objects.filter(state__in=working).defer("data"):
+        take_in_people.enqueue(job.pk)
+
+
+@every(seconds=3600)
+def forget_unfinished_imports() -> None:
+    """A file of addresses that nobody decided about is not kept for ever."""
+    limit = timezone.now() - timedelta(days=7)
+    SubscriberImport.objects.filter(finished_at=None, created_at__lt=limit).delete()

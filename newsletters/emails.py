@@ -15,6 +15,7 @@ from mailroom.messages import TemplatedMessage, feedback_id
 from mailroom.models import Delivery
 from mailroom.personal import slot
 from mailroom.personalising import is_rendered_each, personalised, whole_values
+from newsletters import tracking
 from newsletters.markdown import fill, render_html, render_text, used_in
 from newsletters.models import Issue, Newsletter, Subscription
 from newsletters.tokens import confirm_token, member_token
@@ -55,6 +56,7 @@ def issue_to(issue: Issue, personal: Mapping[str, str]) -> TemplatedMessage:
         context={
             **values,
             "newsletter": newsletter,
+            "tracking": tracking.sentence(),
             "subject": fill(issue.subject, values),
             "preheader": fill(issue.preheader, values),
             "greets": _greets(issue.body),

@@ -22,13 +22,16 @@ NOWHERE = (".internal", ".invalid", ".lan", ".local", ".localhost", ".test")
 STAFF = ("admin", "inbox")
 
 
-def dead(body: str) -> list[str]:
-    """A sentence for each link into this site that leads to nothing."""
+def dead(body: str, own: str = "") -> list[str]:
+    """A sentence for each link into this site that leads to nothing.
+
+    own: the path that the text will have on the web, and has not yet.
+    """
     told = _("Line %(line)s: %(url)s leads to nothing on this site.")
     return [
         told % {"line": line, "url": url}
         for line, _kind, url in _targets(body)
-        if (path := _own_path(url)) is not None and not _exists(path)
+        if (path := _own_path(url)) not in (None, own) and not _exists(path)
     ]
 
 

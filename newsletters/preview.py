@@ -40,6 +40,11 @@ def for_one(issue: Issue, name: str) -> emails.TemplatedMessage:
     return mail
 
 
+def inbox_values(issue: Issue, name: str) -> dict[str, str]:
+    """What may stand in a subject, for a reader of this name."""
+    return {**emails.common_values(issue), **emails.greeting(name, issue.language_code)}
+
+
 def nobodys_values(issue: Issue, name: str) -> dict[str, object]:
     """The small values of a delivery that stands for no subscription."""
     return {"subscription": NOBODY, "name": name, "language": issue.language_code}

@@ -1,13 +1,21 @@
-"""How far the sending of an issue is."""
+"""How far the sending of an issue is, how fast it goes, and what is in its way."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
+from django.db.models import Count, Q
+from django.utils import timezone
 from django.utils.functional import cached_property
 
-from mailroom.models import Delivery
+from mailroom.channels import channel_options, providers
+from mailroom.models import Delivery, MailerHealth, WorkerBeat
 from newsletters.models import Issue
 
 OPEN = (Delivery.State.QUEUED, Delivery.State.SENDING)
+TROUBLE = (Delivery.State.FAILED, Delivery.State.UNCERTAIN)
+CHANNEL = "newsletters"
+MINUTE = 60
+SOON = timedelta(minutes=2)
 
 
 @dataclass
@@ -33,12 +41,87 @@ class Progress:
         return sum(self.counts.values()) - waiting
 
     @property
+    def sent(self) -> int:
+        """How many the mailer accepted."""
+        return self.counts[str(Delivery.State.SENT.label)]
+
+    @property
     def failed(self) -> int:
         """How many were refused for good."""
         return self.counts[str(Delivery.State.FAILED.label)]
+
+    @property
+    def uncertain(self) -> int:
+        """How many may have arrived or not."""
+        return self.counts[str(Delivery.State.UNCERTAIN.label)]
 
     @property
     def is_over(self) -> bool:
         if self.issue.state == Issue.State.CANCELLED:
             return True
         return bool(self.issue.queued_at) and self.done == self.total
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.issue.state == Issue.State.SENDING and not self.is_over
+
+    # -- Before the first mail ------------------------------------------------------------------
+
+    @property
+    def seconds_to_go(self) -> int:
+        """Until its time comes."""
+        assert self.issue.publish_at
+        return max(0, round((self.issue.publish_at - timezone.now()).total_seconds()))
+
+    @property
+    def is_soon(self) -> bool:
+        """True while somebody would count the seconds."""
+        return self.seconds_to_go <= SOON.total_seconds()
+
+    @property
+    def look_again(self) -> int:
+        """Seconds after which the page looks for news."""
+        if self.issue.is_scheduled:
+            return 1 if self.is_soon else MINUTE
+        return 2
+
+    # -- While it goes --------------------------------------------------------------------------
+
+    @cached_property
+    def per_minute(self) -> int:
+        """Mails of this issue that got an outcome, by the last minute or what there was of it."""
+        now = timezone.now()
+        since = self.issue.resumed_at or self.issue.queued_at or self.issue.published_at or now
+        since = max(since, now - timedelta(seconds=MINUTE))
+        # By the index on finished_at: asked for the message first, all of its rows are read.
+        mine = Count("pk", filter=Q(message=self.issue.message_id))
+        ended = Delivery.objects.filter(finished_at__gt=since).aggregate(mine=mine)["mine"]
+        return round(ended * MINUTE / max(1.0, (now - since).total_seconds()))
+
+    @property
+    def seconds_left(self) -> int | None:
+        """By the rate of now, or by the channel's; None where neither says anything."""
+        rate = self.per_minute / MINUTE or channel_options(CHANNEL).rate
+        return round((self.total - self.done) / rate) if rate else None
+
+    @property
+    def minutes_left(self) -> int | None:
+        seconds = self.seconds_left
+        return None if seconds is None else round(seconds / MINUTE)
+
+    @cached_property
+    def last_error(self) -> str:
+        """In the provider's words: what keeps a mailer from working now, else the last refusal."""
+        ills = MailerHealth.objects.filter(alias__in=list(providers(CHANNEL)), failures__gt=0)
+        if ill := ills.order_by("-failed_at").first():
+            return ill.error
+        if not self.failed and not self.uncertain:
+            return ""
+        rows = Delivery.objects.filter(message=self.issue.message_id, state__in=TROUBLE)
+        last = rows.exclude(error="").order_by("-finished_at").values_list("error", flat=True)
+        return last.first() or ""
+
+    @cached_property
+    def has_worker(self) -> bool:
+        """False where nobody is there who could send anything."""
+        return WorkerBeat.alive().exists()

@@ -4,6 +4,7 @@ The row is the truth. A task only hurries; the clock takes up whatever a lost ta
 """
 
 from functools import partial
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
@@ -12,37 +13,56 @@ from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
-from django.utils.translation import gettext_noop
 
 from mailroom.bulk_queueing import add_deliveries_from
 from mailroom.models import Delivery
 from mailroom.outbox import freeze
-from newsletters import checking, emails
-from newsletters.models import Issue, Subscription
-from newsletters.signals import issue_published, issue_sent
+from newsletters import checking, emails, tracking
+from newsletters.models import Issue
+from newsletters.models.history import Step, record
+from newsletters.signals import issue_published, issue_sent, issue_stopped
 
 BATCH = 10_000  # recipients queued in one transaction, which holds up no other writer for long
 
 
 @transaction.atomic
-def publish(issue: Issue) -> bool:
-    """Freeze a draft and start its sending; False if somebody did so before.
+def publish(issue: Issue, by: Any = None) -> bool:
+    """Publish a draft at once; False if somebody did so before.
 
     Raises ValidationError for content that may not go out.
     """
-    drafts = Issue.objects.drafts().filter(pk=issue.pk)
-    if not drafts.update(state=Issue.State.SENDING, published_at=timezone.now()):
+    if not start(issue, Issue.objects.drafts()):
+        return False
+    record(issue, Step.PUBLISHED, by)
+    return True
+
+
+@transaction.atomic
+def start(issue: Issue, ready: QuerySet[Issue]) -> bool:
+    """Freeze an issue that is among `ready` and start its sending; False if it no longer is.
+
+    Raises ValidationError for content that may not go out.
+    """
+    begun = {"state": Issue.State.SENDING, "published_at": timezone.now(), "publish_at": None}
+    if not ready.filter(pk=issue.pk).update(**begun):
         return False
     issue.refresh_from_db()  # what goes out is what is stored, not what a stale page showed
-    issue.full_clean()
-    if faults := checking.errors(issue):
-        raise ValidationError(faults)
-    issue.message = freeze(emails.issue(issue))
+    validate(issue)
+    mail = emails.issue(issue)
+    tracking.mark(mail)
+    issue.message = freeze(mail)
     issue.save(update_fields=["message"])
     from newsletters.tasks import queue_issue  # tasks need this module
 
     transaction.on_commit(partial(queue_issue.enqueue, issue.pk))
     return True
+
+
+def validate(issue: Issue) -> None:
+    """Raise ValidationError, with one sentence for each fault, for what may not go out."""
+    issue.full_clean()
+    if faults := checking.errors(issue):
+        raise ValidationError(faults)
 
 
 def queue(issue: Issue) -> None:
@@ -105,8 +125,14 @@ def finish() -> None:
 def _finish(issue: Issue) -> None:
     sent = {"state": Issue.State.SENT, "sent_at": timezone.now()}
     if Issue.objects.under_way().filter(pk=issue.pk).update(**sent):
+        record(issue, Step.SENT)
         failed = issue.progress().get(Delivery.State.FAILED, 0)
         issue_sent.send(sender=Issue, issue=issue, editors=editors(), failed=failed)
+
+
+def tell_stopped(issue: Issue, reason: str) -> None:
+    """Tell the editors that an issue stopped by itself and waits for them."""
+    issue_stopped.send(sender=Issue, issue=issue, editors=editors(), reason=reason)
 
 
 def editors() -> QuerySet:
@@ -117,18 +143,3 @@ def editors() -> QuerySet:
     by_right = Q(user_permissions__in=may_publish) | Q(groups__permissions__in=may_publish)
     users = get_user_model().objects.filter(by_right | Q(is_superuser=True), is_active=True)
     return users.distinct()
-
-
-LEFT = gettext_noop("unsubscribed")
-
-
-def skip_reasons(deliveries: list[Delivery]) -> dict[int, str]:
-    """Which deliveries must not be sent any more, asked just before each window of sending."""
-    by_subscription = {
-        delivery.values["subscription"]: delivery.pk
-        for delivery in deliveries
-        if delivery.values["subscription"]  # else a test, which stands for nobody's subscription
-    }
-    confirmed = Subscription.objects.confirmed().filter(pk__in=by_subscription)
-    still = set(confirmed.values_list("pk", flat=True))
-    return {pk: LEFT for subscription, pk in by_subscription.items() if subscription not in still}

@@ -1,79 +1,129 @@
-"""While an issue is being sent: pause, go on, cancel the rest, try again what failed.
+"""While an issue is being sent: pause, go on, cancel the rest, settle what failed or is uncertain.
 
 Each step is won by one of those who press at once: the row says which state it leaves.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.utils.translation import gettext_noop
+from django.utils import timezone
+from django.utils.translation import ngettext
 
 from mailroom import holding
 from mailroom.models import Message
+from newsletters.gate import CANCELLED
 from newsletters.models import Issue
+from newsletters.models.history import Step, record
+from newsletters.publishing import tell_stopped
 from newsletters.tasks import queue_issue
 
 State = Issue.State
-CANCELLED = gettext_noop("cancelled by an editor")
+CONTENT = (
+    "subject", "preheader", "body", "text", "language",
+    "for_language", "joined_from", "joined_before",
+)  # fmt: skip
+GOING = (State.SENDING, State.SENT)  # what is paused or cancelled sends nothing again
 
 
 @transaction.atomic
-def pause(issue: Issue) -> bool:
+def pause(issue: Issue, by: Any = None) -> bool:
     """Send nothing more until `resume`; False if it isn't being sent."""
-    if not _turn(issue, State.SENDING, State.PAUSED):
+    if not _turn(issue, State.SENDING, State.PAUSED, stop_reason=""):
         return False
     holding.hold(_message(issue))
+    record(issue, Step.PAUSED, by)
     return True
 
 
 @transaction.atomic
-def resume(issue: Issue) -> bool:
-    """Go on; False if it isn't paused."""
-    if not _turn(issue, State.PAUSED, State.SENDING):
+def stop(issue: Issue, reason: str) -> bool:
+    """Pause it by itself, and tell its editors why; False if it isn't being sent."""
+    if not _turn(issue, State.SENDING, State.PAUSED, stop_reason=reason[:500]):
+        return False
+    holding.hold(_message(issue))
+    record(issue, Step.STOPPED, None, reason)
+    tell_stopped(issue, reason)
+    return True
+
+
+@transaction.atomic
+def resume(issue: Issue, by: Any = None) -> bool:
+    """Go on; False if it isn't paused. What made it stop by itself counts from now anew."""
+    now = timezone.now()
+    if not _turn(issue, State.PAUSED, State.SENDING, stop_reason="", resumed_at=now):
         return False
     holding.release(_message(issue))
+    record(issue, Step.RESUMED, by)
     if not issue.queued_at:
         transaction.on_commit(partial(queue_issue.enqueue, issue.pk))
     return True
 
 
 @transaction.atomic
-def cancel(issue: Issue) -> bool:
+def cancel(issue: Issue, by: Any = None) -> bool:
     """Send nothing more, ever; False if it is over already."""
     if not any(_turn(issue, one, State.CANCELLED) for one in (State.PAUSED, State.SENDING)):
         return False
-    holding.cancel(_message(issue), CANCELLED)
+    skipped = holding.cancel(_message(issue), CANCELLED)
+    told = ngettext("%(n)s mail was not sent.", "%(n)s mails were not sent.", skipped)
+    record(issue, Step.CANCELLED, by, told % {"n": skipped})
     return True
 
 
 @transaction.atomic
-def retry_failed(issue: Issue) -> int:
+def retry_failed(issue: Issue, by: Any = None) -> int:
     """Send again to those where it failed; how many. None while it is paused or cancelled."""
-    if not Issue.objects.filter(pk=issue.pk, state__in=[State.SENDING, State.SENT]).exists():
-        return 0
-    again = holding.retry_failed(_message(issue))
-    if again:
-        _turn(issue, State.SENT, State.SENDING)
-    return again
+    return _again(issue, by, Step.RETRIED, holding.retry_failed)
+
+
+@transaction.atomic
+def send_uncertain_again(issue: Issue, by: Any = None, *, only: Sequence[int] | None = None) -> int:
+    """Send again what may have arrived or not; how many. only: these deliveries alone."""
+    return _again(issue, by, Step.RESOLVED, partial(holding.retry_uncertain, only=only))
+
+
+@transaction.atomic
+def count_uncertain_as_sent(
+    issue: Issue, by: Any = None, *, only: Sequence[int] | None = None
+) -> int:
+    """Take what may have arrived or not as sent; how many. only: these deliveries alone."""
+    settled = holding.count_as_sent(_message(issue), only=only)
+    if settled:
+        told = ngettext("%(n)s mail counts as sent.", "%(n)s mails count as sent.", settled)
+        record(issue, Step.RESOLVED, by, told % {"n": settled})
+    return settled
 
 
 def duplicate(issue: Issue, author: Any) -> Issue:
     """A new draft with the same content, for the same newsletter."""
     copy = Issue(
         newsletter=issue.newsletter,
-        subject=issue.subject,
         slug=_free_slug(issue),
-        preheader=issue.preheader,
-        body=issue.body,
         author=author,
+        **{name: getattr(issue, name) for name in CONTENT},
     )
-    copy.save()
+    with transaction.atomic():
+        copy.save()
+        record(issue, Step.DUPLICATED, author)
     return copy
 
 
-def _turn(issue: Issue, before: str, after: str) -> bool:
-    return bool(Issue.objects.filter(pk=issue.pk, state=before).update(state=after))
+def _again(issue: Issue, by: Any, step: Step, queue: Any) -> int:
+    if not Issue.objects.filter(pk=issue.pk, state__in=GOING).exists():
+        return 0
+    again: int = queue(_message(issue))
+    if again:
+        # What failed or bounced before was looked at, and must not stop it again at once.
+        _turn(issue, State.SENT, State.SENDING, resumed_at=timezone.now())
+        told = ngettext("%(n)s mail was queued again.", "%(n)s mails were queued again.", again)
+        record(issue, step, by, told % {"n": again})
+    return again
+
+
+def _turn(issue: Issue, before: str, after: str, **changes: Any) -> bool:
+    return bool(Issue.objects.filter(pk=issue.pk, state=before).update(state=after, **changes))
 
 
 def _message(issue: Issue) -> Message:

@@ -2,7 +2,8 @@
 
 from django.tasks import task
 
-from newsletters.models import Issue, Subscription
+from newsletters.importing import go_on
+from newsletters.models import Issue, SubscriberImport, Subscription
 from newsletters.publishing import queue
 
 
@@ -16,3 +17,9 @@ def ask_to_confirm(subscription_id: int) -> None:
 def queue_issue(issue_id: int) -> None:
     if issue := Issue.objects.to_queue().filter(pk=issue_id).first():
         queue(issue)
+
+
+@task()
+def take_in_people(import_id: int) -> None:
+    if job := SubscriberImport.objects.filter(pk=import_id).first():
+        go_on(job)

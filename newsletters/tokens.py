@@ -52,6 +52,15 @@ def member(token: str) -> Subscription | None:
         return None
 
 
+def is_ours(token: str) -> bool:
+    """Whether we signed a token of an issue, be its subscription still there or not."""
+    try:
+        _member.unsign_object(token)
+    except _BAD:
+        return False
+    return True
+
+
 def delivery_of(token: str) -> int | None:
     """The id of the delivery whose link this is; None for one of another page."""
     try:

@@ -1,5 +1,6 @@
 """Parts of the settings that need more than one line, so that settings.py reads as a sentence."""
 
+import hmac
 import os
 from importlib.util import find_spec
 from typing import Any
@@ -54,6 +55,14 @@ def webhook_keys(env: Env) -> dict[str, list[str]]:
     prefix = "WEBHOOK_KEY_"
     names = [name for name in os.environ if name.startswith(prefix)]
     return {name.removeprefix(prefix).lower(): env.list(name, []) for name in names}
+
+
+def webhook_secrets(env: Env, keys: list[str], is_add_on: bool) -> list[str]:
+    """WEBHOOK_SECRET; with an add-on alone, one that is made of SECRET_KEY: adding it is enough."""
+    given: list[str] = env.list("WEBHOOK_SECRET", [])
+    if given or not is_add_on:
+        return given
+    return [f"mailroom:{hmac.digest(key.encode(), b'webhook', 'sha256').hex()}" for key in keys]
 
 
 def static_storage(debug: bool) -> str:

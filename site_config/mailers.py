@@ -55,7 +55,7 @@ MESSAGE_TYPES: dict[str, MessageType] = {
         "newsletters",
         headers={"Precedence": "bulk"},
         personal="newsletters.emails.personal_values",
-        gate="newsletters.publishing.skip_reasons",
+        gate="newsletters.gate.skip_reasons",
     ),
     "notifications.sign_in": transactional(
         "notifications", personal="notifications.emails.personal_values"
@@ -118,6 +118,11 @@ ADD_ONS = {
 }
 # An add-on that hands out a whole SMTP URL, with an option of its own that is our rule anyway.
 SMTP_ADD_ON = "CLOUDMAILIN_SMTP_URL"
+
+
+def is_by_add_on(env: Env) -> bool:
+    """True where nobody named a mailer, and an add-on's variables do."""
+    return not env.str("MAILER_URL", "") and bool(add_on_url(env))
 
 
 def add_on_url(env: Env) -> str:

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from environs import Env
+from environs import Env, validate
 
 from site_config import environment, logs, mailers, services
 
@@ -169,7 +169,9 @@ DKIM_SELECTORS: list[str] = env.list("DKIM_SELECTORS", [])  # for the doctor to 
 FEEDBACK_SENDER = "mailroom"  # the last part of Feedback-ID: 5 to 15 characters
 UNSUBSCRIBE_MAILBOX = env.str("MAIL_UNSUBSCRIBE", "")  # somebody must read it: docs/feedback.md
 # Two at a time, separated by a comma, while one is being changed.
-WEBHOOK_SECRETS: list[str] = env.list("WEBHOOK_SECRET", [])
+WEBHOOK_SECRETS = environment.webhook_secrets(
+    env, [SECRET_KEY, *SECRET_KEY_FALLBACKS], mailers.is_by_add_on(env)
+)
 WEBHOOK_KEYS = environment.webhook_keys(env)
 SIMULATE_OUTAGES = _mail.outages  # the status page can make providers fail; never in production
 MAIL_LEASE_SECONDS = env.int("MAIL_LEASE_SECONDS", 60)
@@ -177,6 +179,17 @@ MAIL_RETRY_SECONDS = env.float("MAIL_RETRY_SECONDS", 30)
 MAIL_BREAKER_SECONDS = env.float("MAIL_BREAKER_SECONDS", 30)
 MAIL_RETENTION_DAYS = env.int("MAIL_RETENTION_DAYS", 90)
 NOTIFICATION_RETENTION_DAYS = env.int("NOTIFICATION_RETENTION_DAYS", 180)  # once they are read
+PUBLISH_GRACE_SECONDS = env.int("PUBLISH_GRACE_SECONDS", 60)  # to undo "publish now"
+# When the sending of an issue stops by itself. Gmail and Yahoo ask for complaints below 0.3 %, and
+# providers suspend accounts at 5 to 10 % of hard bounces; a few of either are nobody's fault.
+ISSUE_STOP_COMPLAINTS = env.float("ISSUE_STOP_COMPLAINTS", 0.003)
+ISSUE_STOP_BOUNCES = env.float("ISSUE_STOP_BOUNCES", 0.05)
+ISSUE_STOP_MINIMUM = env.int("ISSUE_STOP_MINIMUM", 5)
+ISSUE_STOP_FAILURES = env.int("ISSUE_STOP_FAILURES", 25)  # in a row
+# What of its readers an issue records: "opens", "clicks", nothing by default. Readers are told.
+NEWSLETTER_TRACKING: list[str] = env.list(
+    "NEWSLETTER_TRACKING", [], validate=validate.ContainsOnly(["opens", "clicks"])
+)
 MAIL_PREVIEW_ROOT = VAR_DIR / "inbox"
 MAIL_PREVIEW_MAX_MESSAGES = 2000
 MAIL_PREVIEW_TAGS = "mailroom.development.tags"

@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from site_config import views
+from site_config.preferences import notifications_of
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -12,6 +13,11 @@ urlpatterns = [
     path("specimens/stop/", views.stop_specimens, name="specimens_stop"),
     path("accounts/", include("accounts.urls")),
     path("accounts/", include("allauth.urls")),
+    path(
+        "newsletters/preferences/<str:token>/notifications/",
+        notifications_of,
+        name="newsletter_notifications",
+    ),
     path("newsletters/", include("newsletters.urls")),
     path("notifications/", include("notifications.urls")),
     path("mail/", include("mailroom.urls")),

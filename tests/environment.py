@@ -13,6 +13,7 @@ os.environ.update(
     ALLOWED_HOSTS="mailroom.test,testserver,127.0.0.1,localhost",
     MAIL_FROM="Mailroom <mail@mailroom.test>",
     MAIL_FROM_REGISTRATION="Welcome <welcome@mailroom.test>",
+    PUBLISH_GRACE_SECONDS="0",
     DJANGO_SETTINGS_MODULE="site_config.settings",
 )
 for name in [name for name in os.environ if name.startswith("MAILER_URL")]:

@@ -57,6 +57,7 @@ class Site:
             "HOME": str(folder),
             "ENV_FILE": "",
             "PYTHONUNBUFFERED": "1",
+            "PUBLISH_GRACE_SECONDS": "0",
             "SECRET_KEY": "a-key-for-one-test-" + "x" * 40,
             "PUBLIC_URL": self.url,
             "DATABASE_URL": f"sqlite:///{self.database}",

@@ -1,9 +1,10 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.mail import EmailMultiAlternatives
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -45,6 +46,18 @@ class MessageAdmin(RecordAdmin):
         rows = super().get_queryset(request)
         return rows.defer("body", "content") if is_list else rows
 
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """With the states of all rows of the page in one query."""
+        page = super().get_changelist_instance(request)
+        rows = {row.pk: row for row in page.result_list}
+        states: dict[int, dict[str, int]] = {pk: {} for pk in rows}
+        found = Delivery.objects.filter(message__in=rows).order_by()
+        for pk, state, count in found.values_list("message", "state").annotate(Count("pk")):
+            states[pk][state] = count
+        for pk, row in rows.items():
+            row.states = states[pk]
+        return page
+
     @admin.display(description=_("subject"), ordering="subject")
     def what(self, obj: Message) -> str:
         return shown(obj.subject) or "–"
@@ -55,7 +68,8 @@ class MessageAdmin(RecordAdmin):
 
     @admin.display(description=_("deliveries"))
     def deliveries(self, obj: Message) -> SafeString:
-        counts = (f"{count} {STATES[state]}" for state, count in sorted(obj.progress().items()))
+        states = obj.states if hasattr(obj, "states") else obj.progress()
+        counts = (f"{count} {STATES[state]}" for state, count in sorted(states.items()))
         address = reverse("admin:mailroom_delivery_changelist")
         text = ", ".join(counts) or _("none")
         return format_html('<a href="{}?message__id__exact={}">{}</a>', address, obj.pk, text)

@@ -52,6 +52,8 @@ def spf(domain: str, names: Names) -> Verdict:
         return Status.FAILED, "there is no record v=spf1: say which servers may send"
     if len(records) > 1:
         return Status.FAILED, f"there are {len(records)} records, so that none counts: join them"
+    if missing := _without_record(records[0], names):
+        return Status.FAILED, f"it includes {missing}, which has no record: SPF then fails always"
     count = lookups(domain, names)
     if count > MOST_LOOKUPS:
         return Status.FAILED, f"{count} look-ups, {MOST_LOOKUPS} are allowed: SPF then fails always"
@@ -68,6 +70,14 @@ def _spf_records(domain: str, names: Names) -> list[str]:
     return [
         text for text in found if text.lower() == "v=spf1" or text.lower().startswith("v=spf1 ")
     ]
+
+
+def _without_record(record: str, names: Names) -> str:
+    """The first domain that it includes in vain: a permanent error, RFC 7208 section 5.2."""
+    terms = (term.lstrip("+-~?").lower() for term in record.split()[1:])
+    included = [term[8:] for term in terms if term.startswith("include:") and "%" not in term]
+    asked = included[:MOST_LOOKUPS]
+    return next((one for one in asked if not _spf_records(one, names)), "")
 
 
 def lookups(domain: str, names: Names, seen: tuple[str, ...] = ()) -> int:

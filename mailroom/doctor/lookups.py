@@ -1,9 +1,13 @@
 """Asking the domain name system, with an answer for "could not be asked"."""
 
+from contextlib import suppress
+
 import dns.exception
 import dns.resolver
 
 from mailroom.doctor.findings import Means
+
+RESOLV_CONF = "/etc/resolv.conf"
 
 
 class CouldNotAskError(Exception):
@@ -14,7 +18,10 @@ class Names:
     """TXT records by name, each looked up once."""
 
     def __init__(self, means: Means) -> None:
-        self._resolver = dns.resolver.Resolver(configure=not means.nameservers)
+        self._resolver = dns.resolver.Resolver(configure=False)
+        if not means.nameservers:
+            with suppress(dns.resolver.NoResolverConfiguration):  # then nobody can be asked
+                self._resolver.read_resolv_conf(RESOLV_CONF)
         self._resolver.lifetime = means.timeout
         if means.nameservers:
             hosts = [place.partition(":") for place in means.nameservers]

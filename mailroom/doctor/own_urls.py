@@ -7,6 +7,7 @@ import requests
 from mailroom.doctor.findings import Finding, Means, Status, examination
 from mailroom.links import public_url
 from mailroom.webhooks.sources import configured
+from mailroom.webhooks.views import REFUSED
 
 
 @examination("webhooks")
@@ -17,21 +18,28 @@ def webhooks(means: Means) -> Iterator[Finding]:
         words = "no provider that reports by webhook: bounces come to nobody's notice"
         yield Finding("webhooks", "", Status.SKIPPED, words)
     for name in names:
-        status, words = posted(public_url("mail_webhook", name), {}, {400, 401}, means)
+        status, words = posted(public_url("mail_webhook", name), {}, 400, REFUSED, means)
         yield Finding("webhooks", name, status, words)
 
 
-def posted(url: str, data: dict[str, str], wanted: set[int], means: Means) -> tuple[Status, str]:
-    """Post to one of our own addresses, by the way the world takes; what came of it."""
+def posted(
+    url: str, data: dict[str, str], wanted: int, text: str, means: Means
+) -> tuple[Status, str]:
+    """Post to one of our own addresses, by the way the world takes; what came of it.
+
+    wanted, text: how we answer. Another site's server, or a page for everything, has other words.
+    """
     try:
         answer = requests.post(url, data, timeout=means.timeout, allow_redirects=False)
     except requests.exceptions.SSLError:
         return Status.FAILED, "its certificate is not good"
     except requests.RequestException as error:
         return Status.FAILED, f"not reached: {type(error).__name__}"
-    if answer.status_code in wanted:
+    if answer.status_code == wanted:
+        if answer.text != text:
+            return Status.FAILED, "answered by something else than this site"
         return Status.OK, f"reached, answers {answer.status_code} as it should"
     if 300 <= answer.status_code < 400:
         where = answer.headers.get("Location", "")[:100]
         return Status.FAILED, f"redirects to {where}: a post does not follow"
-    return Status.FAILED, f"answers {answer.status_code}, not {' or '.join(map(str, wanted))}"
+    return Status.FAILED, f"answers {answer.status_code}, not {wanted}"

@@ -122,6 +122,13 @@ class Delivery(models.Model):
             ),
             models.Index(fields=["message", "state"], name="delivery_progress"),
             models.Index(fields=["address"], name="delivery_by_address"),
+            # Few rows, asked about again and again while an issue is being sent.
+            models.Index(
+                fields=["message", "feedback"],
+                name="delivery_complaint",
+                # Not IN: SQLite does not see that = implies it.
+                condition=Q(feedback="bounced") | Q(feedback="complained"),
+            ),
             # Each change of a row writes an entry to each index that the row is in: so not in all.
             models.Index(
                 F("provider_id"), name="delivery_by_provider_id", condition=~Q(provider_id="")

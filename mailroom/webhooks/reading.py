@@ -75,11 +75,11 @@ def read(event: AnymailTrackingEvent, esp_name: str) -> Event | None:
         provider=esp_name,
         event_id=_event_id(event),
         kind=kind,
-        address=(event.recipient or "").strip().lower()[:320],
+        address=_storable(event.recipient).strip().lower()[:320],
         description=_words(event),
         happened_at=min(happened_at, timezone.now()),
         told_delivery=int(told) if told.isdecimal() and len(told) < 19 else None,
-        told_provider_id=str(event.message_id or "")[:200],
+        told_provider_id=_storable(event.message_id)[:200],
     )
 
 
@@ -103,12 +103,17 @@ def _event_id(event: AnymailTrackingEvent) -> str:
     SES tells of several recipients under one id; Brevo and Postmark have events without one.
     """
     if event.event_id:
-        text = f"{event.event_id} {event.recipient or ''}".strip()
+        text = _storable(f"{event.event_id} {event.recipient or ''}").strip()
         return text if len(text) <= 200 else hashlib.sha256(text.encode()).hexdigest()
     parts = (event.event_type, event.message_id, event.recipient, event.timestamp)
-    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
+    return hashlib.sha256(_storable("\n".join(map(str, parts))).encode()).hexdigest()
 
 
 def _words(event: AnymailTrackingEvent) -> str:
     found = (str(text).strip() for text in (event.description, event.mta_response) if text)
-    return "\n".join(dict.fromkeys(found))[:2000].replace("\x00", "")
+    return _storable("\n".join(dict.fromkeys(found)))[:2000]
+
+
+def _storable(text: object) -> str:
+    """Without what no database takes: NUL, and half a character where a provider cut a text off."""
+    return str(text or "").replace("\x00", "").encode(errors="replace").decode()

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from mailroom.webhooks.sources import SOURCES, views
 
+REFUSED = "Refused."
 logger = logging.getLogger(__name__)
 
 # What a body of the wrong shape makes Anymail's parsers raise.
@@ -47,4 +48,4 @@ def tracking(request: HttpRequest, provider: str) -> HttpResponseBase:
 def _refuse(provider: str, error: Exception) -> HttpResponse:
     # A warning: strangers could fill the administrators' mailboxes by errors.
     logger.warning("A post to the webhook of %s is refused: %s", provider, type(error).__name__)
-    return HttpResponse("Refused.", status=400, content_type="text/plain")
+    return HttpResponse(REFUSED, status=400, content_type="text/plain")

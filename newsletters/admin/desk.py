@@ -19,8 +19,9 @@ from django.views.generic import View
 from mailroom.channels import channel_options
 from mailroom.mail_frame import as_mail_frame, framed
 from newsletters import checking, pictures
+from newsletters.markdown import fill
 from newsletters.models import Issue, Newsletter, Picture
-from newsletters.preview import preview, reader
+from newsletters.preview import inbox_values, preview, reader
 
 LOOKS = {
     "desktop": gettext_lazy("Desktop"),
@@ -88,7 +89,15 @@ class DraftChecks(DeskView):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         issue, faults = self.read(request)
-        context = {"checks": checks(issue, faults)}
+        someone = reader(issue.newsletter, request.POST.get("reader", ""))
+        values = inbox_values(issue, someone.name)
+        context = {
+            "checks": {
+                **checks(issue, faults),
+                "subject": fill(issue.subject, values),
+                "preheader": fill(issue.preheader, values),
+            }
+        }
         return render(request, "admin/newsletters/issue/_checks.html", context)
 
 
@@ -97,15 +106,16 @@ def checks(issue: Issue, faults: list[str] | None = None) -> dict[str, Any]:
 
     faults: of a text that is being typed, which may lack whatever a finished one needs.
     """
+    mail = checking.sample(issue)
     if faults is None:
         faults = checking.errors(issue)
     elif not faults:
-        faults = checking.of_the_text(issue)
+        faults = checking.of_the_text(issue, mail)
     people = issue.audience().count() if issue.newsletter.pk else 0
     skipped = checking.suppressed_among(issue) if people else 0
     return {
         "faults": faults,
-        "warnings": checking.about_the_text(issue),
+        "warnings": checking.about_the_text(issue, mail),
         "people": people - skipped,
         "confirmed": people,
         "skipped": skipped,

@@ -1,7 +1,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import TextField
+from django.db.models import F, TextField
 from django.forms import Textarea
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -9,7 +9,15 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from newsletters.admin import desk, issue_steps, issue_views
+from newsletters.admin import (
+    desk,
+    issue_history,
+    issue_report,
+    issue_steps,
+    issue_views,
+    publish_views,
+)
+from newsletters.admin.draft_form import DraftForm, too_late
 from newsletters.models import Issue, Subscription
 from newsletters.preview import text_of
 from newsletters.progress import Progress
@@ -28,6 +36,7 @@ class IssueAdmin(admin.ModelAdmin):
     list_select_related = ["newsletter", "author"]
     search_fields = ["subject"]
     prepopulated_fields = {"slug": ["subject"]}
+    form = DraftForm
     fieldsets = (
         (None, {"fields": WRITTEN}),
         (_("Audience"), {"fields": AUDIENCE, "classes": ["collapse"]}),
@@ -41,7 +50,9 @@ class IssueAdmin(admin.ModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         views = {
-            "publish": issue_views.PublishIssue,
+            "publish": publish_views.PublishIssue,
+            "schedule": publish_views.ScheduleIssue,
+            "undo": publish_views.Undo,
             "preview": issue_views.PreviewIssue,
             "frame": issue_views.PreviewFrame,
             "progress": issue_views.IssueProgress,
@@ -51,6 +62,10 @@ class IssueAdmin(admin.ModelAdmin):
             "retry": issue_steps.RetryFailed,
             "duplicate": issue_steps.Duplicate,
             "test": issue_steps.SendTest,
+            "report": issue_report.Report,
+            "recipients": issue_report.RecipientsCSV,
+            "count-as-sent": issue_steps.CountAsSent,
+            "send-again": issue_steps.SendAgain,
         }
         desk_views = {
             "frame": desk.DraftFrame,
@@ -77,6 +92,13 @@ class IssueAdmin(admin.ModelAdmin):
 
     def view_on_site(self, obj: Issue) -> str | None:
         return obj.get_absolute_url() if obj.published_at else None
+
+    def get_fieldsets(self, request: HttpRequest, obj: Issue | None = None) -> Any:
+        """With the version of a draft that may be changed, hidden."""
+        first, *others = super().get_fieldsets(request, obj)
+        if obj is None or not self.has_change_permission(request, obj):
+            return [first, *others]
+        return [(first[0], {**first[1], "fields": [*WRITTEN, "seen_version"]}), *others]
 
     def has_change_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or obj.is_draft)
@@ -108,10 +130,28 @@ class IssueAdmin(admin.ModelAdmin):
         if not change:
             obj.author = request.user
             super().save_model(request, obj, form, change)
+            issue_history.record_saved(obj, request.user)
             return
         content = {name: form.cleaned_data[name] for name in CONTENT}
         drafts = Issue.objects.drafts().filter(pk=obj.pk)
-        obj.came_too_late = not drafts.update(**content, updated_at=timezone.now())
+        saved = drafts.update(**content, version=F("version") + 1, updated_at=timezone.now())
+        obj.came_too_late = not saved
+        if saved:
+            issue_history.record_saved(obj, request.user)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """A save that comes too late shows the text again: it stands nowhere else."""
+        if request.method == "POST" and object_id and super().has_change_permission(request):
+            issue = self.get_object(request, object_id)
+            if issue and not issue.is_draft:
+                return too_late(self, request, issue, CONTENT)
+        return super().changeform_view(request, object_id, *args, **kwargs)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        """Ours stands on the page of the issue, and knows what happened by itself too."""
+        return redirect(reverse("admin:newsletters_issue_change", args=[object_id]) + "#history")
 
     def _onward(self, request: HttpRequest, issue: Issue) -> HttpResponse | None:
         """Where a button beside the text leads once it is saved."""
@@ -144,7 +184,8 @@ class IssueAdmin(admin.ModelAdmin):
             }
         if issue:
             context |= {
-                "progress": Progress(issue) if issue.published_at else None,
+                "progress": None if issue.is_draft else Progress(issue),
+                "history": issue_history.latest(issue),
                 "may_publish": issue.is_draft and self.has_publish_permission(request),
                 **self.steps(request),
             }

@@ -10,12 +10,15 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.validators import validate_email
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.generic import View
 
 from newsletters import steering
 from newsletters.models import Issue
+from newsletters.models.history import Step as HistoryStep
+from newsletters.models.history import record
 from newsletters.trying import MOST, send_test
 
 
@@ -40,7 +43,7 @@ class Step(View):
 
 class Pause(Step):
     def take(self, request: HttpRequest, issue: Issue) -> None:
-        if steering.pause(issue):
+        if steering.pause(issue, request.user):
             messages.success(request, _("Paused: nothing more goes out until you resume."))
         else:
             messages.info(request, _("It is not being sent."))
@@ -48,7 +51,7 @@ class Pause(Step):
 
 class Resume(Step):
     def take(self, request: HttpRequest, issue: Issue) -> None:
-        if steering.resume(issue):
+        if steering.resume(issue, request.user):
             messages.success(request, _("Resumed: the rest is on its way."))
         else:
             messages.info(request, _("It was not paused."))
@@ -56,7 +59,7 @@ class Resume(Step):
 
 class Cancel(Step):
     def take(self, request: HttpRequest, issue: Issue) -> None:
-        if steering.cancel(issue):
+        if steering.cancel(issue, request.user):
             messages.success(request, _("Cancelled: whoever has not got it will not get it."))
         else:
             messages.info(request, _("There was nothing left to cancel."))
@@ -64,9 +67,38 @@ class Cancel(Step):
 
 class RetryFailed(Step):
     def take(self, request: HttpRequest, issue: Issue) -> None:
-        number = steering.retry_failed(issue)
+        number = steering.retry_failed(issue, request.user)
         told = ngettext("%(n)s mail is tried again.", "%(n)s mails are tried again.", number)
         messages.info(request, told % {"n": number})
+
+
+class Uncertain(Step):
+    """A person decides about mails that may have arrived: all, or those that were ticked."""
+
+    def only(self, request: HttpRequest) -> list[int] | None:
+        ticked = [int(one) for one in request.POST.getlist("delivery") if one.isdecimal()]
+        return None if "all" in request.POST else ticked
+
+    def back(self, pk: int) -> HttpResponse:
+        return redirect(reverse("admin:newsletters_issue_report", args=[pk]) + "?show=uncertain")
+
+
+class CountAsSent(Uncertain):
+    def take(self, request: HttpRequest, issue: Issue) -> HttpResponse:
+        only = self.only(request)
+        number = steering.count_uncertain_as_sent(issue, request.user, only=only)
+        told = ngettext("%(n)s mail counts as sent.", "%(n)s mails count as sent.", number)
+        messages.info(request, told % {"n": number})
+        return self.back(issue.pk)
+
+
+class SendAgain(Uncertain):
+    def take(self, request: HttpRequest, issue: Issue) -> HttpResponse:
+        only = self.only(request)
+        number = steering.send_uncertain_again(issue, request.user, only=only)
+        told = ngettext("%(n)s mail is sent again.", "%(n)s mails are sent again.", number)
+        messages.info(request, told % {"n": number})
+        return self.back(issue.pk)
 
 
 class Duplicate(Step):
@@ -116,6 +148,7 @@ class SendTest(Step):
             addresses = form.cleaned_data["addresses"]
             name = request.user.get_full_name()  # type: ignore[union-attr]
             send_test(issue, addresses, name, by=request.user)
+            record(issue, HistoryStep.TESTED, request.user, ", ".join(addresses))
             told = _("A test is on its way to %(addresses)s.")
             messages.success(request, told % {"addresses": ", ".join(addresses)})
         except ValidationError as error:

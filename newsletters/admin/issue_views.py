@@ -1,21 +1,17 @@
-"""The pages of an issue beside its form: preview, publish, progress."""
+"""The pages of an issue beside its form: preview and progress."""
 
 from __future__ import annotations
 
 from functools import cached_property
 from typing import Any
 
-from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.generic import DetailView
 
 from mailroom.mail_frame import as_mail_frame, framed
-from mailroom.registry import describe
-from newsletters import checking
 from newsletters.admin.desk import checks
 from newsletters.admin.issue_steps import TestForm
 from newsletters.models import Issue, Subscription
@@ -41,41 +37,6 @@ class IssueView(DetailView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         site = self.model_admin.admin_site.each_context(self.request)
         return super().get_context_data(**site, opts=Issue._meta, **kwargs)
-
-
-class PublishIssue(IssueView):
-    """Asks once more, with numbers; the POST publishes."""
-
-    template_name = "admin/newsletters/issue/publish.html"
-
-    def is_allowed(self, request: HttpRequest) -> bool:
-        return super().is_allowed(request) and self.model_admin.has_publish_permission(request)
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        channels = {channel["alias"]: channel for channel in describe()["channels"]}
-        people = self.object.audience().count()
-        skipped = checking.suppressed_among(self.object)
-        return super().get_context_data(
-            title=_("Publish"),
-            people=people,
-            skipped=checking.people_sentence(people, skipped),
-            minutes=checking.minutes(people),
-            faults=checking.errors(self.object) if self.object.is_draft else [],
-            warnings=checking.warnings(self.object, people) if self.object.is_draft else [],
-            channel=channels.get("newsletters", {"alias": "newsletters"}),
-            **kwargs,
-        )
-
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        try:
-            if self.get_object().publish():
-                messages.success(request, _("Published. The mails are on their way."))
-            else:
-                messages.info(request, _("It was published already: nothing is sent twice."))
-        except ValidationError as error:
-            for fault in error.messages:
-                messages.error(request, fault)
-        return redirect("admin:newsletters_issue_change", pk)
 
 
 class PreviewIssue(IssueView):
@@ -119,6 +80,8 @@ class PreviewFrame(PreviewIssue):
 
 
 class IssueProgress(IssueView):
+    """The part of the page that looks for news by itself."""
+
     template_name = "admin/newsletters/issue/_progress.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -127,3 +90,9 @@ class IssueProgress(IssueView):
             **self.model_admin.steps(self.request),
             **kwargs,
         )
+
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        """A draft again: there is nothing to watch, and the page is another."""
+        if self.object.is_draft:
+            return HttpResponse(headers={"HX-Refresh": "true"})
+        return super().render_to_response(context, **kwargs)

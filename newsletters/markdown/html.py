@@ -5,6 +5,7 @@ from typing import Any
 
 import nh3
 from django.utils.safestring import SafeString, mark_safe
+from markdown_it.common.utils import escapeHtml
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
@@ -37,8 +38,7 @@ class _Writer(RendererHTML):
     """Writes marks where the placeholders are, and leaves the tokens as they were."""
 
     def text(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
-        marked = tokens[idx].copy(content=mark(tokens[idx].content))
-        return str(super().text([marked], 0, options, env))
+        return str(escapeHtml(mark(tokens[idx].content)))
 
     def image(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
         image = tokens[idx]

@@ -40,6 +40,8 @@ def used_in(text: str) -> set[str]:
 
 def mark(text: str) -> str:
     """Replace the placeholders of a text by their marks."""
+    if "{" not in text:
+        return text
     return PLACEHOLDER.sub(lambda found: f"{_OPEN}{found[1]}{_CLOSE}", text)
 
 

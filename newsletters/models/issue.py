@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.models import Message
@@ -22,6 +23,7 @@ from newsletters.validators import NotReserved, one_line, printable
 
 class State(models.TextChoices):
     DRAFT = "draft", _("draft")
+    SCHEDULED = "scheduled", _("scheduled")
     SENDING = "sending", _("sending")
     PAUSED = "paused", _("paused")
     CANCELLED = "cancelled", _("cancelled")
@@ -31,6 +33,14 @@ class State(models.TextChoices):
 class IssueQuerySet(models.QuerySet["Issue"]):
     def drafts(self) -> IssueQuerySet:
         return self.filter(state=State.DRAFT)
+
+    def scheduled(self) -> IssueQuerySet:
+        """Those that wait for their time, or for the grace after "publish now" to pass."""
+        return self.filter(state=State.SCHEDULED)
+
+    def due(self) -> IssueQuerySet:
+        """Scheduled ones whose time has come."""
+        return self.scheduled().filter(publish_at__lte=timezone.now())
 
     def published(self) -> IssueQuerySet:
         """What the public may read: whatever went out, or began to."""
@@ -115,11 +125,17 @@ class Issue(models.Model):
     )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed at"), auto_now=True)
+    # Counted up by each change of the content: who saves or publishes says which one they saw.
+    version = models.PositiveIntegerField(default=1, editable=False)
+    publish_at = models.DateTimeField(_("goes out at"), null=True, editable=False)
     published_at = models.DateTimeField(_("published at"), null=True, editable=False)
     # Up to which subscription the mails are queued: a new attempt goes on from there.
     queued_up_to = models.PositiveBigIntegerField(default=0, editable=False)
     queued_at = models.DateTimeField(null=True, editable=False)
     sent_at = models.DateTimeField(_("sent at"), null=True, editable=False)
+    # Why it stopped by itself, and since when its failures are counted: see newsletters.guarding.
+    stop_reason = models.CharField(_("stopped because"), max_length=500, blank=True, editable=False)
+    resumed_at = models.DateTimeField(null=True, editable=False)
 
     objects = IssueQuerySet.as_manager()
 
@@ -149,6 +165,10 @@ class Issue(models.Model):
     @property
     def is_draft(self) -> bool:
         return self.state == State.DRAFT
+
+    @property
+    def is_scheduled(self) -> bool:
+        return self.state == State.SCHEDULED
 
     @property
     def language_code(self) -> str:

@@ -103,6 +103,12 @@ class Subscription(models.Model):
             setattr(self, field, value)
         self.save(update_fields=list(changes))
 
+    def ask_anew(self, details: dict[str, Any]) -> None:
+        """Asked for again before an answer: what is confirmed is what was asked for last."""
+        for field, value in details.items():
+            setattr(self, field, value)
+        self.save(update_fields=list(details))
+
     def want_confirmation(self) -> None:
         """Have the confirmation mail sent, unless that address left one of today unanswered."""
         since = timezone.now() - ASK_AGAIN_AFTER

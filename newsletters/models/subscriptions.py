@@ -92,4 +92,6 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         )
         if not new and found.state == State.UNSUBSCRIBED:
             found.reopen(details)
+        elif not new and found.state == State.PENDING:
+            found.ask_anew(details)
         return found

@@ -69,16 +69,27 @@ class Unsubscribe(TokenMixin, TemplateView):
 
     template_name = "newsletters/unsubscribe.html"
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Who had everything deleted gets no more mail: a provider's POST has nothing to mend."""
+        token = kwargs["token"]
+        if _is_one_click(request) and tokens.is_ours(token) and not tokens.member(token):
+            return _left()
+        return super().dispatch(request, *args, **kwargs)
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(why=LeavingForm(instance=self.subscription), **kwargs)
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
         self.subscription.unsubscribe(delivery=tokens.delivery_of(token))
-        if request.POST.get("List-Unsubscribe") == "One-Click":
-            return HttpResponse(
-                _("You are unsubscribed."), content_type="text/plain; charset=utf-8"
-            )
-        return redirect(request.path)
+        return _left() if _is_one_click(request) else redirect(request.path)
+
+
+def _is_one_click(request: HttpRequest) -> bool:
+    return request.method == "POST" and request.POST.get("List-Unsubscribe") == "One-Click"
+
+
+def _left() -> HttpResponse:
+    return HttpResponse(_("You are unsubscribed."), content_type="text/plain; charset=utf-8")
 
 
 class SayWhy(TokenMixin):

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views import View
 from django.views.generic import FormView
 
+from newsletters import tracking
 from newsletters.consent import Consent
 from newsletters.forms import SubscribeForm
 from newsletters.models import Newsletter, Subscription
@@ -24,9 +25,10 @@ from newsletters.tokens import member_token
 
 def wording(newsletter: Newsletter) -> str:
     """What a person agrees to, as the page shows it and the consent keeps it."""
-    return _(
+    agreed = _(
         "Send me %(newsletter)s by e-mail. I can leave at any time by the link in every issue."
     ) % {"newsletter": newsletter.name}
+    return f"{agreed} {tracking.sentence()}".strip()
 
 
 def own_address(request: HttpRequest) -> str:

@@ -29,7 +29,7 @@ class Inbox(LoginRequiredMixin, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         shown = self.request.GET.get("show", "")
         kind = self.request.GET.get("kind", "")
-        before = self.request.GET.get("before", "")
+        before = self.request.GET.get("before", "")[:18]  # more digits no key has
         chosen = {"show": shown} if shown in FILTERS else {}
         chosen |= {"kind": kind} if kind in KINDS else {}
         found = FILTERS[chosen.get("show", "")](Notification.objects.of(self.request.user))

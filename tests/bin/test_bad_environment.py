@@ -118,3 +118,36 @@ def test_a_wrong_mailer_url_is_told_with_its_variable(
 
     assert [fault.variable for fault in mail.faults] == ["MAILER_URL_NEWSLETTERS"]
     assert problem in str(mail.faults[0])
+
+
+WHOLE = {
+    "SECRET_KEY": "x" * 50,
+    "PUBLIC_URL": "https://www.example.com",
+    "DATABASE_URL": "postgres://user:pw@127.0.0.1:1/name",
+    "MAILER_URL": "smtp://user:pw@mail.example.com",
+}
+ADD_ONS = [
+    {"POSTMARK_API_TOKEN": "token"},
+    {"MAILGUN_API_KEY": "key", "MAILGUN_DOMAIN": "mail.example.com"},
+    {"SENDGRID_API_KEY": "key"},
+    {"CLOUDMAILIN_SMTP_URL": "smtp://user:pw@smtp.example.com:587?starttls=true"},
+]
+IMPORT = ["-c", "import site_config.wsgi"]
+
+
+@pytest.mark.parametrize("missing", WHOLE)
+def test_the_web_names_the_one_variable_that_is_missing(missing: str) -> None:
+    code, output = run(*IMPORT, **{name: WHOLE[name] for name in WHOLE if name != missing})
+
+    assert code == 3
+    assert f"{missing} is missing" in output
+    assert "1 fault" in output
+
+
+@pytest.mark.parametrize("variables", ADD_ONS, ids=lambda one: next(iter(one)))
+def test_the_web_starts_with_the_variables_of_an_add_on(variables: dict[str, str]) -> None:
+    rest = {name: WHOLE[name] for name in WHOLE if name != "MAILER_URL"}
+
+    code, output = run(*IMPORT, **rest, **variables)
+
+    assert code == 0, output

@@ -13,6 +13,7 @@ from tests.processes import Site
 
 pytestmark = pytest.mark.browser
 
+FRAME = "iframe.desk-frame:not(.desk-fresh)"
 ADD = "/admin/newsletters/issue/add/"
 
 
@@ -25,7 +26,7 @@ def begin(visit: Visit, slug: str) -> None:
 
 
 def frame(page: Page):
-    return page.frame_locator("iframe[name=desk-frame]")
+    return page.frame_locator(FRAME)
 
 
 def picture() -> dict[str, object]:
@@ -46,11 +47,12 @@ def test_the_mail_is_shown_beside_the_text_as_one_types(visit: Visit) -> None:
     expect(frame(page).get_by_text("Line 3: there is no placeholder {nane}")).to_be_visible()
     visit.look("desk-fault")
 
+    page.set_viewport_size({"width": 1280, "height": 900})
     page.get_by_label("Body").fill("Hello {name}")
     page.get_by_label("Headers").check()
     expect(frame(page).get_by_text("List-Unsubscribe-Post")).to_be_visible()
     page.get_by_label("Mobile").check()
-    expect(page.locator("iframe[name=desk-frame]")).to_have_css("width", "375px")
+    expect(page.locator(FRAME)).to_have_css("width", "375px")
 
 
 def test_a_picture_is_uploaded_and_put_at_the_cursor(visit: Visit) -> None:

@@ -1,5 +1,7 @@
 """Leaving, choosing and mending, in a real browser."""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import expect
 
@@ -44,3 +46,24 @@ def test_somebody_whose_mail_came_back(visit: Visit) -> None:
     visit.go(f"/admin/mailroom/suppression/{pk}/lift/").look("suppression-lift")
     visit.fill_in("Lift", note="She wrote from there.")
     visit.look("suppression-lifted")
+
+
+def test_people_come_by_a_file(visit: Visit, tmp_path: Path) -> None:
+    file = tmp_path / "fair.csv"
+    file.write_text("Name;Courriel\nAda;ada@fair.example\nBob;bob@fair.example\n")
+    visit.log_in("admin@example.com", PASSWORD)
+    visit.go("/admin/newsletters/subscription/")
+    visit.page.get_by_role("link", name="Import", exact=True).click()
+    visit.page.get_by_label("Newsletter:").select_option(index=1)
+    visit.page.get_by_label("How they agreed:").fill("Paper list at the fair")
+    visit.page.get_by_label("File:").set_input_files(file)
+    visit.look("import")
+    visit.press("Save")
+    visit.page.get_by_label("E-mail address:").select_option("Courriel")
+    visit.look("import-columns")
+    visit.press("Check the file")
+    expect(visit.page.get_by_text("This will happen")).to_be_visible()
+    visit.look("import-preview")
+    visit.page.get_by_role("button", name="Import").click()
+    expect(visit.page.get_by_role("heading", name="Imported")).to_be_visible()
+    visit.look("import-done")

@@ -6,6 +6,7 @@ import tomllib
 
 import pytest
 
+from site_config.mailers import ADD_ONS, SMTP_ADD_ON
 from tests.processes import ROOT
 
 PROCFILE = dict(
@@ -61,5 +62,6 @@ def test_every_variable_in_the_documents_is_one_that_the_site_reads():
     for name in ("deploy", "operate"):
         text = (ROOT / "docs" / f"{name}.md").read_text()
         named = set(re.findall(r"`([A-Z]+_[A-Z_]+)[=`]", text))
-        platforms = {one for one in named if one.startswith("CC_")}
+        platforms = {one for one in named if one.startswith(("CC_", "RAILWAY_"))}
+        platforms |= {one for names in ADD_ONS for one in names} | {SMTP_ADD_ON}
         assert named - platforms <= VARIABLES | ELSEWHERE

@@ -14,6 +14,11 @@ from tests.processes import until
 pytestmark = [pytest.mark.browser, pytest.mark.postgres, pytest.mark.proxy]
 
 PASSWORD = "correct-horse-41"
+SUBSCRIBED = """
+from newsletters.models import Newsletter, Subscription
+harbour = Newsletter.objects.create(name='Harbour', slug='harbour')
+Subscription.objects.create(newsletter=harbour, email='reader@people.test').confirm()
+"""
 STAFF = f"""
 from accounts.models import User
 from allauth.account.models import EmailAddress
@@ -22,12 +27,8 @@ EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=
 """
 
 
-PAGES_OF_STAFF = (
-    "/admin/",
-    "/admin/newsletters/issue/add/",
-    "/admin/mailroom/delivery/",
-    "/mail/status/",
-)
+PAGES = ("/", "/newsletters/", "/accounts/login/", "/accounts/signup/", "/notifications/")
+PAGES += ("/accounts/profile/", "/accounts/2fa/", "/accounts/sessions/", "/mail/status/", "/none/")
 
 
 @pytest.fixture(scope="module")
@@ -90,14 +91,46 @@ def test_somebody_signs_up_and_resets_a_password(visit: Visit, production: Produ
     assert visit.faults == []
 
 
-def test_the_admin_keeps_to_the_policy_behind_the_proxy(visit: Visit, production: Production):
+@pytest.fixture(scope="module")
+def editor(production: Production) -> str:
     production.shell(STAFF)
-    log_in(visit, "editor@site.test", PASSWORD)
+    return "editor@site.test"
 
-    for path in PAGES_OF_STAFF:
+
+def test_every_page_keeps_to_the_policy_behind_the_proxy(
+    visit: Visit, production: Production, editor: str
+):
+    log_in(visit, editor, PASSWORD)
+    index = visit.go("/admin/").page.content()
+    lists = sorted(set(re.findall(r'href="(/admin/\w+/\w+/)"', index)))
+    forms = re.findall(r'href="(/admin/\w+/\w+/add/)"', index)
+    assert len(lists) > 10
+
+    for path in [*PAGES, *lists, *sorted(set(forms))]:
         response = visit.page.goto(production.url + path)
         assert response is not None
-        assert response.status == 200, path
+        assert response.status == (404 if path == "/none/" else 200), path
+        assert visit.faults == [], path
+
+
+def test_an_issue_is_published_from_the_admin(visit: Visit, production: Production, editor: str):
+    production.shell(SUBSCRIBED)
+    log_in(visit, editor, PASSWORD)
+    visit.go("/admin/newsletters/issue/add/")
+    visit.page.get_by_label("Newsletter:").select_option(label="Harbour")
+    visit.page.locator("[name=subject]").fill("Ships of today")
+    visit.page.locator("[name=body]").fill("Good morning {name}, [read](https://example.org/).")
+    visit.page.get_by_role("button", name="Save and continue editing").click()
+    visit.page.wait_for_url("**/change/")
+    visit.go(visit.page.url.replace("change", "publish")).press("Publish")
+    visit.page.wait_for_url("**/change/")
+
+    mail = mail_to(production, "reader@people.test", "Ships of today")
+    leave = mail["List-Unsubscribe"]
+    assert f"<{production.url}/newsletters/unsubscribe/" in leave
+    web = visit.page.goto(production.url + "/newsletters/harbour/ships-of-today/")
+    assert web is not None
+    assert web.status == 200
     assert visit.faults == []
 
 

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.utils import timezone
 from requests.exceptions import ConnectionError as NotReached
 
-from mailroom.doctor import domains, own_urls
+from mailroom.doctor import connections, domains, own_urls
 from mailroom.doctor.findings import Means, Status
 from mailroom.doctor.headers import header_faults
 from mailroom.doctor.lookups import Names
@@ -22,6 +22,7 @@ from tests.mailroom.fakes.http import Answer, HTTPServer
 from tests.mailroom.fakes.names import DNSServer
 from tests.mailroom.fakes.ports import closed_port
 from tests.mailroom.fakes.proxy import TLSProxy
+from tests.mailroom.fakes.smtp import SMTPServer
 
 GOOD = {
     "mailroom.test": ["v=spf1 include:_spf.provider.test ip4:192.0.2.1 -all", "site=1"],
@@ -59,6 +60,7 @@ class TestDomains:
             (["v=spf1 +all"], "everybody"),
             (["v=spf1 " + "a:x.test " * 11 + "-all"], "11 look-ups"),
             (["v=spf1 include:mailroom.test -all"], "look-ups"),
+            (["v=spf1 mx include:nobody.test -all"], "nobody.test, which has no record"),
         ],
     )
     def test_spf_faults(self, names, record, words):
@@ -102,6 +104,13 @@ class TestDomains:
         assert {one.status for one in found} == {Status.SKIPPED}
 
 
+def test_where_no_resolver_is_configured_all_is_skipped(settings, monkeypatch):
+    settings.DKIM_SELECTORS = ["s1"]
+    monkeypatch.setattr("mailroom.doctor.lookups.RESOLV_CONF", "/nowhere/resolv.conf")
+    monkeypatch.setattr(domains, "_domains", lambda: {"mailroom.com"})
+    assert {one.status for one in domains.domains(Means(timeout=1))} == {Status.SKIPPED}
+
+
 TRANSACTIONAL = {"Auto-Submitted": "auto-generated", "Feedback-ID": "a:b:c:mailroom"}
 BULK = {
     "Feedback-ID": "a:b:c:mailroom",
@@ -134,28 +143,68 @@ class TestOwnAddresses:
     @pytest.mark.parametrize(
         ("answer", "status"),
         [
-            (Answer(400), Status.OK),
-            (Answer(200), Status.FAILED),
+            (Answer(400, "ours"), Status.OK),
+            (Answer(400, "somebody else's"), Status.FAILED),
+            (Answer(200, "ours"), Status.FAILED),
             (Answer(301, headers={"Location": "/x"}), Status.FAILED),
             (Answer(502), Status.FAILED),
         ],
     )
     def test_what_a_post_finds(self, answer, status):
         with HTTPServer(answer) as server:
-            assert own_urls.posted(server.url, {}, {400}, Means())[0] is status
+            assert own_urls.posted(server.url, {}, 400, "ours", Means())[0] is status
 
     def test_what_nobody_reaches(self):
         url = f"http://127.0.0.1:{closed_port()}/"
-        status, words = own_urls.posted(url, {}, {400}, Means())
+        status, words = own_urls.posted(url, {}, 400, "ours", Means())
         assert status is Status.FAILED
         assert NotReached.__name__ in words
+
+
+class TestMailServers:
+    def ask(self, settings, url: str) -> tuple[Status, str]:
+        tree = MailerTree()
+        alias = tree.add(parse(url))
+        settings.MAILERS, settings.MAILER_URLS = tree.mailers, tree.urls
+        (found,) = connections.providers(Means(timeout=2))
+        assert found.about == alias
+        return found.status, found.words
+
+    def test_one_without_tls_is_a_warning(self, settings):
+        with SMTPServer() as server:
+            status, words = self.ask(settings, f"smtp+plain://127.0.0.1:{server.port}")
+        assert (status, server.received) == (Status.WARNING, [])
+        assert "without TLS" in words
+
+    def test_one_that_takes_no_password(self, settings):
+        with SMTPServer() as server:
+            place = f"127.0.0.1:{server.port}"
+            assert self.ask(settings, f"smtp+plain://me:secret@{place}")[0] is Status.FAILED
+
+    def test_one_that_is_not_there(self, settings):
+        url = f"smtp+plain://127.0.0.1:{closed_port()}"
+        assert self.ask(settings, url)[0] is Status.FAILED
+
+    def test_a_certificate_that_nobody_vouches_for(self, settings, tmp_path):
+        with TLSProxy(tmp_path) as proxy:
+            place = proxy.url.removeprefix("https://")
+            status, words = self.ask(settings, f"smtps://{place}?timeout=2")
+        assert status is Status.FAILED
+        assert "certificate" in words.lower()
+
+    @pytest.mark.parametrize(("days", "status"), [(60, Status.OK), (3, Status.WARNING)])
+    def test_a_certificate_that_runs_out(self, days, status):
+        end = timezone.now() + timedelta(days=days)
+        told = {"notAfter": f"{end:%b %d %H:%M:%S %Y} GMT"}
+        assert connections._certificate(told, "answers")[0] is status
 
 
 @pytest.fixture
 def well(settings, names, outbox_mailers, tmp_path, monkeypatch):
     """An installation with nothing wrong; `examined()` is what the doctor finds in it."""
     WorkerBeat.objects.create(name="one")
-    answers = Answer(400), Answer(404)  # to a post nobody signed, and to leave what is nobody's
+    # To a post that nobody signed, and to leave what is nobody's.
+    answers = Answer(400, "Refused."), Answer(200, "You are unsubscribed.")
     with (
         HTTPServer(Answer(200, {})) as api,
         HTTPServer(*answers) as site,
@@ -234,7 +283,13 @@ class TestTheWhole:
         Message.objects.create(type="mailroom.test", channel="default", headers={}, body="x")
         assert failed(well()[1]) == {("headers", "mailroom.test")}
 
-    def test_complaints(self, well):
+    def test_a_clock_that_is_wrong(self, well, monkeypatch):
+        ahead = timezone.now() + timedelta(minutes=5)
+        monkeypatch.setattr("mailroom.doctor.work._database_time", lambda: ahead)
+        assert failed(well()[1]) == {("worker", "clock")}
+
+    @pytest.mark.parametrize(("kind", "number"), [("complained", 1), ("hard_bounce", 10)])
+    def test_what_readers_and_providers_say(self, well, kind, number):
         rows = [
             Delivery(
                 message=Message.objects.create(channel="newsletters"),
@@ -245,8 +300,9 @@ class TestTheWhole:
             for n in range(200)
         ]
         Delivery.objects.bulk_create(rows)
-        Event.objects.create(provider="p", event_id="1", kind="complained", address="1@x.test")
-        assert failed(well()[1]) == {("reputation", "complained")}
+        for n in range(number):
+            Event.objects.create(provider="p", event_id=f"{n}", kind=kind, address=f"{n}@x.test")
+        assert failed(well()[1]) == {("reputation", kind)}
 
     def test_a_live_mail_by_every_channel(self, well, settings):
         sent = {"To": "a@x.test", "MessageID": "1", "ErrorCode": 0, "Message": "OK"}

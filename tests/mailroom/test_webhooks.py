@@ -1,6 +1,7 @@
 """What providers post: verified, once, in any order, and joined to the mail it is about."""
 
 import base64
+import json
 import random
 from datetime import UTC, datetime, timedelta
 
@@ -137,6 +138,30 @@ class TestEachProvider:
             headers=made.headers,
         )
         assert answer.status_code == 400
+
+
+class TestOddBodies:
+    @pytest.fixture
+    def post(self, client, delivery):
+        """Post what Postmark would, with some values changed."""
+
+        def run(**changes: str):
+            made = PROVIDERS["postmark"](Told("hard", delivery.pk))
+            body = json.dumps({**json.loads(made.body), **changes})
+            address = "/mail/webhooks/postmark/tracking/"
+            kind = "application/json"
+            return client.post(address, body, content_type=kind, headers=made.headers)
+
+        return run
+
+    def test_half_a_character_and_a_nul_lose_no_event(self, post):
+        answer = post(Description="cut off \ud83d", Details="a\0b", MessageID="x\ud83d\0")
+        assert answer.status_code == 200
+        assert Event.objects.get().description.startswith("cut off ?")
+
+    def test_a_body_without_end_is_refused(self, post):
+        assert post(Details="x" * 3_000_000).status_code == 400
+        assert not Event.objects.exists()
 
 
 class TestSNS:

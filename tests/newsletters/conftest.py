@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.utils import timezone
 
 from newsletters.models import Issue, Newsletter, Subscription
@@ -62,3 +63,13 @@ def _no_limits_left_over(settings, request) -> None:
     """Counts of an earlier test would stop a later one; the cache's table outlives both."""
     cache = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     settings.CACHES = {"default": {**cache, "LOCATION": request.node.nodeid}}
+
+
+@pytest.fixture
+def writer(db):
+    """Somebody who may write issues and not publish them."""
+    user = get_user_model().objects.create_user("writer@example.com", None, is_staff=True)
+    user.user_permissions.set(
+        Permission.objects.filter(codename__in=["change_issue", "view_issue"])
+    )
+    return user

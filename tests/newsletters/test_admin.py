@@ -43,7 +43,9 @@ class TestWriting:
 
     def test_what_is_published_is_read_only(self, desk, weekly, draft, page):
         draft.publish()
-        assert desk.post(f"{page}change/", content(weekly)).status_code == 403
+        late = desk.post(f"{page}change/", content(weekly, body="My own words"))
+        assert late.status_code == 409
+        assert "My own words</textarea>" in late.text
         response = desk.get(f"{page}change/")
         assert 'name="body"' not in response.text
         assert desk.post(f"{page}delete/", {"post": "yes"}).status_code == 403

@@ -48,7 +48,7 @@ class TestOneClick:
         assert is_in(elsewhere)
 
     def test_get_and_head_change_nothing(self, client, ann):
-        for _ in range(20):
+        for _ in range(500):
             assert client.get(url(ann)).status_code == 200
             assert client.head(url(ann)).status_code == 200
         assert is_in(ann)
@@ -99,6 +99,14 @@ class TestThePage:
         client.post(url(waiting))
         client.post(f"{url(waiting)}undo/")
         assert not is_in(waiting)
+
+
+def test_an_old_mail_of_who_was_deleted_is_no_error(client, ann):
+    address = url(ann)
+    ann.delete()
+    assert client.post(address, ONE_CLICK).status_code == 200
+    assert client.post(f"{address[:-3]}/", ONE_CLICK).status_code == 404
+    assert client.get(address).status_code == 404
 
 
 class TestPreferences:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from mailroom.models import Suppression
 from newsletters import tokens
-from newsletters.models import Subscription
+from newsletters.models import Newsletter, Subscription
 
 PAGE = "/newsletters/weekly/"
 
@@ -51,6 +51,16 @@ class TestTheForm:
         assert the_one().consent_ip == "127.0.0.1"
         assert "Mailroom weekly" in the_one().consent_wording
         assert timezone.now() - the_one().consent_at < timedelta(minutes=1)
+
+    def test_what_was_asked_for_last_is_what_is_kept(self, subscribe):
+        Subscription.objects.create(
+            newsletter=Newsletter.objects.get(),
+            email="ann@example.com",
+            name="Rude words",
+            consent_source="/elsewhere/",
+        )
+        subscribe()
+        assert (the_one().name, the_one().consent_source) == ("Ann", PAGE)
 
     def test_answers_the_same_whether_known_or_not(self, subscribe, subscribed):
         subscribed("known@example.com")

@@ -100,7 +100,10 @@ def test_what_arrives(arrive, name):
         assert mail["Auto-Submitted"] is None
     else:
         assert mail["Auto-Submitted"] == "auto-generated"
-    if not row.bulk:
+    if row.bulk:  # the way out, notifications and digests included
+        assert mail["List-Unsubscribe"].startswith("<http")
+        assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    else:
         assert not [header for header in LIST if mail[header]]
 
 

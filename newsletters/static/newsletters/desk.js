@@ -4,14 +4,14 @@
 (() => {
   const button = document.getElementById("desk_show");
   if (!button) return;
+  let shown = 0;
 
   function show() {
     const old = document.querySelector(".desk-frame:not(.desk-fresh)");
     document.querySelector(".desk-fresh")?.remove();
     const fresh = old.cloneNode();
-    old.removeAttribute("name");
     fresh.classList.add("desk-fresh");
-    fresh.name = "desk-frame";
+    fresh.name = button.formTarget = `desk-frame-${++shown}`;
     old.after(fresh);
     fresh.addEventListener("load", () => {
       fresh.classList.remove("desk-fresh");

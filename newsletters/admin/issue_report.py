@@ -1,0 +1,74 @@
+"""The report of an issue: figures, a chart, who got it and who didn't, and all of it as a file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import HttpRequest, StreamingHttpResponse
+from django.utils.translation import gettext as _
+
+from mailroom.cells import TextCell
+from newsletters import report
+from newsletters.admin.issue_views import IssueView
+
+
+class Report(IssueView):
+    template_name = "admin/newsletters/issue/report.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        show, search = asked(self.request)
+        rows = report.recipients(self.object, show, search)
+        people, go_on = report.page_of(rows, self.request.GET.get("after", ""))
+        figures = report.Report(self.object)
+        labels = {key: label for key, label, _number, _part in figures.figures}
+        return super().get_context_data(
+            title=_("Report"),
+            report=figures,
+            show=show,
+            shown=labels.get(show, ""),
+            search=search,
+            people=people,
+            query=urlencode({"show": show, "search": search}),
+            after=urlencode({"show": show, "search": search, "after": go_on}) if go_on else "",
+            tracking=settings.NEWSLETTER_TRACKING,
+            **self.model_admin.steps(self.request),
+            **kwargs,
+        )
+
+
+class _Line:
+    """What csv writes to: each line is handed back at once instead of kept."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+class RecipientsCSV(IssueView):
+    """The recipients as a file, streamed: half a million of them never stand in memory."""
+
+    http_method_names = ["get"]
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        issue = self.get_object()
+        rows = report.recipients(issue, *asked(request))
+        name = f"{issue.slug}-recipients.csv"
+        return StreamingHttpResponse(
+            self._lines(report.as_rows(rows)),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
+    def _lines(self, rows: Iterator[list[Any]]) -> Iterator[str]:
+        writer, cell = csv.writer(_Line()), TextCell()
+        yield "\ufeff"  # or a spreadsheet takes it for something else than UTF-8
+        for row in rows:
+            yield writer.writerow([cell.render(value) for value in row])
+
+
+def asked(request: HttpRequest) -> tuple[str, str]:
+    """What the person wants to see: by state or feedback, and by a part of the address."""
+    return request.GET.get("show", ""), request.GET.get("search", "").strip()[:100]

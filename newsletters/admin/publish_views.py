@@ -1,0 +1,129 @@
+"""Publishing: a page that asks with numbers; POSTs for now, for later, and for not at all."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from mailroom.registry import describe
+from newsletters import checking, scheduling
+from newsletters.admin.issue_steps import Step
+from newsletters.admin.issue_views import IssueView
+from newsletters.models import Issue
+
+
+class TimeForm(forms.Form):
+    """When to publish, in the time zone of who fills it in."""
+
+    when = forms.DateTimeField(
+        label=gettext_lazy("Date and time"),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        error_messages={"required": gettext_lazy("Choose a date and a time.")},
+    )
+
+    def clean_when(self) -> datetime:
+        when: datetime = self.cleaned_data["when"]
+        if fault := scheduling.wrong_time(when):
+            raise ValidationError(fault)
+        return when
+
+
+class PublishIssue(IssueView):
+    """Asks once more, with numbers; the POST publishes."""
+
+    template_name = "admin/newsletters/issue/publish.html"
+
+    def is_allowed(self, request: HttpRequest) -> bool:
+        return super().is_allowed(request) and self.model_admin.has_publish_permission(request)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        channels = {channel["alias"]: channel for channel in describe()["channels"]}
+        people = self.object.audience().count()
+        skipped = checking.suppressed_among(self.object)
+        context = {
+            "title": _("Publish"),
+            "people": people,
+            "skipped": checking.people_sentence(people, skipped),
+            "minutes": checking.minutes(people),
+            "faults": checking.errors(self.object) if self.object.is_draft else [],
+            "warnings": checking.warnings(self.object, people) if self.object.is_draft else [],
+            "channel": channels.get("newsletters", {"alias": "newsletters"}),
+            "time_form": TimeForm(),
+            "zone": timezone.get_current_timezone_name(),
+            "grace": settings.PUBLISH_GRACE_SECONDS,
+        }
+        return super().get_context_data(**context | kwargs)
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        issue = self.object = self.get_object()
+        try:
+            done = self.publish(issue, _version(request))
+        except scheduling.Changed:
+            told = _("It was changed after you had opened this page: look at it once more.")
+            messages.error(request, told)
+            return redirect("admin:newsletters_issue_publish", pk)
+        except ValidationError as error:
+            for fault in error.messages:
+                messages.error(request, fault)
+            return redirect("admin:newsletters_issue_change", pk)
+        if not done:
+            messages.info(request, _("It was published already: nothing is sent twice."))
+        return redirect("admin:newsletters_issue_change", pk)
+
+    def publish(self, issue: Issue, version: int | None) -> bool:
+        done = scheduling.publish_now(issue, self.request.user, version=version)
+        if done and (seconds := settings.PUBLISH_GRACE_SECONDS):
+            told = ngettext(
+                "Published. You have %(n)s second to take it back.",
+                "Published. You have %(n)s seconds to take it back.",
+                seconds,
+            )
+            messages.success(self.request, told % {"n": seconds})
+        elif done:
+            messages.success(self.request, _("Published. The mails are on their way."))
+        return done
+
+
+class ScheduleIssue(PublishIssue):
+    """The same at a time: shown again with what is wrong about it."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return redirect("admin:newsletters_issue_publish", kwargs["pk"])
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        self.form = TimeForm(request.POST)
+        if not self.form.is_valid():
+            self.object = self.get_object()
+            return self.render_to_response(self.get_context_data(time_form=self.form))
+        return super().post(request, pk)
+
+    def publish(self, issue: Issue, version: int | None) -> bool:
+        when = self.form.cleaned_data["when"]
+        done = scheduling.schedule(issue, when, self.request.user, version=version)
+        if done:
+            messages.success(self.request, _("Scheduled. Until then you can take it back."))
+        return done
+
+
+class Undo(Step):
+    def take(self, request: HttpRequest, issue: Issue) -> None:
+        if scheduling.undo(issue, request.user):
+            messages.success(request, _("It is a draft again: nothing was sent."))
+        else:
+            messages.error(request, _("Too late: it is being sent. You can still pause or cancel."))
+
+
+def _version(request: HttpRequest) -> int | None:
+    """Which version the page showed, where it says so."""
+    text = request.POST.get("version", "")
+    return int(text) if text.isdecimal() else None

@@ -1,0 +1,106 @@
+"""The pages of an import: upload, columns, what will change, progress."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
+
+from newsletters import csv_file
+from newsletters.admin.forms import ColumnsForm, UploadForm
+from newsletters.importing import in_words
+from newsletters.models import SubscriberImport
+
+PAGE = "admin:newsletters_subscriberimport_change"
+FOLDER = "admin/newsletters/subscriberimport"
+
+
+@admin.register(SubscriberImport)
+class SubscriberImportAdmin(admin.ModelAdmin):
+    """Whoever may add subscribers may import them."""
+
+    form = UploadForm
+    list_display = ["file_name", "newsletter", "state", "total", "author", "created_at"]
+    list_select_related = ["newsletter", "author"]
+    fields = ["newsletter", "consent", "file"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).defer("data")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("newsletters.add_subscription")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_urls(self) -> list[URLPattern]:
+        views = {"columns": self.columns, "start": self.start, "progress": self.progress}
+        own = [
+            path(
+                f"<int:pk>/{name}/",
+                self.admin_site.admin_view(view),
+                name=f"newsletters_subscriberimport_{name}",
+            )
+            for name, view in views.items()
+        ]
+        return own + super().get_urls()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        obj.author = request.user
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: HttpRequest, obj: Any, *args: Any) -> HttpResponse:
+        return redirect(PAGE, obj.pk)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        is_number = object_id.isdecimal() and len(object_id) < 19
+        job = self._job(request, int(object_id) if is_number else 0)
+        return self._page(request, job, ColumnsForm(job))
+
+    def columns(self, request: HttpRequest, pk: int) -> HttpResponse:
+        job = self._job(request, pk)
+        form = ColumnsForm(job, request.POST or None)
+        if request.method != "POST" or not form.is_valid():
+            return self._page(request, job, form)
+        job.check_columns(form.columns())
+        return redirect(PAGE, pk)
+
+    def start(self, request: HttpRequest, pk: int) -> HttpResponse:
+        job = self._job(request, pk)
+        if request.method == "POST":
+            job.start()
+        return redirect(PAGE, pk)
+
+    def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
+        job = self._job(request, pk)
+        return render(request, f"{FOLDER}/_state.html", self._told(job, ColumnsForm(job)))
+
+    def _job(self, request: HttpRequest, pk: int) -> SubscriberImport:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return get_object_or_404(SubscriberImport.objects.select_related("newsletter"), pk=pk)
+
+    def _page(self, request: HttpRequest, job: SubscriberImport, form: Any) -> HttpResponse:
+        site = self.admin_site.each_context(request)
+        context = {**site, "opts": self.opts, "title": _("Import"), **self._told(job, form)}
+        return render(request, f"{FOLDER}/import.html", context)
+
+    def _told(self, job: SubscriberImport, form: ColumnsForm) -> dict[str, Any]:
+        labels = {"new": _("new"), "confirmed": _("confirmed"), "left": _("stays out")}
+        rows = [(labels.get(what, _("left as it is")), *cells) for what, *cells in job.sample]
+        examples = csv_file.examples(job.file) if job.data else []
+        return {
+            "job": job,
+            "form": form,
+            "examples": examples,
+            "rows": rows,
+            "counts": in_words(job.counts),
+        }

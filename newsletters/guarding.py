@@ -1,0 +1,100 @@
+"""What makes the sending of an issue stop by itself and wait for a person.
+
+A provider that refuses our account is told by a signal, at once. The rest is looked at by the clock
+while something is being sent: a run of failures, too many hard bounces, too many complaints. After
+a person resumed it, only what was sent since then counts.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from mailroom.models import Delivery, Event
+from mailroom.models.delivery import DeliveryQuerySet
+from newsletters import steering
+from newsletters.models import Issue
+
+LATEST = 500  # outcomes that are looked through for a run of failures
+
+
+def account_refused(sender: object, delivery: Delivery, error: str, **kwargs: Any) -> None:
+    """The provider takes nothing from our account: somebody must mend that first."""
+    if delivery.message.type != "newsletters.issue":
+        return
+    told = _("The mailer %(alias)s refuses our account: %(error)s")
+    for issue in _being_sent().filter(message=delivery.message_id):
+        steering.stop(issue, told % {"alias": delivery.alias, "error": error})
+
+
+def look() -> None:
+    """Stop what goes wrong among all that is being sent."""
+    issues = list(_being_sent())
+    latest = _latest_outcomes() if issues else []
+    for issue in issues:
+        if reason := _run_of_failures(issue, latest) or _too_many(issue):
+            steering.stop(issue, reason)
+
+
+def _being_sent() -> Any:
+    return Issue.objects.filter(state=Issue.State.SENDING).select_related("newsletter", "message")
+
+
+def _latest_outcomes() -> list[Any]:
+    """The last outcomes of all messages, newest first: one index serves, however many there are."""
+    ended = Delivery.objects.filter(finished_at__isnull=False).order_by("-finished_at", "-pk")
+    return list(ended.values("message_id", "state", "error", "finished_at")[:LATEST])
+
+
+def _run_of_failures(issue: Issue, latest: Iterable[Any]) -> str:
+    own = [one for one in latest if one["message_id"] == issue.message_id]
+    if issue.resumed_at:
+        own = [one for one in own if one["finished_at"] > issue.resumed_at]
+    last = own[: settings.ISSUE_STOP_FAILURES]
+    is_run = len(last) == settings.ISSUE_STOP_FAILURES
+    if not is_run or any(one["state"] != Delivery.State.FAILED for one in last):
+        return ""
+    told = _("The last %(count)s mails all failed: %(error)s")
+    return told % {"count": len(last), "error": last[0]["error"]}
+
+
+def _too_many(issue: Issue) -> str:
+    mails = _since_resumed(issue)
+    complaints = mails.filter(feedback=Delivery.Feedback.COMPLAINED).count()
+    failed = mails.filter(state=Delivery.State.FAILED).count()
+    bounces = failed + _hard_bounces(mails)
+    if max(complaints, bounces) < settings.ISSUE_STOP_MINIMUM:
+        return ""
+    ended = failed + mails.filter(state=Delivery.State.SENT).count()
+    if complaints >= settings.ISSUE_STOP_MINIMUM and (
+        complaints > settings.ISSUE_STOP_COMPLAINTS * ended
+    ):
+        told = ngettext(
+            "%(count)s reader out of %(ended)s complained.",
+            "%(count)s readers out of %(ended)s complained.",
+            complaints,
+        )
+        return told % {"count": complaints, "ended": ended}
+    if bounces >= settings.ISSUE_STOP_MINIMUM and bounces > settings.ISSUE_STOP_BOUNCES * ended:
+        told = ngettext(
+            "%(count)s mail out of %(ended)s was refused for good.",
+            "%(count)s mails out of %(ended)s were refused for good.",
+            bounces,
+        )
+        return told % {"count": bounces, "ended": ended}
+    return ""
+
+
+def _since_resumed(issue: Issue) -> DeliveryQuerySet:
+    mails = Delivery.objects.filter(message=issue.message_id)
+    return mails.filter(finished_at__gt=issue.resumed_at) if issue.resumed_at else mails
+
+
+def _hard_bounces(mails: DeliveryQuerySet) -> int:
+    """Accepted first, and bounced for good later."""
+    bounced = mails.filter(feedback=Delivery.Feedback.BOUNCED).exclude(state=Delivery.State.FAILED)
+    hard = Event.objects.filter(delivery=OuterRef("pk"), kind=Event.Kind.HARD_BOUNCE)
+    return bounced.filter(Exists(hard)).count()

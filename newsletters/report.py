@@ -1,0 +1,127 @@
+"""What became of an issue's mails, counted from the outbox in a fixed number of queries."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, QuerySet
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+
+from mailroom.models import Delivery
+from mailroom.models.delivery import DeliveryQuerySet
+from newsletters.models import Issue, Subscription
+from newsletters.report_chart import Chart, chart
+
+State, Feedback = Delivery.State, Delivery.Feedback
+UNSUBSCRIBED = "unsubscribed"
+PAGE = 50
+
+
+@dataclass
+class Report:
+    issue: Issue
+
+    @cached_property
+    def _counted(self) -> list[tuple[str, str, int]]:
+        rows = deliveries(self.issue).order_by().values_list("state", "feedback")
+        return list(rows.annotate(Count("pk")))
+
+    def _sum(self, state: str = "", feedback: str = "") -> int:
+        return sum(
+            number
+            for one, told, number in self._counted
+            if state in ("", one) and feedback in ("", told)
+        )
+
+    @cached_property
+    def figures(self) -> list[tuple[str, str, int, float | None]]:
+        """What to show by, its label, how many, and which part of those accepted (in per cent)."""
+        accepted = self._sum(State.SENT)
+        plain = [(state.value, str(state.label), self._sum(state), None) for state in OUTCOMES]
+        told = [(one.value, str(one.label), self._sum(feedback=one)) for one in Feedback]
+        later = [*told, (UNSUBSCRIBED, _("unsubscribed"), self.unsubscribed)]
+        return [
+            (State.SENT.value, _("accepted"), accepted, None),
+            *((key, label, n, 100 * n / accepted if accepted else None) for key, label, n in later),
+            *plain,
+        ]
+
+    @cached_property
+    def unsubscribed(self) -> int:
+        """Who left by a link of this very issue."""
+        return left_by(self.issue).count()
+
+    @property
+    def uncertain(self) -> int:
+        return self._sum(State.UNCERTAIN)
+
+    @property
+    def failed(self) -> int:
+        return self._sum(State.FAILED)
+
+    @property
+    def is_told(self) -> bool:
+        """True once the provider said something of any of them."""
+        return any(told for _state, told, _number in self._counted)
+
+    @cached_property
+    def skipped(self) -> list[tuple[str, int]]:
+        """Why some were left out, and how many for each reason."""
+        rows = deliveries(self.issue).filter(state=State.SKIPPED).order_by()
+        counted = rows.values_list("reason").annotate(number=Count("pk"))
+        return [(_(reason), number) for reason, number in counted.order_by("-number")]
+
+    @cached_property
+    def chart(self) -> Chart:
+        """Outcomes over time, in the time zone of who looks."""
+        return chart(deliveries(self.issue))
+
+
+OUTCOMES = (State.FAILED, State.UNCERTAIN, State.SKIPPED, State.QUEUED)
+
+
+# -- Recipients -------------------------------------------------------------------------------
+
+
+def deliveries(issue: Issue) -> DeliveryQuerySet:
+    """All that belongs to an issue; nothing before it was published."""
+    everything = Delivery.objects.all()
+    return everything.filter(message=issue.message_id) if issue.message_id else everything.none()
+
+
+def left_by(issue: Issue) -> QuerySet[Subscription]:
+    """The subscriptions that ended by a mail of this issue."""
+    left = issue.newsletter.subscriptions.filter(state=Subscription.State.UNSUBSCRIBED)
+    return left.filter(left_by__message=issue.message_id) if issue.message_id else left.none()
+
+
+def recipients(issue: Issue, show: str = "", search: str = "") -> DeliveryQuerySet:
+    """Who is to be shown, by address. show: a state, a feedback or `unsubscribed`; "" for all."""
+    rows = deliveries(issue).order_by("address")
+    if show in State:
+        rows = rows.filter(state=show)
+    elif show in Feedback:
+        rows = rows.filter(feedback=show)
+    elif show == UNSUBSCRIBED:
+        rows = rows.filter(pk__in=left_by(issue).values("left_by"))
+    return rows.filter(address__icontains=search) if search else rows
+
+
+def page_of(rows: DeliveryQuerySet, after: str) -> tuple[list[Delivery], str]:
+    """The next rows after an address, and the address to go on from; "" at the end.
+
+    Going on from a key costs the same on the first page and on the ten-thousandth.
+    """
+    if after:
+        rows = rows.filter(address__gt=after)
+    found = list(rows.defer("values")[: PAGE + 1])
+    return found[:PAGE], found[PAGE - 1].address if len(found) > PAGE else ""
+
+
+def as_rows(rows: DeliveryQuerySet) -> Iterator[list[Any]]:
+    """The same for a file, read from the database as it is written."""
+    yield ["address", "name", "state", "reason", "error", "feedback", "mailer", "finished_at"]
+    columns = ("address", "name", "state", "reason", "error", "feedback", "alias", "finished_at")
+    for row in rows.values_list(*columns).iterator(2000):
+        yield [*row[:-1], row[-1].isoformat() if row[-1] else ""]
