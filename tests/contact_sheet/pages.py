@@ -64,8 +64,9 @@ SHOTS = [
         "admin:newsletters_issue_changelist admin:newsletters_issue_add "
         "admin:newsletters_newsletter_changelist admin:newsletters_newsletter_add "
         "admin:newsletters_subscription_changelist admin:newsletters_subscription_add "
-        "admin:newsletters_subscription_import admin:newsletters_subscription_export "
+        "admin:newsletters_subscription_export "
         "admin:newsletters_picture_changelist "
+        "admin:newsletters_subscriberimport_changelist admin:newsletters_subscriberimport_add "
         "admin:notifications_announcement_changelist admin:notifications_announcement_add "
         "admin:notifications_notification_changelist "
         "admin:mailroom_delivery_changelist admin:mailroom_message_changelist "
@@ -101,7 +102,6 @@ NOTHING_TO_SEE = {
     "admin:password_change_done": "comes after a change",
     "admin:autocomplete": "JSON for a field",
     "admin:jsi18n": "a script",
-    "admin:newsletters_subscription_process_import": "comes after the upload",
     "admin:mailroom_suppression_process_import": "comes after the upload",
     "mail_preview:sent_clear": "takes a POST",
     # Nobody adds such a row by hand: the admin answers 403.

@@ -4,6 +4,7 @@ import json
 import time
 from typing import Any
 
+from allauth.account.internal.flows.login import record_authentication
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings
@@ -101,12 +102,11 @@ def _others(people: dict[str, Any]) -> dict[str, str]:
 def _log_in(user: User) -> str:
     client = Client(HTTP_HOST="127.0.0.1")
     client.force_login(user)
-    session = client.session
-    later = time.time() + 3600  # no page asks for the password once more
-    session["account_authentication_methods"] = [
-        {"method": "password", "at": later, "email": user.email, "reauthenticated": True}
-    ]
-    session.save()
+    request = RequestFactory().get("/")
+    request.session = client.session
+    later = time.time() + 3600  # so long no page asks for the password once more
+    record_authentication(request, user, method="password", reauthenticated=True, at=later)
+    request.session.save()
     return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
