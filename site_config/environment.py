@@ -54,7 +54,13 @@ def webhook_keys(env: Env) -> dict[str, list[str]]:
     """WEBHOOK_KEY_<PROVIDER>: what a provider signs its webhooks with, by Anymail's module name."""
     prefix = "WEBHOOK_KEY_"
     names = [name for name in os.environ if name.startswith(prefix)]
-    return {name.removeprefix(prefix).lower(): env.list(name, []) for name in names}
+    given: dict[str, list[str]] = {
+        name.removeprefix(prefix).lower(): env.list(name, []) for name in names
+    }
+    # Mailgun signed with the API key before it had a key for that; its add-on names only this one.
+    key = env.str("MAILGUN_API_KEY", "")
+    of_add_on: dict[str, list[str]] = {"mailgun": [key]} if key else {}
+    return {**of_add_on, **given}
 
 
 def webhook_secrets(env: Env, keys: list[str], is_add_on: bool) -> list[str]:

@@ -80,6 +80,6 @@ def test_nothing_of_it_runs_and_nothing_has_to_be_stopped(visit: Visit) -> None:
 
 def test_the_alarm_works(page: Page) -> None:
     alarm = Alarm(page)
-    page.set_content("<img src=x: onerror='alert(1)'>")
-    page.wait_for_timeout(300)
+    with page.expect_event("dialog"):
+        page.set_content("<img src=x: onerror='alert(1)'>")
     assert alarm.rung == ["a dialog: 1"]

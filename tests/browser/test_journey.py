@@ -70,7 +70,7 @@ def test_an_editor_publishes_and_everybody_gets_a_letter(visit: Visit) -> None:
     issue = visit.page.url
     visit.go(issue.replace("change", "preview")).look("issue-preview")
     visit.go(issue.replace("change", "publish")).look("issue-publish")
-    visit.page.get_by_label("I have looked at it").check()
+    visit.page.locator("[name=seen]").first.check()
     visit.press("Publish")
     sent = visit.page.get_by_text("200 of 200")
     for _ in range(60):

@@ -252,6 +252,7 @@ class TestUncertain:
         delivery.refresh_from_db()
         assert (delivery.state, delivery.provider_id) == (State.SENT, "p-1")
 
+    @pytest.mark.django_db(transaction=True)  # the worker closes its connections
     def test_what_is_queued_again_is_not_sent_twice(self, tell, delivery, mailoutbox):
         Delivery.objects.update(state=State.QUEUED, attempts=1)
         tell("postmark", "delivered")
