@@ -84,6 +84,8 @@ class Photographer:
         answer = show(page)
         if answer is not None and answer.status >= 400:
             self.faults.append(f"{group}/{name} answered {answer.status}")
+        if len(page.frames) > 1:
+            page.wait_for_load_state("networkidle")  # the frames' own pages too
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             for width in WIDTHS:
