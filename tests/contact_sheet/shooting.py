@@ -90,6 +90,8 @@ class Photographer:
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 900})
+                if len(page.frames) > 1:
+                    _show_frames(page, width)
                 path = self.folder / picture(group, name, width, scheme)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 page.screenshot(path=path, full_page=True)
@@ -99,6 +101,13 @@ class Photographer:
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > width and scheme == SCHEMES[0]:
             self.faults.append(f"{name} is {wide} px wide at {width}")
+
+
+def _show_frames(page: Page, width: int) -> None:
+    """Chromium leaves a frame below the window's edge unpainted: make the window high enough."""
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_timeout(500)
 
 
 def picture(group: str, name: str, width: int, scheme: str) -> str:
