@@ -5,7 +5,7 @@ from contextlib import nullcontext
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounts.time_zones import zone_of
 
@@ -30,6 +30,25 @@ class SecretPathsMiddleware:
             response["Cache-Control"] = "no-store"
             response["Referrer-Policy"] = "no-referrer"
         return response
+
+
+class LanguageMiddleware:
+    """Pages in the language of the profile, unless this browser was told another.
+
+    Behind Django's own, which knows cookie and browser. It also puts the language back.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        is_known = settings.SESSION_COOKIE_NAME in request.COOKIES
+        if is_known and not request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME):
+            language = getattr(request.user, "language", "")
+            if translation.check_for_language(language):
+                translation.activate(language)
+                request.LANGUAGE_CODE = translation.get_language()
+        return self.get_response(request)
 
 
 class TimeZoneMiddleware:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.messages.views import SuccessMessageMixin
@@ -50,6 +51,12 @@ class ProfileView(LoginRequiredMixin, SuccessMessageMixin, UpdateView):
         user = self.request.user
         assert isinstance(user, User)
         return user
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        # What this browser was told before would win over the language just chosen.
+        response.delete_cookie(settings.LANGUAGE_COOKIE_NAME)
+        return response
 
 
 class Mend(LoginRequiredMixin, TemplateView):

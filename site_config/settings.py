@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.middleware.SecretPathsMiddleware",
+    "accounts.middleware.LanguageMiddleware",
     "accounts.middleware.TimeZoneMiddleware",
     "accounts.devices.DeviceMiddleware",
     "allauth.account.middleware.AccountMiddleware",

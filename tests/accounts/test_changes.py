@@ -126,3 +126,24 @@ class TestProfile:
             recipient=ann, kind="security", created_at=datetime(2026, 1, 1, 20, tzinfo=UTC)
         )
         assert shown in inside.get("/notifications/").text
+
+
+class TestLanguageOfPages:
+    @pytest.fixture
+    def punjabi(self, inside, ann):
+        ann.language = "pa"
+        ann.save()
+        return inside
+
+    def test_is_that_of_the_profile_and_not_the_browsers(self, punjabi):
+        assert '<html lang="pa"' in punjabi.get("/", headers={"accept-language": "fr"}).text
+
+    def test_is_what_this_browser_was_told(self, punjabi):
+        punjabi.post("/i18n/setlang/", {"language": "fr", "next": "/"})
+        assert '<html lang="fr"' in punjabi.get("/").text
+
+    def test_follows_the_profile_once_that_is_saved(self, punjabi):
+        punjabi.post("/i18n/setlang/", {"language": "en", "next": "/"})
+        fields = {"name": "Ann", "language": "fr", "time_zone": "UTC"}
+        assert punjabi.post("/accounts/profile/", fields).status_code == 302
+        assert '<html lang="fr"' in punjabi.get("/").text

@@ -32,7 +32,7 @@ def test_it_is_written_in_the_language_of_the_recipient():
     message = letter(language="fr")
     message.render()
 
-    assert message.subject.startswith("Connexion")
+    assert message.subject.startswith("Se connecter")
     assert 'lang="fr"' in html(message)
 
 

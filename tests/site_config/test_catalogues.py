@@ -1,0 +1,86 @@
+"""The catalogues in locale/: all of it said, nothing broken, and compiled as it is written."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+
+import polib
+import pytest
+
+from tests.processes import ROOT
+
+LANGUAGES = ["fr", "pa"]
+APPS = ["accounts", "mailroom", "newsletters", "notifications", "site_config", "templates"]
+# %(name)s, %s, {name}, and the tags of HTML.
+PLACES = re.compile(r"%(?:\(\w+\))?[sd]|\{[^}]*\}|</?\w+[^>]*>")
+
+
+def catalogue(language, root=ROOT):
+    return polib.pofile(str(root / f"locale/{language}/LC_MESSAGES/django.po"))
+
+
+def said(entry):
+    return list(entry.msgstr_plural.values()) if entry.msgid_plural else [entry.msgstr]
+
+
+def asked(entry):
+    return {entry.msgid, entry.msgid_plural or entry.msgid}
+
+
+def places(text):
+    return Counter(PLACES.findall(text))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+class TestEachCatalogue:
+    def test_says_all_and_guesses_nothing(self, language):
+        entries = catalogue(language)
+        assert [entry.msgid for entry in entries if not all(said(entry))] == []
+        assert [entry.msgid for entry in entries if entry.fuzzy or entry.obsolete] == []
+
+    def test_keeps_placeholders_and_tags(self, language):
+        broken = [
+            text
+            for entry in catalogue(language)
+            for text in said(entry)
+            if places(text) not in [places(source) for source in asked(entry)]
+        ]
+        assert broken == []
+
+    def test_keeps_line_ends_and_outer_space(self, language):
+        outside = re.compile(r"^\s*|\s*$")
+        broken = [
+            entry.msgid
+            for entry in catalogue(language)
+            for text in said(entry)
+            if outside.findall(text) != outside.findall(entry.msgid)
+        ]
+        assert broken == []
+
+    def test_has_the_plural_forms_that_its_header_tells(self, language):
+        entries = catalogue(language)
+        number = int(re.search(r"nplurals=(\d)", entries.metadata["Plural-Forms"])[1])
+        plurals = [entry for entry in entries if entry.msgid_plural]
+        assert plurals
+        assert {len(said(entry)) for entry in plurals} == {number}
+
+    def test_is_compiled_as_it_is_written(self, language):
+        path = ROOT / f"locale/{language}/LC_MESSAGES/django.mo"
+        compiled = {(e.msgctxt, e.msgid): said(e) for e in polib.mofile(str(path))}
+        assert compiled == {(e.msgctxt, e.msgid): said(e) for e in catalogue(language)}
+
+
+@pytest.mark.gettext
+def test_they_have_what_code_and_templates_say_and_nothing_else(tmp_path):
+    for folder in [*APPS, "locale"]:
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copy(ROOT / "manage.py", tmp_path)
+
+    command = [sys.executable, "-m", "django", "makemessages", "--all", "--no-obsolete"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=120)
+
+    for language in LANGUAGES:
+        now = {(e.msgctxt, e.msgid) for e in catalogue(language, tmp_path)}
+        assert {(e.msgctxt, e.msgid) for e in catalogue(language)} == now, "Run bin/messages"

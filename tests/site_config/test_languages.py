@@ -1,0 +1,37 @@
+"""Which language a page is in: the browser's, unless a cookie says another; and its direction."""
+
+import pytest
+
+pytestmark = pytest.mark.django_db
+
+HEADINGS = {"en": "Log in", "fr": "Se connecter", "pa": "ਲੌਗਇਨ"}
+
+
+@pytest.mark.parametrize(("language", "heading"), HEADINGS.items())
+def test_a_browser_gets_what_it_asks_for(client, language, heading):
+    html = client.get("/", headers={"accept-language": f"{language},en;q=0.5"}).text
+    assert f'<html lang="{language}" dir="ltr">' in html
+    assert heading in html
+
+
+def test_a_language_that_is_not_here_becomes_english(client):
+    assert '<html lang="en"' in client.get("/", headers={"accept-language": "de"}).text
+
+
+def test_what_somebody_chose_wins_over_their_browser(client):
+    client.post("/i18n/setlang/", {"language": "pa", "next": "/"})
+    assert '<html lang="pa"' in client.get("/", headers={"accept-language": "fr"}).text
+
+
+@pytest.mark.parametrize("path", ["/", "/accounts/login/", "/accounts/signup/", "/newsletters/"])
+def test_a_page_for_who_reads_from_the_right_runs_that_way(client, settings, path):
+    settings.LANGUAGES = [*settings.LANGUAGES, ("ar", "العربية")]
+    html = client.get(path, headers={"accept-language": "ar"}).text
+    assert '<html lang="ar" dir="rtl">' in html
+
+
+def test_what_allauth_says_is_in_punjabi_too(client):
+    html = client.get("/accounts/signup/", headers={"accept-language": "pa"}).text
+    assert "ਪਾਸਵਰਡ (ਦੁਬਾਰਾ)" in html
+    for english in ("Sign Up", "Password", "Already have", "Email"):
+        assert f">{english}" not in html

@@ -1,0 +1,90 @@
+"""Each type of mail in each language: translated, and saying of itself which language it is."""
+
+import re
+
+import pytest
+from django.conf import settings
+from django.test import RequestFactory
+from django.utils import translation
+from django_mail_preview import get_previews
+
+from newsletters.models import Issue, Newsletter
+from newsletters.preview import preview
+
+pytestmark = pytest.mark.django_db
+
+LANGUAGES = ["fr", "pa"]
+# An editor's own words: only what stands around them is ours.
+WRITTEN_BY_STAFF = {"newsletters.issue", "notifications.announcement"}
+GURMUKHI = re.compile(r"[\u0a00-\u0a7f]")
+
+
+def mail(name, language):
+    (found,) = [one for one in get_previews() if one.id == name]
+    with translation.override("en"):
+        message = found.render(RequestFactory().get("/", {"language": language}))
+        message.message()
+    return message
+
+
+def an_issue(language):
+    newsletter = Newsletter(name="Weekly", slug="weekly", language=language)
+    issue = Issue(newsletter=newsletter, subject="S", slug="s", body="{greeting}\n\nBody")
+    return preview(issue, "Ada", "ada@example.com")
+
+
+def html_of(message):
+    return message.alternatives[0].content
+
+
+def lines(text):
+    return {line.strip() for line in text.splitlines() if len(line.split()) > 3}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", [n for n in settings.MESSAGE_TYPES if n != "newsletters.issue"])
+class TestEachType:
+    def test_names_its_language(self, name, language):
+        html = html_of(mail(name, language))
+        assert f'<html lang="{language}"' in html
+        assert 'dir="ltr"' in html
+
+    def test_is_translated_throughout(self, name, language):
+        ours, english = mail(name, language), mail(name, "en")
+        if name not in WRITTEN_BY_STAFF:
+            assert ours.subject != english.subject
+        same = lines(ours.body) & lines(english.body)
+        assert [line for line in same if not is_data(line)] == []
+
+    def test_is_in_its_own_script(self, name, language):
+        found = GURMUKHI.search(mail(name, language).body)
+        assert bool(found) is (language == "pa")
+
+
+def is_data(line):
+    """What people or programs wrote is in no language of ours."""
+    return any(
+        word in line
+        for word in ("://", "Mozilla/", "twice", "too many addresses", "192.0.2", "203.0.113")
+    )
+
+
+def test_a_mail_to_who_reads_from_the_right_runs_that_way():
+    """No Arabic words of ours: what is looked at is the direction."""
+    html = html_of(mail("accounts.password_reset", "ar"))
+    assert '<html lang="ar"' in html
+    assert 'dir="rtl"' in html
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_issue_speaks_its_newsletters_language_around_the_text(language):
+    ours, english = an_issue(language), an_issue("en")
+    ours.message(), english.message()
+
+    assert f'<html lang="{language}"' in html_of(ours)
+    assert lines(ours.body) & lines(english.body) == set()
+    assert "Hello Ada" not in ours.body
+
+
+def test_every_type_is_looked_at():
+    assert sorted(one.id for one in get_previews()) == sorted(settings.MESSAGE_TYPES)
