@@ -1,6 +1,7 @@
 """Samples of this app's e-mails for the development inbox."""
 
 from django.utils import timezone
+from django.utils.translation import get_language
 from django_mail_preview import EmailPreview
 
 from newsletters import emails
@@ -30,13 +31,14 @@ class NewsletterEmails(EmailPreview):
     def confirm_subscription(self) -> object:
         """Asks the owner of an address whether they want the newsletter."""
         subscription = Subscription(pk=0, newsletter=_newsletter(), email="ada@example.com")
-        subscription.language = self.params.get("language", "en")
+        subscription.language = self._language()
         return emails.confirm_subscription(subscription)
 
     def issue(self) -> object:
         """An issue, as one reader gets it."""
         issue = Issue(
             newsletter=_newsletter(),
+            language=self._language(),
             subject="{name}, the week in the mailroom",
             preheader="What was carried, and by whom",
             slug="the-week",
@@ -44,6 +46,9 @@ class NewsletterEmails(EmailPreview):
             published_at=timezone.now(),
         )
         return preview(issue, "Ada Lovelace", "ada@example.com")
+
+    def _language(self) -> str:
+        return self.params.get("language") or get_language()
 
 
 def _newsletter() -> Newsletter:

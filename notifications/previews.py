@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import get_language
 from django_mail_preview import EmailPreview
 
 from mailroom.messages import TemplatedMessage
@@ -46,12 +47,14 @@ class NotificationEmails(EmailPreview):
             for title in ("Four kinds of mail", "How a letter travels")
         ]
         rows.append(Notification(kind="announcement", data={"title": "We moved house"}))
-        language = self.params.get("language", "en")
-        return preview(lambda: emails.digest(language, sections(rows), 3), DIGEST, READER)
+        return preview(lambda: emails.digest(self._language(), sections(rows), 3), DIGEST, READER)
 
     def _notice(self, kind: str, **data: Any) -> object:
         return preview(lambda: self._write(kind, data), kind, READER)
 
     def _write(self, kind: str, data: dict[str, Any]) -> TemplatedMessage:
         row = {"data": data, "actor": "", "target_url": ""}
-        return emails.notice(KINDS[kind], row, self.params.get("language", "en"))
+        return emails.notice(KINDS[kind], row, self._language())
+
+    def _language(self) -> str:
+        return self.params.get("language") or get_language()

@@ -69,6 +69,10 @@ MESSAGE_TYPES: dict[str, MessageType] = {
         personal="notifications.emails.personal_values",
         gate="notifications.digests.skip_reasons",
     ),
+    "site_config.specimen_registration": transactional("registration"),
+    "site_config.specimen_password_reset": transactional("password_reset"),
+    "site_config.specimen_notifications": transactional("notifications"),
+    "site_config.specimen_newsletters": bulk("newsletters"),
     "mailroom.test": transactional("default"),
 }
 

@@ -147,6 +147,7 @@ ACCOUNT_RATE_LIMITS = {
     "request_login_code": "20/m/ip,3/m/key,20/h/key",
     "newsletter_visitor": "20/h/ip",
     "newsletter_address": "5/h/key",
+    "specimens": "5/h/user",
 }
 ACCOUNT_CHANGE_EMAIL = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

@@ -9,6 +9,8 @@ from site_config.preferences import notifications_of
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("specimens/", views.Specimens.as_view(), name="specimens"),
+    path("specimens/stop/", views.stop_specimens, name="specimens_stop"),
     path("accounts/", include("accounts.urls")),
     path("accounts/", include("allauth.urls")),
     path(

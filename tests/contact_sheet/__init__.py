@@ -1,0 +1,1 @@
+"""Every page and every mail of the site as screenshots: `bin/contact-sheet`."""
