@@ -50,7 +50,7 @@ def send_each(address: str) -> None:
 
 def sightings(address: str) -> list[Sighting]:
     """Where the last ones to an address are now, in the order of the channels."""
-    found = [one for channel in CHANNELS if (one := _last(channel, address))]
+    found = _last_of_each(address)
     inbox = captured(address) if found and settings.DEBUG else {}
     return [
         Sighting(
@@ -60,11 +60,13 @@ def sightings(address: str) -> list[Sighting]:
     ]
 
 
-def _last(channel: str, address: str) -> Delivery | None:
-    own = Delivery.objects.filter(
-        address=address, message__type=f"site_config.specimen_{channel}"
-    ).select_related("message")
-    return own.order_by("-pk").first()
+def _last_of_each(address: str) -> list[Delivery]:
+    """Found among the newest: all channels' specimens are queued together."""
+    types = {f"site_config.specimen_{channel}": channel for channel in CHANNELS}
+    own = Delivery.objects.filter(address=address, message__type__in=types)
+    newest = own.select_related("message").order_by("-pk")[: 2 * len(CHANNELS)]
+    last = {one.channel: one for one in reversed(newest)}
+    return [last[channel] for channel in CHANNELS if channel in last]
 
 
 def _way_out() -> dict[str, str]:

@@ -134,6 +134,6 @@ class TestTests:
         desk.post(f"{ISSUES}{draft.pk}/test/", {"addresses": "me@example.com"})
         drain()
         assert mail.outbox[0].body.startswith(
-            "Hello,\n\nBy hand: http://mailroom.test/newsletters/"
+            "Bonjour,\n\nBy hand: http://mailroom.test/newsletters/"
         )
         assert '<html lang="fr"' in mail.outbox[0].alternatives[0].content

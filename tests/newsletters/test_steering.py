@@ -55,12 +55,12 @@ class TestPausing:
         assert (state(under_way), states()) == ("sent", {"sent"})
 
     def test_what_a_worker_has_in_hand_is_taken_back(self, under_way):
-        from mailroom import leases
-        from mailroom.delivery import _begin, _parcels
+        from mailroom.batches import Batches
+        from mailroom.delivery import _begin
 
-        ids = leases.claim("newsletters", "worker")
-        parcels = _parcels(ids)
-        steering.pause(under_way)
+        with Batches("newsletters", "worker") as batches:
+            parcels = batches.take()
+            steering.pause(under_way)
 
         assert _begin(parcels, "memory", "worker") == []
         assert states() == {"queued"}
