@@ -61,7 +61,8 @@ class PersonalMail(Mail):
                     values=self.values,
                 )
         except NotExpressible as reason:
-            logger.info("Delivery %s is built whole: %s", one.pk, reason)
+            told = {"delivery_id": one.pk}
+            logger.info("Delivery %s is built whole: %s", one.pk, reason, extra=told)
             return None
 
     def whole(self) -> Mail:

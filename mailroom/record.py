@@ -29,6 +29,7 @@ def record(outcomes: Sequence[tuple[Delivery, Outcome]], holder: str) -> None:
     """
     _patiently(lambda: _write(outcomes, holder))
     for delivery, outcome in outcomes:
+        _log(delivery, outcome)
         _tell(delivery, outcome)
 
 
@@ -109,6 +110,19 @@ def _refusal(delivery: Delivery, outcome: Outcome) -> dict[str, Any]:
     if delivery.expires_at:  # be there when it expires, to say so and to forget its secrets
         when = min(when, delivery.expires_at)
     return {**words, "state": State.QUEUED, "not_before": when}
+
+
+def _log(delivery: Delivery, outcome: Outcome) -> None:
+    """A line for each mail that somebody waits for, and for whatever was not accepted."""
+    if outcome.verdict is Verdict.ACCEPTED and delivery.message.is_bulk:
+        return
+    logger.info(
+        "Delivery %s by %s: %s.",
+        delivery.pk,
+        delivery.alias,
+        outcome.verdict.value,
+        extra={"delivery_id": delivery.pk},
+    )
 
 
 def _tell(delivery: Delivery, outcome: Outcome) -> None:

@@ -154,6 +154,9 @@ def _text(text: str, *, is_html: bool) -> list[Piece]:
 
 
 def _before_gap(text: str) -> bytes:
+    if text.endswith("\r"):
+        # Where the gap's value is empty, it makes one line end with the LF behind the gap.
+        raise NotExpressible("a lone CR before a slot")
     encoded = quoted_printable(text)
     return encoded if not encoded or encoded.endswith(b"\r\n") else encoded + b"=\r\n"
 

@@ -32,6 +32,16 @@ def send_code() -> Delivery:
     return Delivery.objects.latest("pk")
 
 
+def test_the_log_names_each_mail_that_somebody_waits_for(smtp: SMTPServer, caplog):
+    caplog.set_level("INFO", "mailroom.record")
+    smtp.script.rcpt = {"*": "550 nobody here"}
+    delivery = attempt()
+
+    (line,) = caplog.records
+    assert line.delivery_id == delivery.pk
+    assert delivery.address not in line.getMessage()
+
+
 class TestTryingAgain:
     def test_waits_grow_and_the_message_id_stays(self, smtp: SMTPServer):
         smtp.script.rcpt = {"*": "450 busy"}

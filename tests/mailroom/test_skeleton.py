@@ -59,7 +59,10 @@ def content(raw: bytes) -> list[tuple[str, object]]:
     parsed: Parsed = email.message_from_bytes(raw, policy=email.policy.default)  # type: ignore[assignment]
     ignored = {"date", "content-transfer-encoding", "content-type", "mime-version"}
     headers = sorted(
-        (key.lower(), str(value)) for key, value in parsed.items() if key.lower() not in ignored
+        # Python folds before a long first word; read back, that fold is a space nobody wrote.
+        (key.lower(), str(value).lstrip())
+        for key, value in parsed.items()
+        if key.lower() not in ignored
     )
     parts = [
         (part.get_content_type(), part.get_content())
@@ -130,6 +133,9 @@ def _plain_types(in_memory, monkeypatch) -> None:
 class TestSameAsDjango:
     @cases(100)
     @example("Grüße, ", "Dear ", "Dear ", "Zoë", "zoe@example.com")
+    @example("", "\r", "", "", "a@example.com")
+    @example(" ", "", "", "", "a@example.com")
+    @example("0" * 46, "", "", "\"Quoted\", <not> & 'ours'", "0@example.com")
     @example("=?x", ".", "&", "=?utf-8?q?x?=", "a@example.com")
     def test_whatever_is_written_and_whoever_it_is_for(self, subject, body, html, name, address):
         compare(subject, body, html, name, address)
