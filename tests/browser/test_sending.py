@@ -75,7 +75,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, server: SlowServer) -> 
 
 @pytest.fixture
 def editor(page: Page, site: Site) -> Visit:
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)
     return Visit(page, site).log_in("admin@example.com", PASSWORD)
 
 
@@ -153,6 +153,7 @@ def test_a_slow_sending_is_watched_paused_resumed_and_cancelled(
 def test_two_editors_see_what_the_other_wrote(editor: Visit, browser: Browser) -> None:
     issue = open_draft(editor)
     with browser.new_context() as context:
+        context.set_default_timeout(60_000)
         other = Visit(context.new_page(), editor.site).log_in("admin@example.com", PASSWORD)
         other.go(issue).fill_in("Save and continue", preheader="By the other one")
 
