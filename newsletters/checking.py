@@ -21,13 +21,13 @@ CLIPPED_AT = 102 * 1024  # bytes of HTML: Gmail shows no more without a click
 SHOUTING = 0.7  # of a subject's letters
 
 
-def errors(issue: Issue) -> list[str]:
-    """One sentence for each thing that must be mended first."""
+def errors(issue: Issue, mail: Mail | None = None) -> list[str]:
+    """One sentence for each thing that must be mended first. mail: as of `of_the_text`."""
     try:
         issue.full_clean()
     except ValidationError as refused:
         return [*refused.messages, *_about_the_mailer()]
-    return [*of_the_text(issue), *_about_the_mailer()]
+    return [*of_the_text(issue, mail), *_about_the_mailer()]
 
 
 def of_the_text(issue: Issue, mail: Mail | None = None) -> list[str]:
@@ -39,9 +39,9 @@ def of_the_text(issue: Issue, mail: Mail | None = None) -> list[str]:
     return [*dead, *_about_the_way_out(issue, mail or sample(issue))]
 
 
-def warnings(issue: Issue, people: int) -> list[str]:
-    """One sentence for each thing that is probably not meant."""
-    return [*about_the_text(issue), *_about_the_test(issue), *_about_the_sending(people)]
+def warnings(issue: Issue, people: int, mail: Mail | None = None) -> list[str]:
+    """One sentence for each thing that is probably not meant. mail: as of `of_the_text`."""
+    return [*about_the_text(issue, mail), *_about_the_test(issue), *_about_the_sending(people)]
 
 
 def about_the_text(issue: Issue, mail: Mail | None = None) -> list[str]:

@@ -9,11 +9,11 @@ from django.utils.functional import cached_property
 
 from mailroom.channels import channel_options, providers
 from mailroom.models import Delivery, MailerHealth, WorkerBeat
+from newsletters.checking import CHANNEL
 from newsletters.models import Issue
 
 OPEN = (Delivery.State.QUEUED, Delivery.State.SENDING)
 TROUBLE = (Delivery.State.FAILED, Delivery.State.UNCERTAIN)
-CHANNEL = "newsletters"
 MINUTE = 60
 SOON = timedelta(minutes=2)
 

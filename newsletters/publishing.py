@@ -63,7 +63,6 @@ def start(issue: Issue, ready: QuerySet[Issue]) -> bool:
 
 def validate(issue: Issue) -> None:
     """Raise ValidationError, with one sentence for each fault, for what may not go out."""
-    issue.full_clean()
     if faults := checking.errors(issue):
         raise ValidationError(faults)
 

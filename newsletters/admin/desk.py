@@ -108,7 +108,7 @@ def checks(issue: Issue, faults: list[str] | None = None) -> dict[str, Any]:
     """
     mail = checking.sample(issue)
     if faults is None:
-        faults = checking.errors(issue)
+        faults = checking.errors(issue, mail)
     elif not faults:
         faults = checking.of_the_text(issue, mail)
     people = issue.audience().count() if issue.newsletter.pk else 0

@@ -9,6 +9,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from newsletters import steering
 from newsletters.admin import (
     desk,
     issue_history,
@@ -24,7 +25,7 @@ from newsletters.progress import Progress
 
 WRITTEN = ("newsletter", "subject", "slug", "preheader", "body")
 AUDIENCE = ("for_language", "joined_from", "joined_before")
-CONTENT = (*WRITTEN, *AUDIENCE, "language", "text")
+CONTENT = ("newsletter", "slug", *steering.CONTENT)
 
 
 @admin.register(Issue)

@@ -48,16 +48,18 @@ class PublishIssue(IssueView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         channels = {channel["alias"]: channel for channel in describe()["channels"]}
-        people = self.object.audience().count()
-        skipped = checking.suppressed_among(self.object)
+        issue = self.object
+        people = issue.audience().count()
+        skipped = checking.suppressed_among(issue)
+        mail = checking.sample(issue) if issue.is_draft else None
         context = {
             "title": _("Publish"),
             "people": people,
             "skipped": checking.people_sentence(people, skipped),
             "minutes": checking.minutes(people),
-            "faults": checking.errors(self.object) if self.object.is_draft else [],
-            "warnings": checking.warnings(self.object, people) if self.object.is_draft else [],
-            "channel": channels.get("newsletters", {"alias": "newsletters"}),
+            "faults": checking.errors(issue, mail) if issue.is_draft else [],
+            "warnings": checking.warnings(issue, people, mail) if issue.is_draft else [],
+            "channel": channels.get(checking.CHANNEL, {"alias": checking.CHANNEL}),
             "time_form": TimeForm(),
             "zone": timezone.get_current_timezone_name(),
             "grace": settings.PUBLISH_GRACE_SECONDS,

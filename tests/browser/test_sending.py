@@ -173,8 +173,8 @@ def tab_to(page: Page, name: str) -> None:
     seen = []
     for _ in range(120):
         page.keyboard.press("Tab")
-        seen.append(page.evaluate(focused)[:30])
-        if page.evaluate(focused) == name:
+        seen.append(page.evaluate(focused))
+        if seen[-1] == name:
             return
     raise AssertionError(f"No way to {name!r} by the keyboard {seen}")
 

@@ -3,16 +3,13 @@
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from django.core.management import get_commands, load_command_class
 
-from tests.processes import ROOT
-
-sys.path.insert(0, str(ROOT))
 from bench.bench import parser as bench_parser
+from tests.processes import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
