@@ -48,7 +48,8 @@ def test_a_queue_that_is_away_loses_nothing_and_is_no_error(settings, caplog):
     deliver()
 
     assert [one.to for one in mail.outbox] == [["alice@example.com"]]
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    louder_than_usual = [one.levelname for one in caplog.records if one.levelname != "INFO"]
+    assert louder_than_usual == ["WARNING"]
 
 
 from django.tasks.backends.base import BaseTaskBackend  # noqa: E402
