@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -23,7 +23,9 @@ from newsletters.models import Issue
 from newsletters.models.history import Step, record
 from newsletters.signals import issue_published, issue_sent, issue_stopped
 
-BATCH = 5_000  # recipients queued in one transaction, which holds up no other writer for long
+# Recipients queued in one transaction, which holds up no other writer for long. The first batch is
+# small and each is twice the one before: the mailer has work while the rest is being queued.
+FIRST_BATCH, LARGEST_BATCH = 500, 5_000
 # Between two of them: SQLite's waiting writers look every tenth of a second whether it is free.
 PAUSE = 0.11  # seconds
 
@@ -69,18 +71,20 @@ def validate(issue: Issue) -> None:
 
 def queue(issue: Issue) -> None:
     """Give each subscriber a delivery, batch by batch; a new attempt goes on where one stopped."""
-    while _queue_batch(issue):
-        if shutdown.wait(PAUSE):
+    size = FIRST_BATCH
+    while _queue_batch(issue, size):
+        size = min(size * 2, LARGEST_BATCH)
+        if shutdown.wait(PAUSE if connection.vendor == "sqlite" else 0):
             return  # the clock takes it up again
     _announce(issue)
 
 
 @transaction.atomic
-def _queue_batch(issue: Issue) -> bool:
+def _queue_batch(issue: Issue, size: int) -> bool:
     if not Issue.objects.to_queue().select_for_update().filter(pk=issue.pk).first():
         return False  # paused or cancelled meanwhile
     rest = issue.audience().filter(pk__gt=issue.queued_up_to).order_by("pk")
-    last = rest[:BATCH].aggregate(last=Max("pk"))["last"]
+    last = rest[:size].aggregate(last=Max("pk"))["last"]
     if last is None:
         return False
     assert issue.message

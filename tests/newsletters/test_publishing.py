@@ -120,7 +120,8 @@ class TestPublishing:
 
 class TestQueueing:
     def test_goes_on_where_it_was_interrupted(self, draft, crowd, monkeypatch):
-        monkeypatch.setattr(publishing, "BATCH", 50)
+        monkeypatch.setattr(publishing, "LARGEST_BATCH", 50)
+        monkeypatch.setattr(publishing, "FIRST_BATCH", 50)
         draft.publish()
         publishing._queue_batch(draft)
         assert reload(draft).progress() == {"queued": 50}
@@ -144,7 +145,8 @@ class TestQueueing:
         assert Delivery.objects.count() == 200
 
     def test_memory_is_bounded_by_batches(self, draft, crowd, monkeypatch):
-        monkeypatch.setattr(publishing, "BATCH", 50)
+        monkeypatch.setattr(publishing, "LARGEST_BATCH", 50)
+        monkeypatch.setattr(publishing, "FIRST_BATCH", 50)
         draft.publish()
         with CaptureQueriesContext(connection) as queries:
             publishing.queue(reload(draft))
