@@ -36,12 +36,13 @@ BATCH_CALLS = {
 def groups(mails: Sequence[PersonalMail], call: BatchCall) -> Iterable[list[PersonalMail]]:
     """The mails that can share a call, by message; what can't share one stands alone."""
     shared: dict[int, list[PersonalMail]] = {}
-    fitting: dict[int, bool] = {}
+    slots: dict[int, set[str] | None] = {}  # None for a message that can't be sent this way
     for mail in mails:
         message = mail.delivery.message
-        if message.pk not in fitting:
-            fitting[message.pk] = _is_without_mark(message, call)
-        if fitting[message.pk] and _is_plain(mail, call):
+        if message.pk not in slots:
+            slots[message.pk] = _slots(message) if _is_without_mark(message, call) else None
+        names = slots[message.pk]
+        if names is not None and _is_plain(mail, names, call):
             shared.setdefault(message.pk, []).append(mail)
         else:
             yield [mail]
@@ -100,9 +101,8 @@ def _is_without_mark(message: Message, call: BatchCall) -> bool:
     return not any(call.mark in text for text in _texts(message))
 
 
-def _is_plain(mail: PersonalMail, call: BatchCall) -> bool:
+def _is_plain(mail: PersonalMail, names: set[str], call: BatchCall) -> bool:
     """Nothing in the values that a header can't hold, or that the provider would fill in again."""
-    names = _slots(mail.delivery.message)
     if not names <= mail.values.keys():
         return False
     values = [mail.delivery.name, *(str(mail.values[name]) for name in names)]

@@ -119,11 +119,9 @@ class TestPublishing:
 
 
 class TestQueueing:
-    def test_goes_on_where_it_was_interrupted(self, draft, crowd, monkeypatch):
-        monkeypatch.setattr(publishing, "LARGEST_BATCH", 50)
-        monkeypatch.setattr(publishing, "FIRST_BATCH", 50)
+    def test_goes_on_where_it_was_interrupted(self, draft, crowd):
         draft.publish()
-        publishing._queue_batch(draft)
+        publishing._queue_batch(draft, 50)
         assert reload(draft).progress() == {"queued": 50}
         publishing.queue(reload(draft))
         assert reload(draft).progress() == {"queued": 200}
@@ -146,12 +144,12 @@ class TestQueueing:
 
     def test_memory_is_bounded_by_batches(self, draft, crowd, monkeypatch):
         monkeypatch.setattr(publishing, "LARGEST_BATCH", 50)
-        monkeypatch.setattr(publishing, "FIRST_BATCH", 50)
+        monkeypatch.setattr(publishing, "FIRST_BATCH", 25)
         draft.publish()
         with CaptureQueriesContext(connection) as queries:
             publishing.queue(reload(draft))
         inserts = [one["sql"] for one in queries if 'INTO "mailroom_delivery"' in one["sql"]]
-        assert len(inserts) == 4
+        assert len(inserts) == 5, "25, three times 50, and the rest"
         assert all("SELECT" in sql and len(sql) < 3000 for sql in inserts), "no row in Python"
 
     def test_who_left_meanwhile_is_skipped_with_the_reason(self, draft, subscribed, drain):
