@@ -1,10 +1,8 @@
 """Django's SMTP backend, made fast, and to say what became of each message and recipient."""
 
-import email.policy
 import smtplib
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from email.utils import parseaddr
 from typing import Any
 
 from django.core.mail import EmailMessage
@@ -12,8 +10,7 @@ from django.core.mail.backends import smtp
 
 from mailroom.backends.dialogue import Dialogue, Pipeline
 from mailroom.backends.letter import Letter
-from mailroom.ready import PersonalMail
-from mailroom.wire_text import is_plain_address
+from mailroom.backends.writing import Writer
 
 LETTERS_A_CONNECTION = 8  # fewer aren't worth another connection to a server that is near
 FAR = 0.002  # seconds a letter: from here on, waiting is most of it, and more connections wait less
@@ -40,7 +37,7 @@ class EmailBackend(smtp.EmailBackend):
         self.connections = connections
         self._options = options
         self._others: list[EmailBackend] = []
-        self._senders: dict[str, str] = {}
+        self._writer = Writer(self.prep_address)
         self._talks: Dialogue | None = None
         self._wanted = 1
 
@@ -96,42 +93,10 @@ class EmailBackend(smtp.EmailBackend):
     ) -> Iterator[Letter]:
         """Letters, each made while the server works on the one before; noted in `made`."""
         for message in messages:
-            one = self._letter(message)
+            one = self._writer.letter(message, self.connection)
             made.append(one)
             if isinstance(one, Letter):
                 yield one
-
-    def _letter(self, message: EmailMessage) -> Letter | Exception | None:
-        """The message as it goes over the wire, None for one without recipients."""
-        try:
-            if isinstance(message, PersonalMail) and not message.wire:
-                message = message.whole()  # with its name, which may be one that is refused
-            recipients = {self._address(text): bare(text) for text in message.recipients()}
-            if not recipients:
-                return None
-            content = _content_of(message)
-            sender = self._sender(message.from_email)
-        except Exception as error:  # noqa: BLE001  (an attachment's file may raise anything)
-            return error
-        is_dotless = isinstance(message, PersonalMail) and message.is_dotless
-        options = self._mail_options(content)
-        return Letter(sender, recipients, content, options, is_dotless=is_dotless)
-
-    def _address(self, text: str) -> str:
-        return text if is_plain_address(text) else self.prep_address(text)
-
-    def _sender(self, text: str) -> str:
-        """The envelope's sender; the same one many times, and slow to parse."""
-        if text not in self._senders:
-            self._senders[text] = self.prep_address(text)
-        return self._senders[text]
-
-    def _mail_options(self, content: bytes) -> list[str]:
-        if not self.connection.does_esmtp:
-            return []
-        size = [f"size={len(content)}"] if self.connection.has_extn("size") else []
-        is_8bit = not content.isascii() and self.connection.has_extn("8bitmime")
-        return [*size, *(["body=8bitmime"] if is_8bit else [])]
 
     def _post(self, letters: Iterable[Letter], number: int) -> None:
         """Send the letters over the connections in turn, again where a server cut them short."""
@@ -198,15 +163,3 @@ class EmailBackend(smtp.EmailBackend):
         if self._talks in broken:
             self.connection = None
         return broken
-
-
-def bare(text: str) -> str:
-    """The address of a recipient in lower case, by which outcomes are told apart."""
-    return (text if is_plain_address(text) else parseaddr(text)[1]).lower()
-
-
-def _content_of(message: EmailMessage) -> bytes:
-    if isinstance(message, PersonalMail) and message.wire:
-        return message.wire
-    content: bytes = message.message(policy=email.policy.SMTP).as_bytes()
-    return content

@@ -115,6 +115,7 @@ def compare(both, case: tuple[str, ...]) -> None:
 @cases(60)
 @example(subject="Grüße, ", body="Dear ", html="Dear ", name="Zoë", address="zoe@example.com")
 @example(subject="", body="\n.\n..\n.dot", html="\r\n.\r\n", name="", address="a@bücher.example")
+@example(subject="A & B " + "x" * 100, body="", html="", name="", address="a@example.com")
 @example(subject="x" * 1200, body=" \t\n" * 9, html="\x0b", name='"D", J', address="a@example.com")
 def test_each_arrives_as_from_django(both, *, subject, body, html, name, address):
     compare(both, (subject, body, html, name, address))
