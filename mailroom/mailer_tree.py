@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from mailroom.mailer_urls import Failover, Provider, Split, Tree
+from mailroom.mailer_urls import Failover, Split, Tree
+from mailroom.provider_urls import Provider
 
 FAILOVER = "mailroom.backends.failover.EmailBackend"
 SPLIT = "mailroom.backends.split.EmailBackend"

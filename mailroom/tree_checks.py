@@ -9,7 +9,7 @@ from django.core import checks
 from django.core.mail import mailers
 
 from mailroom.channels import channel_options, channels, children, providers
-from mailroom.mailer_urls import SECRET_OPTION
+from mailroom.provider_urls import SECRET_OPTION
 
 Found = list[checks.CheckMessage]
 

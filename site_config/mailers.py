@@ -9,13 +9,15 @@ from datetime import timedelta
 from email.utils import formataddr
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from environs import Env
 
 from mailroom.mailer_tree import MailerTree
-from mailroom.mailer_urls import Fault, MailerUrlError, Tree, is_sender, parse
+from mailroom.mailer_urls import Fault, Tree, parse
+from mailroom.provider_urls import MailerUrlError, is_sender
 from mailroom.types import MessageType, asked_for, bulk, transactional
+from site_config.add_ons import add_on_url
 
 CHANNELS = ("default", "registration", "password_reset", "notifications", "newsletters")
 
@@ -108,30 +110,6 @@ def from_environment(env: Env, *, debug: bool, public_url: str, var_dir: Path) -
     if not debug and "inbox" in tree.mailers and not mail.faults:
         mail.faults.append(Fault("MAILER_URL", "names inbox:, which is for development only"))
     return mail
-
-
-# What the add-ons of PaaS providers put into the environment: adding one is enough.
-ADD_ONS = {
-    ("POSTMARK_API_TOKEN",): "postmark://{}",
-    ("MAILGUN_API_KEY", "MAILGUN_DOMAIN"): "mailgun://{}@{}",
-    ("SENDGRID_API_KEY",): "sendgrid://{}",
-}
-# An add-on that hands out a whole SMTP URL, with an option of its own that is our rule anyway.
-SMTP_ADD_ON = "CLOUDMAILIN_SMTP_URL"
-
-
-def is_by_add_on(env: Env) -> bool:
-    """True where nobody named a mailer, and an add-on's variables do."""
-    return not env.str("MAILER_URL", "") and bool(add_on_url(env))
-
-
-def add_on_url(env: Env) -> str:
-    """The mailer URL that an add-on's own variables stand for; "" where there is none."""
-    for names, pattern in ADD_ONS.items():
-        values = [quote(env.str(name, ""), safe="") for name in names]
-        if all(values):
-            return pattern.format(*values)
-    return env.str(SMTP_ADD_ON, "").partition("?")[0]
 
 
 def _staging(mail: Mail, env: Env) -> list[str]:

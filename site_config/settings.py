@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from environs import Env, validate
 
-from site_config import environment, logs, mailers, services
+from site_config import add_ons, environment, logs, mailers, services
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # Ignored by git: the development database and inbox.
@@ -171,7 +171,7 @@ FEEDBACK_SENDER = "mailroom"  # the last part of Feedback-ID: 5 to 15 characters
 UNSUBSCRIBE_MAILBOX = env.str("MAIL_UNSUBSCRIBE", "")  # somebody must read it: docs/feedback.md
 # Two at a time, separated by a comma, while one is being changed.
 WEBHOOK_SECRETS = environment.webhook_secrets(
-    env, [SECRET_KEY, *SECRET_KEY_FALLBACKS], mailers.is_by_add_on(env)
+    env, [SECRET_KEY, *SECRET_KEY_FALLBACKS], add_ons.is_by_add_on(env)
 )
 WEBHOOK_KEYS = environment.webhook_keys(env)
 SIMULATE_OUTAGES = _mail.outages  # the status page can make providers fail; never in production

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from site_config.mailers import ADD_ONS, SMTP_ADD_ON
+from site_config.add_ons import ADD_ONS, SMTP_ADD_ON
 from tests.processes import ROOT
 
 PROCFILE = dict(

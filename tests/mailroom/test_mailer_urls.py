@@ -6,7 +6,8 @@ import pytest
 from anymail import backends
 
 from mailroom.mailer_tree import MailerTree
-from mailroom.mailer_urls import Failover, Provider, Split, parse
+from mailroom.mailer_urls import Failover, Split, parse
+from mailroom.provider_urls import Provider
 from mailroom.providers import ANYMAIL
 
 

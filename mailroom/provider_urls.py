@@ -1,0 +1,146 @@
+"""One provider's URL → its backend and options.
+
+Query parameters become OPTIONS; `from` is the address that the provider may send as.
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+from email.utils import parseaddr
+from typing import Any
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from mailroom.providers import ANYMAIL, DEVELOPMENT, SMTP, SMTP_TIMEOUT_SECONDS
+
+SECRET_OPTION = re.compile(r"key|secret|token|password", re.IGNORECASE)
+WHOLE_NUMBERS = {"timeout", "port", "connections"}
+SENDER = "from"
+
+
+class MailerUrlError(ValueError):
+    """A mailer URL that can't be used; its text says why and holds no secret."""
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One provider: a backend and its options.
+
+    `name` is what it is (`postmark`, `smtp:mail.example.com`), `masked` its URL without secrets,
+    `sender` the From it may send as, "" for any.
+    """
+
+    name: str
+    backend: str
+    options: dict[str, Any] = field(hash=False)
+    masked: str = field(compare=False)
+    sender: str = ""
+
+
+def provider(url: str) -> Provider:
+    """Parse the URL of one provider. Raises MailerUrlError, whose text masks secrets."""
+    scheme, colon, _ = url.partition(":")
+    if not colon:
+        raise MailerUrlError("has a part that isn't a URL: it lacks a scheme such as smtp://")
+    if "#" in url:  # before the parsing, which would take the rest of a password for a fragment
+        raise MailerUrlError(f"has a {scheme[:20]} URL with a # in it: write it as %23")
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in SMTP:  # elsewhere a colon stands between two keys
+            _ = parts.port  # its parsing is what may fail
+    except ValueError:
+        raise MailerUrlError(f"has a {scheme} URL whose host or port can't be read") from None
+    for kinds, read in ((SMTP, _smtp), (ANYMAIL, _anymail), (DEVELOPMENT, _development)):
+        if parts.scheme in kinds:
+            return replace(read(parts), sender=_sender(parts))
+    known = ", ".join([*SMTP, *ANYMAIL, *DEVELOPMENT])
+    raise MailerUrlError(f"has the unknown scheme {scheme[:20]!r}; known are {known}")
+
+
+def _smtp(parts: SplitResult) -> Provider:
+    if not parts.hostname:
+        raise MailerUrlError(f"has an {parts.scheme} URL without a host")
+    kind = SMTP[parts.scheme]
+    port = parts.port or kind.port
+    options = {
+        "host": parts.hostname,
+        "port": port,
+        **dict.fromkeys(kind.flags, True),
+        "timeout": SMTP_TIMEOUT_SECONDS,
+        **({"username": unquote(parts.username)} if parts.username else {}),
+        **({"password": unquote(parts.password)} if parts.password else {}),
+        **_query(parts),
+    }
+    place = parts.hostname if port == kind.port else f"{parts.hostname}:{port}"
+    return Provider(f"smtp:{place}", kind.backend, options, _masked(parts))
+
+
+def _anymail(parts: SplitResult) -> Provider:
+    kind = ANYMAIL[parts.scheme]
+    account, at, place = parts.netloc.rpartition("@")
+    if not at:  # all of it is the key, or there is nothing
+        account, place = place, ""
+    values = [
+        unquote(value) for value in account.split(":", max(0, len(kind.secrets) - 1)) if value
+    ]
+    if len(values) != len(kind.secrets) or bool(place) != bool(kind.place):
+        raise MailerUrlError(f"has a {parts.scheme} URL that isn't written as {kind.example}")
+    options: dict[str, Any] = dict(zip(kind.secrets, values, strict=True))
+    if kind.place:
+        options[kind.place] = place
+    options |= kind.arrange(_query(parts))
+    name = f"{parts.scheme}:{place}" if place else parts.scheme
+    return Provider(name, kind.backend, options, _masked(parts))
+
+
+def _development(parts: SplitResult) -> Provider:
+    options: dict[str, Any] = _query(parts)
+    if parts.scheme == "file":
+        if parts.netloc or not parts.path.strip("/"):
+            raise MailerUrlError("has a file URL that isn't written as file:///folder")
+        options["file_path"] = unquote(parts.path)
+    return Provider(parts.scheme, DEVELOPMENT[parts.scheme], options, _masked(parts))
+
+
+def _query(parts: SplitResult) -> dict[str, Any]:
+    pairs = parse_qsl(parts.query, True)
+    return {name: _value(name, text) for name, text in pairs if name != SENDER}
+
+
+def _sender(parts: SplitResult) -> str:
+    text = dict(parse_qsl(parts.query)).get(SENDER, "")
+    if text and not is_sender(text):
+        raise MailerUrlError("has the option from, which must be an address, percent-encoded")
+    return text
+
+
+def is_sender(text: str) -> bool:
+    """True for what can stand as From: one address, with a name or without."""
+    try:
+        validate_email(parseaddr(text)[1])
+    except ValidationError:
+        return False
+    return text.isprintable()
+
+
+def _value(name: str, text: str) -> Any:
+    if text.lower() in {"true", "false"}:
+        return text.lower() == "true"
+    if name not in WHOLE_NUMBERS:
+        return text
+    if not text.isdecimal() or int(text) == 0:
+        raise MailerUrlError(f"has the option {name}, which must be a whole number above 0")
+    return int(text)
+
+
+def _masked(parts: SplitResult) -> str:
+    _, at, host = parts.netloc.rpartition("@")
+    is_key = parts.scheme in ANYMAIL and parts.netloc and not at
+    netloc = "***" if is_key else (f"***@{host}" if at else host)
+    query = "&".join(
+        f"{name}={'***' if SECRET_OPTION.search(name) else value}"
+        for name, value in parse_qsl(parts.query, True)
+    )
+    slashes = "//" if netloc or parts.path or parts.scheme in ANYMAIL else ""
+    return f"{parts.scheme}:{slashes}{netloc}{parts.path}" + (f"?{query}" if query else "")
