@@ -12,7 +12,7 @@ from django_tasks_db.models import DBTaskResult
 
 from mailroom import shutdown
 
-LOOK_SECONDS = 0.1  # how soon a task of another process is seen
+LOOK_SECONDS = 0.05  # how soon a task of another process is seen
 POLL_SECONDS = 5  # should the look-out have failed
 
 _bells: dict[tuple[str, ...], threading.Event] = {}  # by a lane's queues
