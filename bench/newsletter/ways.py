@@ -110,6 +110,9 @@ def site(stand: Stand, number: int, workers: int) -> Sending:
     assert sent.count() == number, f"not everything was sent: see {stand.folder}/log.txt"
     last = sent.aggregate(last=Max("finished_at"))["last"]
     seconds = (last - clicked).total_seconds()  # however seldom it was looked
+    wait_until(
+        lambda: Issue.objects.get(pk=issue.pk).queued_at, PATIENCE
+    )  # a short list is sent first
     issue.refresh_from_db()
     queued = (issue.queued_at - issue.published_at).total_seconds()
     peak = max(stand.peak_memory(worker) for worker in stand.workers)

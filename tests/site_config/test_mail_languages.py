@@ -27,9 +27,9 @@ def mail(name, language):
     return message
 
 
-def an_issue(language):
+def an_issue(language, body="{greeting}\n\nBody"):
     newsletter = Newsletter(name="Weekly", slug="weekly", language=language)
-    issue = Issue(newsletter=newsletter, subject="S", slug="s", body="{greeting}\n\nBody")
+    issue = Issue(newsletter=newsletter, subject="S", slug="s", body=body)
     return preview(issue, "Ada", "ada@example.com")
 
 
@@ -74,6 +74,20 @@ def test_a_mail_to_who_reads_from_the_right_runs_that_way():
     html = html_of(mail("accounts.password_reset", "ar"))
     assert '<html lang="ar"' in html
     assert 'dir="rtl"' in html
+
+
+def test_its_quotations_have_their_bar_where_a_line_begins():
+    quoted = {language: an_issue(language, "> Quoted") for language in ("en", "ar")}
+    bars = {language: bar(html_of(one)) for language, one in quoted.items()}
+
+    assert "border-left: 3px" in bars["en"]
+    assert "border-right: 3px" in bars["ar"]
+    assert "border-left: 3px" not in bars["ar"]
+
+
+def bar(html):
+    """The inline style of the quotation."""
+    return re.search(r'<blockquote style="([^"]*)"', html)[1]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
