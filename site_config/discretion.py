@@ -2,10 +2,12 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 from django.utils import log
 from pythonjsonlogger import json
 
@@ -45,12 +47,19 @@ def conceal(text: str) -> str:
     return TOKEN.sub("/…", PASSWORD_IN_URL.sub("…", text))
 
 
-def _secrets() -> Iterator[str]:
-    """Keys and passwords of this installation, as they stand in its settings."""
+@cache
+def _secrets() -> list[str]:
+    """Keys and passwords of this installation, as they stand in its settings: read once."""
     found = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS, *settings.WEBHOOK_SECRETS]
     found += [key for keys in settings.WEBHOOK_KEYS.values() for key in keys]
     found.append(settings.DATABASES["default"].get("PASSWORD") or "")
     for mailer in settings.MAILERS.values():
         options = mailer.get("OPTIONS", {}).items()
         found += [value for name, value in options if SECRET_OPTION.search(name)]
-    return (one for one in found if isinstance(one, str) and len(one) >= SHORTEST)
+    return [one for one in found if isinstance(one, str) and len(one) >= SHORTEST]
+
+
+@receiver(setting_changed)
+def _read_again(**_: object) -> None:
+    """As Django's own caches of settings do: it is sent by tests alone."""
+    _secrets.cache_clear()

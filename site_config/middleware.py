@@ -68,6 +68,7 @@ class BrokenLinkEmailsMiddleware(common.BrokenLinkEmailsMiddleware):
         return super().is_ignorable_request(request, uri, domain, referer) or not self._may_mail()
 
     def _may_mail(self) -> bool:
+        """Counted here: allauth's limits, which serve elsewhere, pass over every GET."""
         hour = f"broken-links-{time.time() // 3600:.0f}"
         try:
             cache.add(hour, 0, 3600)

@@ -1,23 +1,23 @@
 """Made-up mails for the development inbox."""
 
-from collections.abc import Callable
-from typing import Any
-
 from django_mail_preview import EmailPreview
 
 from mailroom.messages import TemplatedMessage
-from site_config.specimens import CHANNELS, specimen
+from site_config.specimens import specimen
 
 
-def _preview(channel: str) -> Callable[[EmailPreview], TemplatedMessage]:
-    def preview(self: EmailPreview) -> TemplatedMessage:
+class SpecimenEmails(EmailPreview):
+    def specimen_registration(self) -> TemplatedMessage:
+        return self._specimen("registration")
+
+    def specimen_password_reset(self) -> TemplatedMessage:
+        return self._specimen("password_reset")
+
+    def specimen_notifications(self) -> TemplatedMessage:
+        return self._specimen("notifications")
+
+    def specimen_newsletters(self) -> TemplatedMessage:
+        return self._specimen("newsletters")
+
+    def _specimen(self, channel: str) -> TemplatedMessage:
         return specimen(channel, "asha@example.com", self.params.get("language"))
-
-    return preview
-
-
-def _methods() -> dict[str, Any]:
-    return {f"specimen_{channel}": _preview(channel) for channel in CHANNELS}
-
-
-SpecimenEmails = type("SpecimenEmails", (EmailPreview,), {"__module__": __name__, **_methods()})

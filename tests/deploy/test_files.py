@@ -6,6 +6,7 @@ import tomllib
 
 import pytest
 
+from mailroom.defaults import DEFAULTS
 from site_config.add_ons import ADD_ONS, SMTP_ADD_ON
 from tests.processes import ROOT
 
@@ -65,3 +66,16 @@ def test_every_variable_in_the_documents_is_one_that_the_site_reads():
         platforms = {one for one in named if one.startswith(("CC_", "RAILWAY_"))}
         platforms |= {one for names in ADD_ONS for one in names} | {SMTP_ADD_ON}
         assert named - platforms <= VARIABLES | ELSEWHERE
+
+
+def test_a_project_that_takes_the_mailroom_alone_has_the_sites_numbers():
+    text = (ROOT / ".env.example").read_text()
+    numbers = {name: value for name, value in DEFAULTS.items() if isinstance(value, int | float)}
+    numbers.pop("SIMULATE_OUTAGES")
+
+    told = dict(re.findall(r"^([A-Z_]+)=([\d.]+)$", text, re.MULTILINE))
+    read = (ROOT / "site_config" / "settings.py").read_text()
+    assert numbers
+    for name, value in numbers.items():
+        assert float(told[name]) == value
+        assert f'("{name}", {value})' in read
