@@ -3,7 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from bench.stand import Stand, states
+from bench.stand import Stand
+from bench.waiting import states
 
 
 @dataclass

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from django.db import connection
 
 from bench.crash.account import Account
-from bench.stand import Stand, is_settled, patiently, wait_until
+from bench.stand import Stand
+from bench.waiting import is_settled, patiently, wait_until
 
 PATIENCE = 900  # seconds; a case that takes longer is broken
 

@@ -12,7 +12,8 @@ from bench.crash.visiting import post
 from bench.database import fresh
 from bench.newsletter.content import subscribe
 from bench.newsletter.told import tell
-from bench.stand import Stand, wait_until
+from bench.stand import Stand
+from bench.waiting import wait_until
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from django.core.mail import EmailMultiAlternatives
 
-from bench.stand import Stand, wait_until
+from bench.stand import Stand
+from bench.waiting import wait_until
 
 PATIENCE = 3600  # seconds
 

@@ -16,7 +16,7 @@ INSTEAD = {
 }
 ELSEWHERE = {
     "shell -c": "tests/deploy/test_restoring.py runs the whole of it",
-    "doctor --nameserver 9.9.9.9": "tests/mailroom/test_doctor.py has a name server of its own",
+    "doctor --nameserver 9.9.9.9": "tests/mailroom/doctor has a name server of its own",
 }
 # Exits with 1 where the site is not fit to deploy, or a sample is too small to show anything.
 FINDS_FAULTS = ("check --deploy", "doctor", "enumeration")

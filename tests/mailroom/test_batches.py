@@ -5,7 +5,7 @@ from itertools import chain
 import pytest
 from django.db import connection
 
-from bench.stand import wait_until
+from bench.waiting import wait_until
 from mailroom import leases
 from mailroom.batches import Batches
 from mailroom.models import Delivery

@@ -1,3 +1,4 @@
+import io
 from collections.abc import Callable
 
 import pytest
@@ -5,6 +6,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 
+from newsletters.imports import import_subscribers
 from newsletters.models import Issue, Newsletter, Subscription
 
 
@@ -73,3 +75,12 @@ def writer(db):
         Permission.objects.filter(codename__in=["change_issue", "view_issue"])
     )
     return user
+
+
+@pytest.fixture
+def take_in(weekly):
+    def run(text: str | bytes):
+        data = text.encode() if isinstance(text, str) else text
+        return import_subscribers(weekly, io.BytesIO(data), "Paper list at the fair")
+
+    return run

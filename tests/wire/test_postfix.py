@@ -3,7 +3,7 @@
 import pytest
 from django.core.mail import EmailMultiAlternatives
 
-from bench.stand import wait_until
+from bench.waiting import wait_until
 from mailroom.models import Delivery
 from mailroom.outbox import Recipient, add_deliveries, freeze
 from mailroom.personal import slot

@@ -15,7 +15,7 @@ from bench.crash.order import Order, Verdict, nothing_doubled, nothing_lost
 from bench.crash.queueing import people
 from bench.crash.striking import send_all
 from bench.crash.visiting import post
-from bench.stand import wait_until
+from bench.waiting import wait_until
 
 VISITORS = 4
 PUBLISHERS = 50

@@ -11,7 +11,8 @@ from bench.crash.order import Order, Verdict, bounded, nothing_doubled, nothing_
 from bench.crash.queueing import people, queue_bulk
 from bench.crash.striking import replace_a_worker, strike_while_sending
 from bench.services import Postgres
-from bench.stand import Stand, is_settled, wait_until
+from bench.stand import Stand
+from bench.waiting import is_settled, wait_until
 
 SLOWEST_RETURN = 30  # seconds
 

@@ -7,7 +7,8 @@ from bench.crash.account import Account, close
 from bench.crash.order import Order, Verdict, nothing_doubled, nothing_lost
 from bench.crash.queueing import people, queue_bulk
 from bench.crash.visiting import post
-from bench.stand import Stand, wait_until
+from bench.stand import Stand
+from bench.waiting import wait_until
 
 PER_SECOND = 5
 MOST = 300  # resets: a minute of them

@@ -1,0 +1,145 @@
+"""What providers post: verified, read, and taken once."""
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mailroom.models import Event, Suppression
+from mailroom.webhooks import sns
+from mailroom.webhooks.checks import webhook_faults
+from mailroom.webhooks.effects import handle_waiting
+from tests.mailroom.fakes import webhooks
+from tests.mailroom.fakes.webhooks import PROVIDERS, SIGNED, Told
+from tests.mailroom.webhooks.conftest import feedback, stopped
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+class TestEachProvider:
+    def test_delivered(self, provider, tell, delivery):
+        assert tell(provider, "delivered") == 200
+        assert feedback(delivery) == "delivered"
+        assert stopped() == []
+
+    def test_a_hard_bounce_stops_all_mail(self, provider, tell, delivery):
+        assert tell(provider, "hard") == 200
+        assert feedback(delivery) == "bounced"
+        assert stopped() == [("bounced", "")]
+
+    def test_a_soft_bounce_stops_nothing(self, provider, tell, delivery):
+        assert tell(provider, "soft") == 200
+        assert feedback(delivery) == "bounced"
+        assert stopped() == []
+
+    def test_a_complaint_stops_the_stream_it_is_about(self, provider, tell, delivery):
+        assert tell(provider, "complaint") == 200
+        assert feedback(delivery) == "complained"
+        assert stopped() == [("complained", "bulletin")]
+
+    def test_an_event_counts_once_however_often_it_is_posted(self, provider, tell, delivery):
+        assert {tell(provider, "hard") for _ in range(5)} == {200}
+        handle_waiting()
+        assert Event.objects.count() == 1
+        assert Suppression.objects.count() == 1
+
+    def test_an_old_time_stamp_changes_nothing(self, provider, tell, delivery):
+        assert tell(provider, "hard", at=datetime.now(UTC) - timedelta(days=3)) == 200
+        assert feedback(delivery) == "bounced"
+
+    def test_a_wrong_secret_is_refused(self, provider, tell, settings):
+        wrong = base64.b64encode(b"another key").decode()
+        key = f"whsec_{wrong}" if provider == "resend" else "another:key"
+        assert tell(provider, "hard", key=key) in {400, 401}
+        assert not Event.objects.exists()
+
+    def test_both_keys_are_good_while_one_is_changed(self, provider, tell, settings):
+        settings.WEBHOOK_SECRETS = ["new:secret", webhooks.BASIC]
+        new = "whsec_" + base64.b64encode(b"new").decode() if provider == "resend" else "new-key"
+        settings.WEBHOOK_KEYS = {name: [new, key] for name, key in SIGNED.items()}
+        newest = new if provider in SIGNED else "new:secret"
+        assert tell(provider, "delivered", id="with-old") == 200
+        assert tell(provider, "delivered", id="with-the-new", key=newest) == 200
+        assert Event.objects.count() >= 1
+
+    def test_without_any_secret_nothing_is_believed(self, provider, tell, settings):
+        settings.WEBHOOK_SECRETS, settings.WEBHOOK_KEYS = [], {}
+        assert tell(provider, "hard") == 400
+        assert not Event.objects.exists()
+
+    def test_what_nobody_can_read_is_refused(self, provider, client):
+        made = PROVIDERS[provider](Told("hard", 1))
+        answer = client.post(
+            f"/mail/webhooks/{provider}/tracking/",
+            b"[1",
+            content_type="application/json",
+            headers=made.headers,
+        )
+        assert answer.status_code == 400
+
+
+class TestOddBodies:
+    @pytest.fixture
+    def post(self, client, delivery):
+        """Post what Postmark would, with some values changed."""
+
+        def run(**changes: str):
+            made = PROVIDERS["postmark"](Told("hard", delivery.pk))
+            body = json.dumps({**json.loads(made.body), **changes})
+            address = "/mail/webhooks/postmark/tracking/"
+            kind = "application/json"
+            return client.post(address, body, content_type=kind, headers=made.headers)
+
+        return run
+
+    def test_half_a_character_and_a_nul_lose_no_event(self, post):
+        answer = post(Description="cut off \ud83d", Details="a\0b", MessageID="x\ud83d\0")
+        assert answer.status_code == 200
+        assert Event.objects.get().description.startswith("cut off ?")
+
+    def test_a_body_without_end_is_refused(self, post):
+        assert post(Details="x" * 3_000_000).status_code == 400
+        assert not Event.objects.exists()
+
+
+class TestSNS:
+    def test_a_changed_message_is_refused(self, client):
+        made = webhooks.amazon_ses(Told("hard", 1))
+        body = made.body.replace(b"ann@", b"bob@")
+        path = "/mail/webhooks/amazon_ses/tracking/"
+        answer = client.post(path, body, content_type="application/json", headers=made.headers)
+        assert answer.status_code == 400
+        assert not Event.objects.exists()
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://sns.eu-west-1.amazonaws.com/a.pem",
+            "https://sns.eu-west-1.amazonaws.com.evil.example/a.pem",
+            "https://evil.example/sns.eu-west-1.amazonaws.com/a.pem",
+            "https://sns.eu-west-1.amazonaws.com@evil.example/a.pem",
+        ],
+    )
+    def test_certificates_come_from_amazon_alone(self, url):
+        with pytest.raises(ValueError, match="not Amazon's"):
+            sns.certificate_key(url)
+
+    def test_it_is_asked_for_the_secret_first(self, client):
+        assert client.post("/mail/webhooks/amazon_ses/tracking/", b"{}", "json").status_code == 401
+
+
+class TestSecrets:
+    @pytest.mark.parametrize(
+        ("url", "variable"),
+        [("postmark://T", "WEBHOOK_SECRET"), ("mailgun://K@example.com", "WEBHOOK_KEY_MAILGUN")],
+    )
+    def test_a_missing_one_is_told(self, carry_by, settings, url, variable):
+        settings.WEBHOOK_SECRETS, settings.WEBHOOK_KEYS = [], {}
+        carry_by(f"failover(smtp://localhost {url})")
+        assert [fault.split()[0] for fault in webhook_faults()] == [variable]
+
+    def test_one_that_is_there_is_not(self, carry_by):
+        carry_by("failover(postmark://T mailgun://K@example.com resend://K)")
+        assert webhook_faults() == []

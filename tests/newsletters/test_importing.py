@@ -1,0 +1,190 @@
+"""Imports as jobs of a worker, and their pages in the admin."""
+
+import resource
+from datetime import timedelta
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+
+from newsletters import clock, importing
+from newsletters.models import SubscriberImport, Subscription
+
+CONSENT = "Paper list at the fair"
+IMPORT = "/admin/newsletters/subscriberimport/"
+
+
+@pytest.mark.usefixtures("transactional_db")
+class TestInTheAdmin:
+    def upload(self, desk, weekly, data: bytes, name: str = "people.csv"):
+        file = SimpleUploadedFile(name, data, "text/csv")
+        fields = {"newsletter": weekly.pk, "consent": CONSENT, "file": file}
+        return desk.post(f"{IMPORT}add/", fields, follow=True)
+
+    def check(self, desk, drain, **columns: int | str):
+        job = SubscriberImport.objects.get()
+        desk.post(f"{IMPORT}{job.pk}/columns/", columns)
+        drain()
+        return desk.get(f"{IMPORT}{job.pk}/change/")
+
+    def test_shows_what_will_happen_then_does_it(self, desk, weekly, drain, subscribed):
+        subscribed("bob@example.com").unsubscribe()
+        data = b"email,name\nann@example.com,<b>Ann</b>\nbob@example.com,Bob\n"
+        page = self.upload(desk, weekly, data)
+        assert page.context["form"].initial == {"email": 0, "name": 1}
+        page = self.check(desk, drain, email=0, name=1)
+        assert "&lt;b&gt;Ann&lt;/b&gt;" in page.text
+        assert ("new", 1) in page.context["counts"]
+        assert ("left before, stay out", 1) in page.context["counts"]
+        assert not Subscription.objects.confirmed().exists()
+
+        desk.post(f"{IMPORT}{page.context['job'].pk}/start/")
+        drain()
+        ann = Subscription.objects.confirmed().get()
+        assert (ann.email, ann.consent_wording) == ("ann@example.com", CONSENT)
+        done = SubscriberImport.objects.get()
+        assert (done.state, done.counts, bytes(done.data)) == ("done", {"new": 1, "left": 1}, b"")
+
+    def test_columns_of_any_name_can_be_chosen(self, desk, weekly, drain):
+        self.upload(desk, weekly, b"nom;courriel\nRene;rene@example.com\n")
+        page = self.check(desk, drain, email=1, name=0)
+        assert page.context["job"].sample == [["new", "rene@example.com", "Rene", "en"]]
+
+    def test_a_column_that_is_not_there_is_refused(self, desk, weekly, drain):
+        self.upload(desk, weekly, b"email\nann@example.com\n")
+        page = self.check(desk, drain, email=7)
+        assert page.context["job"].state == "new"
+
+    def test_a_note_of_consent_is_required(self, desk, weekly):
+        file = SimpleUploadedFile("people.csv", b"email\nann@example.com\n", "text/csv")
+        desk.post(f"{IMPORT}add/", {"newsletter": weekly.pk, "consent": " ", "file": file})
+        assert not SubscriberImport.objects.exists()
+
+    def test_faults_are_shown_and_nothing_can_be_started(self, desk, weekly, drain):
+        self.upload(desk, weekly, b"email\nann@example.com\nbob@\n")
+        page = self.check(desk, drain, email=0)
+        assert "Line 3: email" in page.text
+        desk.post(f"{IMPORT}{page.context['job'].pk}/start/")
+        drain()
+        assert not Subscription.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("data", "told"),
+        [
+            (b"email\xe9\nrene@example.com\n", "Line 1 is not UTF-8"),
+            (b'email,"' + b"x" * 200_000 + b'"\nann@example.com,x\n', "field larger than"),
+        ],
+        ids=["encoding", "huge field"],
+    )
+    def test_a_file_that_cannot_be_read_is_refused_at_once(self, desk, weekly, data, told):
+        assert told in self.upload(desk, weekly, data).text
+        assert not SubscriberImport.objects.exists()
+
+    def test_a_huge_file_is_refused(self, desk, weekly, monkeypatch):
+        monkeypatch.setattr("newsletters.admin.forms.LARGEST", 10)
+        self.upload(desk, weekly, b"email\nann@example.com\n")
+        assert not SubscriberImport.objects.exists()
+
+    def test_looking_and_following_links_changes_nothing(self, desk, weekly, drain):
+        self.upload(desk, weekly, b"email\nann@example.com\n")
+        page = self.check(desk, drain, email=0)
+        for step in ("columns", "start", "progress", "change"):
+            desk.get(f"{IMPORT}{page.context['job'].pk}/{step}/")
+        drain()
+        assert SubscriberImport.objects.get().state == "ready"
+
+    def test_needs_the_permission_to_add(self, client, weekly, django_user_model):
+        clerk = django_user_model.objects.create_user("clerk@example.com", None, is_staff=True)
+        client.force_login(clerk)
+        job = SubscriberImport.objects.create(newsletter=weekly, state="ready")
+        for page in ("add/", f"{job.pk}/change/", f"{job.pk}/progress/"):
+            assert client.get(IMPORT + page).status_code == 403
+        assert client.post(f"{IMPORT}{job.pk}/start/").status_code == 403
+
+    def test_is_offered_beside_the_list(self, desk):
+        assert f"{IMPORT}add/" in desk.get("/admin/newsletters/subscription/").text
+
+    def test_exports_what_can_be_imported_again(self, desk, weekly, subscribed, take_in):
+        subscribed("ann@example.com", "René")
+        response = desk.post(
+            "/admin/newsletters/subscription/export/", {"format": "0", "resource": ""}
+        )
+        data = response.getvalue() if response.streaming else response.content
+        Subscription.objects.all().delete()
+        take_in(data)
+        assert Subscription.objects.get().name == "René"
+
+
+class TestManyPeople:
+    def job(self, weekly, number: int) -> SubscriberImport:
+        lines = "".join(f"p{n}@example.com\n" for n in range(number))
+        file = {"data": f"email\n{lines}".encode(), "columns": {"email": 0}}
+        return SubscriberImport.objects.create(newsletter=weekly, consent=CONSENT, **file)
+
+    def turn(self, job: SubscriberImport, state: str) -> SubscriberImport:
+        SubscriberImport.objects.filter(pk=job.pk).update(state=state)
+        job.refresh_from_db()
+        return job
+
+    def test_a_batch_takes_as_many_queries_however_many_are_known(
+        self, weekly, django_assert_max_num_queries
+    ):
+        job = self.turn(self.job(weekly, 2500), "running")
+        with django_assert_max_num_queries(3 * 10 + 5):
+            importing.go_on(job)
+        assert Subscription.objects.confirmed().count() == 2500
+
+    def test_goes_on_where_a_worker_died(self, weekly, monkeypatch):
+        job = self.turn(self.job(weekly, 2500), "running")
+        take_in, calls = importing.SubscriptionResource.take_in, []
+
+        def dies(*args, **kwargs):
+            calls.append(1)
+            if len(calls) == 2:
+                raise KeyboardInterrupt
+            return take_in(*args, **kwargs)
+
+        monkeypatch.setattr(importing.SubscriptionResource, "take_in", dies)
+        with pytest.raises(KeyboardInterrupt):
+            importing.go_on(job)
+        job.refresh_from_db()
+        assert (job.state, job.position, job.counts) == ("running", 1000, {"new": 1000})
+
+        importing.go_on(job)
+        job.refresh_from_db()
+        assert (job.state, job.counts) == ("done", {"new": 2500})
+
+    def test_a_second_worker_does_nothing_twice(self, weekly):
+        job = self.turn(self.job(weekly, 1500), "running")
+        late = SubscriberImport.objects.get(pk=job.pk)
+        importing.go_on(job)
+        importing.go_on(late)
+        job.refresh_from_db()
+        assert job.counts == {"new": 1500}
+
+    def test_only_the_first_faults_are_kept(self, weekly):
+        job = self.turn(self.job(weekly, 5), "checking")
+        SubscriberImport.objects.update(data=b"email\n" + b"bad@\n" * 3000)
+        importing.go_on(SubscriberImport.objects.get(pk=job.pk))
+        job.refresh_from_db()
+        assert (job.state, len(job.faults)) == ("faulty", importing.MOST_FAULTS)
+
+    @pytest.mark.full
+    def test_a_hundred_thousand_in_bounded_memory(self, weekly):
+        job = self.turn(self.job(weekly, 100_000), "checking")
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        importing.go_on(job)
+        job.refresh_from_db()
+        assert job.start()
+        importing.go_on(job)
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        assert Subscription.objects.confirmed().count() == 100_000
+        assert grown < 100_000  # kilobytes; all rows at once take several times as much
+
+
+def test_a_file_that_nobody_decided_about_is_forgotten(weekly):
+    for days in (1, 8):
+        begun = timezone.now() - timedelta(days=days)
+        SubscriberImport.objects.create(newsletter=weekly, created_at=begun, state="ready")
+    clock.forget_unfinished_imports()
+    assert SubscriberImport.objects.get().created_at > timezone.now() - timedelta(days=7)
