@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 class NewslettersConfig(AppConfig):
     name = "newsletters"
-    verbose_name = _("newsletters")
+    verbose_name = _("Newsletters")
 
     def ready(self) -> None:
         from allauth.account.signals import email_changed

@@ -216,11 +216,11 @@ SINGLE = [
     _("Select a valid choice. That choice is not one of the available choices."),
     _("Null characters are not allowed."),
     _("The password is too similar to the %(verbose_name)s."),
-    _("Your password can't be too similar to your other personal information."),
+    _("Your password can’t be too similar to your other personal information."),
     _("This password is too common."),
-    _("Your password can't be a commonly used password."),
+    _("Your password can’t be a commonly used password."),
     _("This password is entirely numeric."),
-    _("Your password can't be entirely numeric."),
+    _("Your password can’t be entirely numeric."),
 ]
 
 
@@ -240,8 +240,8 @@ def counted(n: int) -> list[str]:
             n,
         ),
         ngettext(
-            "This password is too short. It must contain at least %(min_length)d character.",
-            "This password is too short. It must contain at least %(min_length)d characters.",
+            "This password is too short. It must contain at least %d character.",
+            "This password is too short. It must contain at least %d characters.",
             n,
         ),
         ngettext(

@@ -39,6 +39,11 @@ class ProviderFigures:
     def is_resting(self) -> bool:
         return self.health.state == MailerHealth.State.OPEN
 
+    @property
+    def has_rested(self) -> bool:
+        """True once its time to rest is over, and nothing has come that could try it."""
+        return bool(self.health.retry_at and self.health.retry_at <= timezone.now())
+
 
 @dataclass(frozen=True)
 class QueueFigures:

@@ -1,6 +1,7 @@
 """The status page: for staff alone, its numbers true, its buttons for who may press them."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -74,6 +75,15 @@ class TestLooking:
         assert "421 too many" in page
         assert "No worker is alive" in page
         assert re.search(r"bulletin 1 0 minutes 0 0 0", page.replace("\xa0", " "))
+
+    @pytest.mark.parametrize(
+        ("seconds", "told"), [(60, "next try at"), (-1, "the next mail tries")]
+    )
+    def test_says_what_a_resting_provider_waits_for(self, staff, smtp, seconds, told):
+        again = timezone.now() + timedelta(seconds=seconds)
+        MailerHealth.objects.create(alias=alias(smtp), state="open", retry_at=again)
+
+        assert told in text(staff.get(PAGE))
 
     def test_live_parts_come_alone(self, staff, smtp):
         answer = staff.get(PAGE, headers={"HX-Request": "true"})

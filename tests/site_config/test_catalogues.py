@@ -1,11 +1,15 @@
 """The catalogues in locale/: all of it said, nothing broken, and compiled as it is written."""
 
+import ast
 import re
 import shutil
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
+import allauth
+import django
 import polib
 import pytest
 
@@ -84,3 +88,19 @@ def test_they_have_what_code_and_templates_say_and_nothing_else(tmp_path):
     for language in LANGUAGES:
         now = {(e.msgctxt, e.msgid) for e in catalogue(language, tmp_path)}
         assert {(e.msgctxt, e.msgid) for e in catalogue(language)} == now, "Run bin/messages"
+
+
+def test_borrowed_texts_are_what_allauth_and_django_say():
+    """Word for word: an apostrophe of another kind, and theirs would be shown untranslated."""
+    theirs = {
+        entry.msgid
+        for package in (django, allauth)
+        for language in ("en", "de")
+        for file in Path(package.__file__).parent.rglob(f"locale/{language}/*/django.po")
+        for entry in polib.pofile(str(file))
+    }
+
+    calls = ast.walk(ast.parse((ROOT / "site_config" / "borrowed_texts.py").read_text()))
+    ours = {call.args[0].value for call in calls if isinstance(call, ast.Call)}
+    assert ours
+    assert ours - theirs == set()
