@@ -76,9 +76,7 @@ class TestLooking:
         assert "No worker is alive" in page
         assert re.search(r"bulletin 1 0 minutes 0 0 0", page.replace("\xa0", " "))
 
-    @pytest.mark.parametrize(
-        ("seconds", "told"), [(60, "next try at"), (-1, "next mail tries")]
-    )
+    @pytest.mark.parametrize(("seconds", "told"), [(60, "next try at"), (-1, "next mail tries")])
     def test_says_what_a_resting_provider_waits_for(self, staff, smtp, seconds, told):
         again = timezone.now() + timedelta(seconds=seconds)
         MailerHealth.objects.create(alias=alias(smtp), state="open", retry_at=again)
