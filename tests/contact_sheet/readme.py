@@ -8,11 +8,11 @@ from tests.contact_sheet.shooting import Photographer
 from tests.processes import ROOT
 
 FOLDER = ROOT / "docs" / "screenshots"
-SIZE = {"width": 1100, "height": 700}
+SIZE = {"width": 1280, "height": 860}
 PICTURES = {
     "home": ("home", ""),
     "specimens": ("home-signed-in", "#specimens"),
-    "issue": ("issue-preview", ""),
+    "issue": ("issue-draft", ""),
 }
 
 
@@ -22,5 +22,7 @@ def for_the_readme(browser: Browser, url: str, known: dict[str, Any]) -> None:
     page.set_viewport_size(SIZE)
     for name, (view, part) in PICTURES.items():
         page.goto(url + known["addresses"][view] + part)
-        page.wait_for_load_state("networkidle")  # the preview's own frame too
+        page.wait_for_load_state("networkidle")
+        for frame in page.frames:  # the preview's
+            frame.wait_for_load_state()
         page.screenshot(path=FOLDER / f"{name}.png")
