@@ -3,16 +3,15 @@
 import logging
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import DatabaseError
 
 from mailroom.anymail_answers import recipient_outcomes
-from mailroom.channels import children
 from mailroom.envelope import build
-from mailroom.handing import hand_over_each
+from mailroom.handing import carry_each
 from mailroom.models import Delivery
 from mailroom.opening import mailer_for, takes_bytes
 from mailroom.outcomes import ACCEPTED, Fault, Outcome, Verdict, classify, describe
@@ -65,7 +64,7 @@ class Carrier:
                 built.append((self._mail(parcel), parcel))
             except Exception as error:  # noqa: BLE001  (a hook of an app may raise anything)
                 outcomes |= dict.fromkeys([one.pk for one in parcel], _unbuildable(error))
-        errors = self._hand_over([mail for mail, _ in built])
+        errors = carry_each(self._opened, self.alias, [mail for mail, _ in built])
         for (mail, parcel), answer in zip(built, errors, strict=True):
             common = self._learn(answer)
             for one in parcel:
@@ -80,16 +79,6 @@ class Carrier:
         if message.is_bulk and not (message.to or message.cc or message.bcc):
             return PersonalMail(first, self._skeletons.of(first) if self._skeletons else None)
         return build(message, parcel)
-
-    def _hand_over(self, mails: Sequence[EmailMultiAlternatives]) -> Sequence[Exception | None]:
-        if not children(self.alias):
-            return hand_over_each(self._opened, self.alias, mails)
-        try:
-            route: Any = self._opened()
-        except Exception as error:  # noqa: BLE001  (backends may raise anything: it is classified)
-            return [error] * len(mails)
-        errors: list[Exception | None] = route.send_each(mails)
-        return errors
 
     def _learn(self, error: Exception | None) -> Outcome:
         """The outcome that an answer stands for; a mailer that is at fault is closed."""

@@ -1,4 +1,4 @@
-"""Handing mails to one provider."""
+"""Handing mails over: to a provider, or to a route that hands them on."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 
 from mailroom import breaker, staging
 from mailroom.anymail_answers import was_accepted
+from mailroom.channels import children
 from mailroom.outcomes import ACCEPTED, classify, is_down
 from mailroom.ready import PersonalMail
 
@@ -19,6 +20,20 @@ logger = logging.getLogger(__name__)
 
 RESULTS = ("outcomes", "anymail_status")  # what a provider leaves on a message
 Errors = list[Exception | None]
+
+
+def carry_each(
+    opened: Callable[[], BaseEmailBackend], alias: str, messages: Sequence[EmailMessage]
+) -> Errors:
+    """Send messages by the provider or the route `alias`; arguments and result as below."""
+    if not children(alias):
+        return hand_over_each(opened, alias, messages)
+    try:
+        route: Any = opened()
+    except Exception as error:  # noqa: BLE001  (backends may raise anything: it is classified)
+        return [error] * len(messages)
+    errors: Errors = route.send_each(messages)
+    return errors
 
 
 def hand_over(opened: Callable[[], BaseEmailBackend], alias: str, message: EmailMessage) -> None:

@@ -8,9 +8,8 @@ from django.core.mail import EmailMessage, InvalidMailer, mailers
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 
-from mailroom import health
-from mailroom.channels import children, providers
-from mailroom.handing import hand_over_each
+from mailroom import handing, health
+from mailroom.channels import providers
 from mailroom.opening import mailer_for
 
 
@@ -39,18 +38,9 @@ class RouteBackend(BaseEmailBackend):
         """Send the messages; for each, the exception that `send_messages` would raise for it."""
         raise NotImplementedError
 
-    def carry_each(
-        self, messages: Sequence[EmailMessage], alias: str
-    ) -> Sequence[Exception | None]:
+    def carry_each(self, messages: Sequence[EmailMessage], alias: str) -> list[Exception | None]:
         """Send through a child; for each message None, or what the child raises."""
-        if not children(alias):
-            return hand_over_each(lambda: self._child(alias), alias, messages)
-        try:
-            child: Any = self._child(alias)
-        except Exception as error:  # noqa: BLE001  (backends may raise anything: it is classified)
-            return [error] * len(messages)
-        errors: list[Exception | None] = child.send_each(messages)
-        return errors
+        return handing.carry_each(lambda: self._child(alias), alias, messages)
 
     def least_bad(self, among: Sequence[str]) -> str:
         """Where all rest, the one to try all the same: who is due first, never a paused one.
