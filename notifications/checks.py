@@ -8,7 +8,7 @@ from django.core import checks
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 
-from notifications.kinds import KINDS, Delivery, Kind
+from notifications.kinds import KINDS, Kind, Way
 
 
 def every_kind_is_whole(app_configs: object, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -21,7 +21,7 @@ def _faults(kind: Kind) -> Iterator[checks.CheckMessage]:
         if not _exists(template):
             text = f"The kind {kind.key!r} has no template {template}."
             yield checks.Error(text, obj=kind.key, id="notifications.E001")
-    if not (kind.message_type or kind.default is Delivery.INSTANT):
+    if not (kind.message_type or kind.default is Way.INSTANT):
         return
     row = settings.MESSAGE_TYPES.get(kind.message_type)
     if row is None:

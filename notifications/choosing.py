@@ -7,11 +7,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from notifications.deciding import wants
-from notifications.kinds import KINDS, Delivery
+from notifications.kinds import KINDS, Way
 from notifications.models import Preference
 from notifications.tokens import DIGEST
 
-MAILED = (Delivery.INSTANT, Delivery.DIGEST)
+MAILED = (Way.INSTANT, Way.DIGEST)
 
 
 def label_of(key: str) -> str | Promise:
@@ -29,7 +29,7 @@ def mailed(user: Any, key: str) -> list[str]:
     """The kinds that come to a user by the mails of `key`: it alone, or all in the digest."""
     wish = wants(user)
     if key == DIGEST:
-        return [one for one, way in wish.items() if way is Delivery.DIGEST]
+        return [one for one, way in wish.items() if way is Way.DIGEST]
     return [key] if wish[key] in MAILED else []
 
 
@@ -37,7 +37,7 @@ def mailed(user: Any, key: str) -> list[str]:
 def switch_off(user: Any, key: str) -> None:
     """Stop the mails; in the app they go on. Doing it twice is doing it once."""
     for one in mailed(user, key):
-        Preference.choose(user, KINDS[one], Delivery.IN_APP)
+        Preference.choose(user, KINDS[one], Way.IN_APP)
 
 
 def switch_on(user: Any, key: str) -> None:
@@ -46,5 +46,5 @@ def switch_on(user: Any, key: str) -> None:
     A slip over the digest is undone on the page of preferences, where each kind is chosen.
     """
     kind = KINDS[key]
-    way = Delivery.INSTANT if Delivery.INSTANT in kind.choices else Delivery.DIGEST
+    way = Way.INSTANT if Way.INSTANT in kind.choices else Way.DIGEST
     Preference.choose(user, kind, way)

@@ -7,7 +7,7 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from django.utils import timezone
 
-from notifications.kinds import KINDS, Delivery, Kind
+from notifications.kinds import KINDS, Kind, Way
 from notifications.models import Preference, Schedule
 
 
@@ -24,25 +24,25 @@ class Circumstances:
     is_paused: bool = False
 
 
-def decide(kind: Kind, now: Circumstances) -> Delivery:
+def decide(kind: Kind, now: Circumstances) -> Way:
     """What is done. A required kind takes neither wish nor pause; nobody else's address is used.
 
     What would be mailed at once in a pause stays in the app; what waits for a digest goes on
     waiting until the pause is over.
     """
     wanted = _wanted(kind, now.wish)
-    if not now.is_active or wanted is Delivery.OFF:
-        return Delivery.OFF
+    if not now.is_active or wanted is Way.OFF:
+        return Way.OFF
     if not now.address:
-        return Delivery.IN_APP
-    if wanted is Delivery.INSTANT and now.is_paused and not kind.required:
-        return Delivery.IN_APP
+        return Way.IN_APP
+    if wanted is Way.INSTANT and now.is_paused and not kind.required:
+        return Way.IN_APP
     return wanted
 
 
-def _wanted(kind: Kind, wish: str) -> Delivery:
+def _wanted(kind: Kind, wish: str) -> Way:
     """The wish, or the default where there is none or the kind no longer offers it."""
-    return Delivery(wish) if wish in kind.choices else kind.default
+    return Way(wish) if wish in kind.choices else kind.default
 
 
 def circumstances(kind: Kind, users: Sequence[Any]) -> dict[Any, Circumstances]:
@@ -65,7 +65,7 @@ def circumstances(kind: Kind, users: Sequence[Any]) -> dict[Any, Circumstances]:
     }
 
 
-def wants(user: Any) -> dict[str, Delivery]:
+def wants(user: Any) -> dict[str, Way]:
     """How a user wants each kind they can get, whatever hinders it just now."""
     chosen = Preference.chosen_by(user)
     return {key: _wanted(kind, chosen.get(key, "")) for key, kind in KINDS.items()}

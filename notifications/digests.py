@@ -20,11 +20,11 @@ from django.utils import timezone
 from django.utils.functional import Promise
 
 from mailroom.leases import locked
-from mailroom.models import Delivery as MailDelivery
+from mailroom.models import Delivery
 from mailroom.outbox import Recipient, add_deliveries, freeze
 from notifications import emails
 from notifications.deciding import wants
-from notifications.kinds import KINDS, Delivery, Kind
+from notifications.kinds import KINDS, Kind, Way
 from notifications.models import DueDigest, Notification, Schedule
 from notifications.tokens import DIGEST
 
@@ -96,7 +96,7 @@ def _address(user: Any) -> str:
 
 def _kinds(user: Any) -> list[str]:
     """The kinds that the user wants by digest now: a choice may have changed meanwhile."""
-    return [key for key, wish in wants(user).items() if wish is Delivery.DIGEST]
+    return [key for key, wish in wants(user).items() if wish is Way.DIGEST]
 
 
 def _mail(user: Any, address: str, rows: Sequence[Notification], more: int) -> None:
@@ -126,7 +126,7 @@ def plan_forgotten(limit: int = 1000) -> None:
     DueDigest.objects.plan(islice(people.order_by("pk").iterator(), limit))
 
 
-def skip_reasons(deliveries: list[MailDelivery]) -> dict[int, str]:
+def skip_reasons(deliveries: list[Delivery]) -> dict[int, str]:
     """Which digests must not be sent any more, asked just before each window of sending."""
     users = [one.values["user"] for one in deliveries]
     active = set(

@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 
-class Delivery(enum.StrEnum):
+class Way(enum.StrEnum):
     """How a kind reaches people."""
 
     INSTANT = "instant"  # in-app, and by mail at once
@@ -40,7 +40,7 @@ class Kind:
     key: str
     label: str | Promise
     explanation: str | Promise
-    default: Delivery
+    default: Way
     group: Group = Group.NEWS
     required: bool = False
     message_type: str = ""
@@ -52,10 +52,10 @@ class Kind:
         return f"notifications/kinds/{self.key}.html"
 
     @property
-    def choices(self) -> list[Delivery]:
+    def choices(self) -> list[Way]:
         """What it can be set to; nothing where it is required."""
-        offered = () if self.required else Delivery
-        return [one for one in offered if one is not Delivery.INSTANT or self.message_type]
+        offered = () if self.required else Way
+        return [one for one in offered if one is not Way.INSTANT or self.message_type]
 
 
 KINDS = {
@@ -66,7 +66,7 @@ KINDS = {
             label=_("Security of your account"),
             # The mail itself is allauth's, sent by the accounts app.
             explanation=_("Always shown here and sent by mail, so that no change goes unseen."),
-            default=Delivery.IN_APP,
+            default=Way.IN_APP,
             group=Group.ACCOUNT,
             required=True,
         ),
@@ -74,7 +74,7 @@ KINDS = {
             key="sign_in",
             label=_("Log-ins from a new device"),
             explanation=_("Always shown here and sent by mail: it may not have been you."),
-            default=Delivery.INSTANT,
+            default=Way.INSTANT,
             group=Group.ACCOUNT,
             required=True,
             message_type="notifications.sign_in",
@@ -84,21 +84,21 @@ KINDS = {
             label=_("New issues of your newsletters"),
             # The issue is a mail itself: another one about it would be one too many.
             explanation=_("A line here when a newsletter that you get has a new issue."),
-            default=Delivery.IN_APP,
+            default=Way.IN_APP,
             batch="newsletter",
         ),
         Kind(
             key="announcement",
             label=_("Announcements"),
             explanation=_("News about this site from the people who run it."),
-            default=Delivery.INSTANT,
+            default=Way.INSTANT,
             message_type="notifications.announcement",
         ),
         Kind(
             key="issue_sent",
             label=_("An issue has been sent"),
             explanation=_("All mails of an issue have left, with how many did not arrive."),
-            default=Delivery.IN_APP,
+            default=Way.IN_APP,
             group=Group.DESK,
             message_type="notifications.issue_sent",
             batch="newsletter",
@@ -108,7 +108,7 @@ KINDS = {
             key="issue_stopped",
             label=_("An issue stopped by itself"),
             explanation=_("Its sending waits for somebody to look at it."),
-            default=Delivery.INSTANT,
+            default=Way.INSTANT,
             group=Group.DESK,
             message_type="notifications.issue_stopped",
             batch="newsletter",
@@ -119,7 +119,7 @@ KINDS = {
             # Its mail goes to ADMINS, past the mailers that may be what fails.
             label=_("Trouble with a mailer"),
             explanation=_("A mailer fails and rests, another takes its mail, or it is back."),
-            default=Delivery.IN_APP,
+            default=Way.IN_APP,
             group=Group.DESK,
             batch="alias",
             for_staff=True,

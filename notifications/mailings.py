@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.contrib.auth import get_user_model
 
-from mailroom.models import Delivery as MailDelivery
-from mailroom.models import Message
+from mailroom.models import Delivery, Message
 from mailroom.outbox import Recipient, add_deliveries, freeze
 from notifications import emails
 from notifications.deciding import circumstances, decide
-from notifications.kinds import KINDS, Delivery, Kind
+from notifications.kinds import KINDS, Kind, Way
 from notifications.models import Mailing, Notification
 
 UNWANTED = "no longer wanted"
@@ -70,9 +69,9 @@ def _recipient(letter: Letter) -> Recipient:
     return Recipient(letter.address, values=values)
 
 
-def skip_reasons(deliveries: list[MailDelivery]) -> dict[int, str]:
+def skip_reasons(deliveries: list[Delivery]) -> dict[int, str]:
     """Which mails must not be sent any more: their reader left, paused or switched them off."""
-    by_kind: dict[str, list[MailDelivery]] = {}
+    by_kind: dict[str, list[Delivery]] = {}
     for one in deliveries:
         by_kind.setdefault(one.values["kind"], []).append(one)
     return {
@@ -83,8 +82,8 @@ def skip_reasons(deliveries: list[MailDelivery]) -> dict[int, str]:
     }
 
 
-def _unwanted(kind: Kind, deliveries: Sequence[MailDelivery]) -> list[int]:
+def _unwanted(kind: Kind, deliveries: Sequence[Delivery]) -> list[int]:
     users = get_user_model().objects.in_bulk([one.values["user"] for one in deliveries])
     known = circumstances(kind, list(users.values()))
-    wanted = {user.pk for user, found in known.items() if decide(kind, found) is Delivery.INSTANT}
+    wanted = {user.pk for user, found in known.items() if decide(kind, found) is Way.INSTANT}
     return [one.pk for one in deliveries if one.values["user"] not in wanted]

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from notifications.deciding import Circumstances, circumstances, decide
-from notifications.kinds import Delivery, Kind, kind_of
+from notifications.kinds import Kind, Way, kind_of
 from notifications.mailings import Letter, Post
 from notifications.models import DueDigest, Notification
 
@@ -71,18 +71,18 @@ def _tell(kind: Kind, users: Sequence[User], row: dict[str, Any], post: Post) ->
     known = circumstances(kind, users)
     ways = {user: decide(kind, known[user]) for user in users}
     with transaction.atomic():
-        told = _write({user: way for user, way in ways.items() if way is not Delivery.OFF}, row)
-        by_way = {way: [one for one in told if ways[one.recipient] is way] for way in Delivery}
-        _mail(by_way[Delivery.INSTANT], known, post)
-        if later := by_way[Delivery.DIGEST]:
+        told = _write({user: way for user, way in ways.items() if way is not Way.OFF}, row)
+        by_way = {way: [one for one in told if ways[one.recipient] is way] for way in Way}
+        _mail(by_way[Way.INSTANT], known, post)
+        if later := by_way[Way.DIGEST]:
             DueDigest.objects.plan(one.recipient for one in later)
     return len(told)
 
 
-def _write(ways: dict[User, Delivery], row: dict[str, Any]) -> list[Notification]:
+def _write(ways: dict[User, Way], row: dict[str, Any]) -> list[Notification]:
     """The new rows. With a key, those who have the row already get no second one."""
     rows = [
-        Notification(recipient=user, by_digest=way is Delivery.DIGEST, **row)
+        Notification(recipient=user, by_digest=way is Way.DIGEST, **row)
         for user, way in ways.items()
     ]
     if row["dedupe_key"] is None:

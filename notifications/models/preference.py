@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from notifications.kinds import Delivery, Kind
+from notifications.kinds import Kind, Way
 
 
 class Preference(models.Model):
@@ -34,7 +34,7 @@ class Preference(models.Model):
         return dict(cls.objects.filter(user=user).values_list("kind", "delivery"))
 
     @classmethod
-    def choose(cls, user: Any, kind: Kind, delivery: Delivery) -> None:
+    def choose(cls, user: Any, kind: Kind, delivery: Way) -> None:
         """Remember a choice; the default needs no row, and a required kind takes no choice."""
         if kind.required or delivery is kind.default:
             cls.objects.filter(user=user, kind=kind.key).delete()

@@ -20,15 +20,15 @@ from django.views.generic.edit import FormView
 from notifications import choosing, tokens
 from notifications.deciding import wants
 from notifications.forms import ScheduleForm
-from notifications.kinds import Delivery, Group, Kind, kinds_for
+from notifications.kinds import Group, Kind, Way, kinds_for
 from notifications.models import DueDigest, Preference, Schedule
 from notifications.retention import export
 
 WORDS = {
-    Delivery.INSTANT: gettext_lazy("Here and by mail at once"),
-    Delivery.DIGEST: gettext_lazy("Here and in the digest"),
-    Delivery.IN_APP: gettext_lazy("Only here"),
-    Delivery.OFF: gettext_lazy("Not at all"),
+    Way.INSTANT: gettext_lazy("Here and by mail at once"),
+    Way.DIGEST: gettext_lazy("Here and in the digest"),
+    Way.IN_APP: gettext_lazy("Only here"),
+    Way.OFF: gettext_lazy("Not at all"),
 }
 
 
@@ -69,12 +69,12 @@ class PreferencesPage(FormView):
         order = list(Group)
         return sorted(kinds_for(self.person), key=lambda kind: order.index(kind.group))
 
-    def _posted(self, kind: Kind) -> Delivery | None:
+    def _posted(self, kind: Kind) -> Way | None:
         wish = self.request.POST.get(kind.key, "")
-        return Delivery(wish) if wish in kind.choices else None
+        return Way(wish) if wish in kind.choices else None
 
 
-def _row(kind: Kind, current: Delivery) -> dict[str, Any]:
+def _row(kind: Kind, current: Way) -> dict[str, Any]:
     choices = [(way.value, WORDS[way]) for way in kind.choices]
     return {"kind": kind, "current": current, "choices": choices}
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from notifications import digests
 from notifications.digests import LINES, make_due_digests, plan_forgotten
-from notifications.kinds import KINDS, Delivery
+from notifications.kinds import KINDS, Way
 from notifications.models import DueDigest, Notification, Preference, Schedule
 from notifications.notify import notify
 from tests.at_once import at_once
@@ -17,7 +17,7 @@ from tests.at_once import at_once
 @pytest.fixture
 def reader(ann):
     """Ann gets new issues by digest."""
-    Preference.choose(ann, KINDS["new_issue"], Delivery.DIGEST)
+    Preference.choose(ann, KINDS["new_issue"], Way.DIGEST)
     return ann
 
 
@@ -107,7 +107,7 @@ class TestPlan:
 
     def test_a_choice_of_today_counts_for_what_was_told_yesterday(self, reader, eight_o_clock):
         tell(reader)
-        Preference.choose(reader, KINDS["new_issue"], Delivery.OFF)
+        Preference.choose(reader, KINDS["new_issue"], Way.OFF)
         eight_o_clock()
         assert mail.outbox == []
 
@@ -119,7 +119,7 @@ class TestPlan:
         assert DueDigest.objects.get().due_at > timezone.now()
 
     def test_one_that_fails_holds_up_nobody(self, reader, bob, eight_o_clock, monkeypatch, caplog):
-        Preference.choose(bob, KINDS["new_issue"], Delivery.DIGEST)
+        Preference.choose(bob, KINDS["new_issue"], Way.DIGEST)
         tell([reader, bob])
         real = digests._address
         monkeypatch.setattr(

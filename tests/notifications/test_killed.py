@@ -10,13 +10,13 @@ from tests.processes import ROOT, Site
 SEED = """
 from allauth.account.models import EmailAddress
 from accounts.models import User
-from notifications.kinds import KINDS, Delivery
+from notifications.kinds import KINDS, Way
 from notifications.models import DueDigest, Preference
 from notifications.notify import notify
 for n in range(6):
     user = User.objects.create_user(f"reader{n}@example.com", None)
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
-    Preference.choose(user, KINDS["new_issue"], Delivery.DIGEST)
+    Preference.choose(user, KINDS["new_issue"], Way.DIGEST)
 notify(User.objects.all(), "new_issue", newsletter="Weekly", subject="First")
 DueDigest.objects.update(due_at="2020-01-01T00:00Z")
 """

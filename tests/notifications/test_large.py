@@ -5,8 +5,7 @@ from django.core import mail
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from mailroom.models import Delivery as MailDelivery
-from mailroom.models import Message
+from mailroom.models import Delivery, Message
 from notifications.models import Mailing, Notification
 from notifications.notify import notify
 from tests.at_once import at_once
@@ -48,7 +47,7 @@ class TestNotify:
     def test_freezes_one_message_a_language(self, crowd, draft):
         assert notify(crowd, "announcement", dedupe_key="moved", **draft.values()) == 1200
         assert Message.objects.count() == 3
-        assert MailDelivery.objects.count() == 1200
+        assert Delivery.objects.count() == 1200
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,7 +4,7 @@ import pytest
 from django.core import mail
 
 from notifications import tokens
-from notifications.kinds import KINDS, Delivery
+from notifications.kinds import KINDS, Way
 from notifications.models import Announcement, Notification, Preference
 from notifications.notify import notify
 
@@ -57,7 +57,7 @@ class TestSwitch:
 
     def test_stops_what_waits_in_the_outbox_too(self, ann, draft, drain):
         notify(ann, "announcement", **draft.values())
-        Preference.choose(ann, KINDS["announcement"], Delivery.IN_APP)
+        Preference.choose(ann, KINDS["announcement"], Way.IN_APP)
         drain()
         assert mail.outbox == []
 

@@ -7,11 +7,10 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
-from mailroom.models import Delivery as MailDelivery
-from mailroom.models import Suppression
+from mailroom.models import Delivery, Suppression
 from notifications.deciding import Circumstances, decide
 from notifications.digests import make_due_digests
-from notifications.kinds import KINDS, Delivery
+from notifications.kinds import KINDS, Way
 from notifications.models import DueDigest, Notification, Preference, Schedule
 from notifications.notify import notify
 from tests.notifications.conftest import confirm
@@ -21,7 +20,7 @@ LANGUAGES = ("en", "fr", "pa")
 DATA = {"title": "We moved", "newsletter": "Weekly", "subject": "First", "reason": "bounces."}
 
 
-def expected(kind, wish: Delivery, who: str) -> tuple[int, int, int]:
+def expected(kind, wish: Way, who: str) -> tuple[int, int, int]:
     """In-app rows, mails at once, mails by digest: written down apart from the code."""
     if who == "inactive":
         return 0, 0, 0
@@ -29,19 +28,19 @@ def expected(kind, wish: Delivery, who: str) -> tuple[int, int, int]:
         at_once = kind.key == "sign_in"
         # A complaint or a pause stops no required mail; only a proven address gets any.
         return 1, int(at_once and who != "unverified"), 0
-    if wish is Delivery.OFF:
+    if wish is Way.OFF:
         return 0, 0, 0
     if who != "usual":
         return 1, 0, 0
-    by_mail = wish is Delivery.INSTANT and bool(kind.message_type)
-    return 1, int(by_mail), int(wish is Delivery.DIGEST)
+    by_mail = wish is Way.INSTANT and bool(kind.message_type)
+    return 1, int(by_mail), int(wish is Way.DIGEST)
 
 
 @pytest.fixture
 def everyone(django_user_model) -> dict[str, list]:
     """For each wish, a user in each circumstance and language: 60 of them."""
     found: dict[str, list] = {}
-    for wish, who, language in product(Delivery, PEOPLE, LANGUAGES):
+    for wish, who, language in product(Way, PEOPLE, LANGUAGES):
         user = django_user_model(
             email=f"{wish.value}-{who}-{language}@example.com",
             language=language,
@@ -89,22 +88,22 @@ def test_each_gets_what_the_table_says(key, everyone, draft, drain):
                 sum(message.to == [user.email] for message in at_once),
                 sum(message.to == [user.email] for message in by_digest),
             )
-            assert got == expected(kind, Delivery(wish), who), user.email
+            assert got == expected(kind, Way(wish), who), user.email
     for message in at_once + by_digest:
         language = message.to[0].split("@")[0].rpartition("-")[2]
         assert f'<html lang="{language}"' in message.alternatives[0].content
-    channels = MailDelivery.objects.values_list("channel", flat=True)
+    channels = Delivery.objects.values_list("channel", flat=True)
     assert set(channels) <= {"notifications"}
 
 
 def test_a_wish_that_a_kind_no_longer_offers_is_its_default():
     quiet = KINDS["new_issue"]
-    assert decide(quiet, Circumstances(wish="instant", address="a@b.c")) is Delivery.IN_APP
-    assert decide(quiet, Circumstances(wish="by pigeon", address="a@b.c")) is Delivery.IN_APP
+    assert decide(quiet, Circumstances(wish="instant", address="a@b.c")) is Way.IN_APP
+    assert decide(quiet, Circumstances(wish="by pigeon", address="a@b.c")) is Way.IN_APP
 
 
 def test_what_is_paused_for_the_digest_comes_after_the_pause(ann, drain):
-    Preference.choose(ann, KINDS["new_issue"], Delivery.DIGEST)
+    Preference.choose(ann, KINDS["new_issue"], Way.DIGEST)
     Schedule.objects.create(user=ann, paused_until=timezone.now().date() + timedelta(days=3))
     notify(ann, "new_issue", **DATA)
     assert DueDigest.objects.get().due_at > timezone.now() + timedelta(days=2)

@@ -4,9 +4,9 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core import mail
 
-from mailroom.models import Delivery as MailDelivery
+from mailroom.models import Delivery
 from notifications.checks import every_kind_is_whole
-from notifications.kinds import KINDS, Delivery, Kind, kind_of
+from notifications.kinds import KINDS, Kind, Way, kind_of
 from notifications.models import Notification, Preference
 from notifications.notify import notify
 
@@ -99,7 +99,7 @@ class TestMail:
 
     @pytest.mark.parametrize(
         ("wish", "told"),
-        [(Delivery.INSTANT, (1, 1)), (Delivery.IN_APP, (1, 0)), (Delivery.OFF, (0, 0))],
+        [(Way.INSTANT, (1, 1)), (Way.IN_APP, (1, 0)), (Way.OFF, (0, 0))],
     )
     def test_and_the_preference(self, ann, draft, drain, wish, told):
         Preference.choose(ann, LOUD, wish)
@@ -115,7 +115,7 @@ class TestMail:
 
     def test_is_bulk_and_goes_by_its_channel(self, ann, draft):
         announce(ann, draft)
-        delivery = MailDelivery.objects.get()
+        delivery = Delivery.objects.get()
         assert delivery.channel == "notifications"
         assert delivery.message.is_bulk
 
@@ -132,13 +132,13 @@ def explode(*args, **kwargs) -> None:
 
 class TestPreferences:
     def test_security_cannot_be_switched_off(self, ann):
-        Preference.objects.create(user=ann, kind="security", delivery=Delivery.OFF)
+        Preference.objects.create(user=ann, kind="security", delivery=Way.OFF)
         assert notify(ann, "security") == 1
-        Preference.choose(ann, KINDS["security"], Delivery.OFF)
+        Preference.choose(ann, KINDS["security"], Way.OFF)
         assert not Preference.objects.exists()
 
     def test_the_default_needs_no_row(self, ann):
-        Preference.choose(ann, QUIET, Delivery.OFF)
+        Preference.choose(ann, QUIET, Way.OFF)
         Preference.choose(ann, QUIET, QUIET.default)
         assert not Preference.objects.exists()
 
@@ -148,7 +148,7 @@ class TestCheck:
         assert every_kind_is_whole(None) == []
 
     def test_names_what_is_missing(self, monkeypatch):
-        kind = Kind(key="odd", label="", explanation="", default=Delivery.INSTANT)
+        kind = Kind(key="odd", label="", explanation="", default=Way.INSTANT)
         monkeypatch.setitem(KINDS, "odd", kind)
         assert [fault.id for fault in every_kind_is_whole(None)] == [
             "notifications.E001",

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from notifications.kinds import KINDS, Delivery
+from notifications.kinds import KINDS, Way
 from notifications.models import DueDigest, Notification, Preference, Schedule
 from notifications.notify import notify
 from notifications.retention import forget_old_notifications
@@ -24,7 +24,7 @@ def test_what_was_read_long_ago_goes_and_what_is_unread_stays(ann, settings):
 
 def test_a_reader_takes_everything_along_and_nothing_of_others(inside, ann, bob):
     notify([ann, bob], "new_issue", newsletter="Weekly", subject="First")
-    Preference.choose(ann, KINDS["new_issue"], Delivery.DIGEST)
+    Preference.choose(ann, KINDS["new_issue"], Way.DIGEST)
     Schedule.objects.create(user=ann, every="week", weekday=4)
     response = inside.get("/notifications/export/")
     assert "attachment" in response["Content-Disposition"]
@@ -35,7 +35,7 @@ def test_a_reader_takes_everything_along_and_nothing_of_others(inside, ann, bob)
 
 
 def test_all_goes_with_the_account(ann):
-    Preference.choose(ann, KINDS["new_issue"], Delivery.DIGEST)
+    Preference.choose(ann, KINDS["new_issue"], Way.DIGEST)
     Schedule.objects.create(user=ann, hour=3)
     notify(ann, "new_issue")
     ann.delete()
