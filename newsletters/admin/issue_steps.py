@@ -17,12 +17,11 @@ from django.views.generic import View
 
 from newsletters import steering
 from newsletters.models import Issue
-from newsletters.models.history import Step as HistoryStep
-from newsletters.models.history import record
+from newsletters.models.history import Step, record
 from newsletters.trying import MOST, send_test
 
 
-class Step(View):
+class IssueStep(View):
     """Do something to one issue, say what came of it, and go back."""
 
     http_method_names = ["post"]
@@ -41,7 +40,7 @@ class Step(View):
         raise NotImplementedError
 
 
-class Pause(Step):
+class Pause(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
         if steering.pause(issue, request.user):
             messages.success(request, _("Paused: nothing more goes out until you resume."))
@@ -49,7 +48,7 @@ class Pause(Step):
             messages.info(request, _("It is not being sent."))
 
 
-class Resume(Step):
+class Resume(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
         if steering.resume(issue, request.user):
             messages.success(request, _("Resumed: the rest is on its way."))
@@ -57,7 +56,7 @@ class Resume(Step):
             messages.info(request, _("It was not paused."))
 
 
-class Cancel(Step):
+class Cancel(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
         if steering.cancel(issue, request.user):
             messages.success(request, _("Cancelled: whoever has not got it will not get it."))
@@ -65,14 +64,14 @@ class Cancel(Step):
             messages.info(request, _("There was nothing left to cancel."))
 
 
-class RetryFailed(Step):
+class RetryFailed(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
         number = steering.retry_failed(issue, request.user)
         told = ngettext("%(n)s mail is tried again.", "%(n)s mails are tried again.", number)
         messages.info(request, told % {"n": number})
 
 
-class Uncertain(Step):
+class Uncertain(IssueStep):
     """A person decides about mails that may have arrived: all, or those that were ticked."""
 
     def only(self, request: HttpRequest) -> list[int] | None:
@@ -101,7 +100,7 @@ class SendAgain(Uncertain):
         return self.back(issue.pk)
 
 
-class Duplicate(Step):
+class Duplicate(IssueStep):
     def is_allowed(self, request: HttpRequest) -> bool:
         allowed: bool = self.model_admin.has_add_permission(request)
         return allowed
@@ -135,7 +134,7 @@ class TestForm(forms.Form):
         return found
 
 
-class SendTest(Step):
+class SendTest(IssueStep):
     def is_allowed(self, request: HttpRequest) -> bool:
         allowed: bool = self.model_admin.has_change_permission(request)
         return allowed
@@ -148,7 +147,7 @@ class SendTest(Step):
             addresses = form.cleaned_data["addresses"]
             name = request.user.get_full_name()  # type: ignore[union-attr]
             send_test(issue, addresses, name, by=request.user)
-            record(issue, HistoryStep.TESTED, request.user, ", ".join(addresses))
+            record(issue, Step.TESTED, request.user, ", ".join(addresses))
             told = _("A test is on its way to %(addresses)s.")
             messages.success(request, told % {"addresses": ", ".join(addresses)})
         except ValidationError as error:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from mailroom.registry import describe
 from newsletters import checking, scheduling
-from newsletters.admin.issue_steps import Step
+from newsletters.admin.issue_steps import IssueStep
 from newsletters.admin.issue_views import IssueView
 from newsletters.models import Issue
 
@@ -117,7 +117,7 @@ class ScheduleIssue(PublishIssue):
         return done
 
 
-class Undo(Step):
+class Undo(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
         if scheduling.undo(issue, request.user):
             messages.success(request, _("It is a draft again: nothing was sent."))
