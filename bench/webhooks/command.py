@@ -1,14 +1,18 @@
 """`webhooks`: thousands of reports at once, on a slow database: is one lost, is one slow?"""
 
 import argparse
+import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 
 import requests
 
+from bench.services import Postgres
 from tests.mailroom.fakes.smtp import SMTPServer
 from tests.mailroom.fakes.webhooks import BASIC, Told, sparkpost
 from tests.processes import Site
@@ -31,14 +35,16 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument("--posts", type=int, default=2000)
     parser.add_argument("--at-once", type=int, default=50)
     parser.add_argument("--slow-ms", type=int, default=5, help="added to each of its statements")
-    parser.add_argument("--database", default="", help="a database URL, SQLite by default")
+    parser.add_argument(
+        "--database", default="", help="a URL, or sqlite; a PostgreSQL of its own without it"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Post each event once from many threads; 1 where one is lost or p95 is above the limit."""
-    with SMTPServer() as server:
-        site = _site(server.port, options)
+    with SMTPServer() as server, _database(options.database) as database:
+        site = _site(server.port, database, options.slow_ms)
         first = int(site.shell(MAILS.format(number=options.posts)).split()[-1])
         with site.running():
             seconds, statuses = _post_all(site.url, first, options)
@@ -51,17 +57,29 @@ def run(options: argparse.Namespace) -> int:
     return 1 if lost or p95 > LIMIT_MS else 0
 
 
-def _site(port: int, options: argparse.Namespace) -> Site:
+@contextmanager
+def _database(named: str) -> Iterator[str]:
+    """The URL of the database to use, "" for SQLite."""
+    if named:
+        yield "" if named == "sqlite" else named
+        return
+    folder = Path(tempfile.mkdtemp(prefix="mailroom-bench-"))
+    with Postgres(folder) as cluster:
+        yield cluster.url
+    shutil.rmtree(folder)
+
+
+def _site(port: int, database: str, slow_ms: int) -> Site:
     folder = Path(tempfile.mkdtemp(prefix="mailroom-bench-"))
     site = Site(folder, MAILER_URL=f"smtp+plain://127.0.0.1:{port}", WEBHOOK_SECRET=BASIC)
     site.set_up()
-    if options.database:
-        site.environment["DATABASE_URL"] = options.database
+    if database:
+        site.environment["DATABASE_URL"] = database
         site.manage("migrate", "-v0")
         site.manage("createcachetable")
     site.manage("collectstatic", "--no-input", "-v0")
     site.environment["DJANGO_SETTINGS_MODULE"] = "bench.webhooks.settings"
-    site.environment["BENCH_SLOW_MS"] = str(options.slow_ms)
+    site.environment["BENCH_SLOW_MS"] = str(slow_ms)
     return site
 
 

@@ -46,7 +46,7 @@ SCRIPTS = {
     "bin/setup": "bin/demo begins with it",
     "bin/test": "runs this",
 }
-NEEDS_POSTGRES = {"--database-url", "--database", "[--database-url"}
+NEEDS_POSTGRES = {"--database-url", "[--database-url"}
 
 
 def arguments_for(program: str) -> list[str]:
