@@ -68,8 +68,12 @@ class PublishIssue(IssueView):
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         issue = self.object = self.get_object()
+        version = _version(request)
+        if version is not None and "seen" not in request.POST and _is_warned_of(issue):
+            messages.error(request, _("Tick that you have looked at it, or mend it first."))
+            return self.render_to_response(self.get_context_data(**self.typed()))
         try:
-            done = self.publish(issue, _version(request))
+            done = self.publish(issue, version)
         except scheduling.Changed:
             told = _("It was changed after you had opened this page: look at it once more.")
             messages.error(request, told)
@@ -81,6 +85,10 @@ class PublishIssue(IssueView):
         if not done:
             messages.info(request, _("It was published already: nothing is sent twice."))
         return redirect("admin:newsletters_issue_change", pk)
+
+    def typed(self) -> dict[str, Any]:
+        """What was filled in, for a page that is shown again."""
+        return {}
 
     def publish(self, issue: Issue, version: int | None) -> bool:
         done = scheduling.publish_now(issue, self.request.user, version=version)
@@ -106,8 +114,11 @@ class ScheduleIssue(PublishIssue):
         self.form = TimeForm(request.POST)
         if not self.form.is_valid():
             self.object = self.get_object()
-            return self.render_to_response(self.get_context_data(time_form=self.form))
+            return self.render_to_response(self.get_context_data(**self.typed()))
         return super().post(request, pk)
+
+    def typed(self) -> dict[str, Any]:
+        return {"time_form": self.form}
 
     def publish(self, issue: Issue, version: int | None) -> bool:
         when = self.form.cleaned_data["when"]
@@ -123,6 +134,10 @@ class Undo(IssueStep):
             messages.success(request, _("It is a draft again: nothing was sent."))
         else:
             messages.error(request, _("Too late: it is being sent. You can still pause or cancel."))
+
+
+def _is_warned_of(issue: Issue) -> bool:
+    return issue.is_draft and bool(checking.warnings(issue, issue.audience().count()))
 
 
 def _version(request: HttpRequest) -> int | None:

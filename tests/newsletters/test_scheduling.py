@@ -176,13 +176,28 @@ class TestWhatWasLookedAt:
     def test_another_version_is_not_published(self, desk, page, settings, step, seconds):
         draft, settings.PUBLISH_GRACE_SECONDS = Issue.objects.get(), seconds
         when = timezone.localtime(later(days=1)).strftime("%Y-%m-%dT%H:%M")
-        data = {"version": draft.version, "when": when}
+        data = {"version": draft.version, "when": when, "seen": "on"}
         Issue.objects.filter(pk=draft.pk).update(version=2, body="Changed meanwhile")
 
         answer = desk.post(f"{page}{step}/", data, follow=True)
 
         assert "look at it once more" in answer.text
         assert state(draft) == "draft"
+
+    @pytest.mark.parametrize("step", ["publish", "schedule"])
+    def test_the_page_asks_for_its_tick_where_it_warns(self, desk, page, draft, grace, step):
+        when = timezone.localtime(later(days=1)).strftime("%Y-%m-%dT%H:%M")
+        data = {"version": draft.version, "when": when}
+
+        answer = desk.post(f"{page}{step}/", data)
+
+        assert "Nobody has sent a test of it." in answer.text
+        assert "Tick that you have looked at it" in answer.text
+        assert (step != "schedule") or when in answer.text, "what was typed is still there"
+        assert state(draft) == "draft"
+
+        desk.post(f"{page}{step}/", {**data, "seen": "on"})
+        assert state(draft) == "scheduled"
 
     def test_the_page_says_which_version_it_shows(self, desk, page, draft):
         Issue.objects.filter(pk=draft.pk).update(version=7)
