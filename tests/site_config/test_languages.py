@@ -4,7 +4,7 @@ import pytest
 
 pytestmark = pytest.mark.django_db
 
-HEADINGS = {"en": "Log in", "fr": "Se connecter", "pa": "ਲੌਗਇਨ"}
+HEADINGS = {"en": "Sign in", "fr": "Se connecter", "pa": "ਲੌਗਇਨ"}
 
 
 @pytest.mark.parametrize(("language", "heading"), HEADINGS.items())

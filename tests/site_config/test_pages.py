@@ -64,7 +64,7 @@ def test_pages_of_an_account_keep_to_the_policy(client, user, name):
 def test_a_visitor_may_log_in_and_sign_up(client):
     page = read(client, "home")
 
-    assert "Log in" in page.text
+    assert "Sign in" in page.text
     assert "Sign up" in page.text
     assert "Notifications" not in page.text.partition("Four kinds")[0]
 
@@ -76,7 +76,7 @@ def test_somebody_logged_in_finds_the_own_pages(client, user):
 
     assert set(map(reverse, OWN_PAGES[:-1])) <= set(page.links)
     assert "Ada" in page.text
-    assert "Log out" in page.text
+    assert "Sign out" in page.text
     assert reverse("admin:index") not in page.links
 
 
