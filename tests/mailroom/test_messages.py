@@ -23,7 +23,7 @@ def test_values_are_escaped_in_html_and_nowhere_else():
     message = letter()
     message.render()
 
-    assert message.subject == 'Log in: Tom & "Jerry" <b>'
+    assert message.subject == 'Sign in: Tom & "Jerry" <b>'
     assert 'Dear Tom & "Jerry" <b>, see' in message.body
     assert 'Dear Tom &amp; "Jerry" &lt;b&gt;, see' in html(message)
 
