@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.processes import ROOT, Site
 
 SCREENSHOTS = ROOT / "var" / "screenshots"
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 WIDTHS = {"desktop": 1280, "phone": 375}
 
 # Playwright leaves its event loop running in this thread, and Django would then refuse the database
@@ -95,7 +95,7 @@ class Visit:
 
 @pytest.fixture
 def visit(page: Page, demo: Site) -> Visit:
-    page.set_default_timeout(30_000)  # a log-in hashes: that takes seconds on a busy machine
+    page.set_default_timeout(60_000)  # a log-in hashes: that takes seconds on a busy machine
     return Visit(page, demo)
 
 
