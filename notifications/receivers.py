@@ -31,6 +31,8 @@ def connect() -> None:
     for event, signal in SECURITY_EVENTS.items():
 
         def tell(sender: Any, user: AbstractBaseUser, event: str = event, **kwargs: Any) -> None:
+            if kwargs.get("from_email_address", user) is None:
+                return  # the first address, confirmed after signing up: allauth calls it changed
             notify(user, "security", target=reverse("usersessions_list"), event=event)
 
         signal.connect(tell, weak=False, dispatch_uid=f"notify-{event}")

@@ -1,6 +1,7 @@
 """What happens elsewhere and is told here."""
 
 import pytest
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from django.core import mail
 from django.utils import timezone
 
@@ -47,6 +48,18 @@ def test_a_changed_password_is_told_here_and_by_one_mail(client, ann, drain):
     drain()
     assert "Your password was changed." in client.get("/notifications/").text
     assert [message.subject for message in mail.outbox] == ["Your password was changed"]
+
+
+def test_confirming_ones_first_address_is_no_change_of_it(client, person):
+    newcomer = person("newcomer@example.com")
+    first = EmailAddress.objects.get(user=newcomer)
+    EmailAddress.objects.update(verified=False)
+
+    client.post(f"/accounts/confirm-email/{EmailConfirmationHMAC(first).key}/")
+
+    first.refresh_from_db()
+    assert first.verified
+    assert list(Notification.objects.all()) == []
 
 
 @pytest.fixture
