@@ -1,9 +1,19 @@
 """Which language a page is in: the browser's, unless a cookie says another; and its direction."""
 
+import re
+
 import pytest
+
+from tests.processes import ROOT
 
 pytestmark = pytest.mark.django_db
 
+APPS = "mailroom", "newsletters", "notifications"
+STYLES = [*ROOT.glob("static/*.css"), *(s for a in APPS for s in ROOT.glob(f"{a}/static/**/*.css"))]
+SIDES = re.compile(
+    r"(?<=[\s;{])(?:(?:margin|padding|border)-)?(?:left|right)(?:-\w+)?:"
+    r"|(?:text-align|float|clear): (?:left|right)"
+)
 HEADINGS = {"en": "Sign in", "fr": "Se connecter", "pa": "ਲੌਗਇਨ"}
 
 
@@ -28,6 +38,11 @@ def test_a_page_for_who_reads_from_the_right_runs_that_way(client, settings, pat
     settings.LANGUAGES = [*settings.LANGUAGES, ("ar", "العربية")]
     html = client.get(path, headers={"accept-language": "ar"}).text
     assert '<html lang="ar" dir="rtl">' in html
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: str(style.relative_to(ROOT)))
+def test_a_style_sheet_names_where_lines_begin_and_end_and_no_side(style):
+    assert SIDES.findall(style.read_text()) == []
 
 
 def test_what_allauth_says_is_in_punjabi_too(client):

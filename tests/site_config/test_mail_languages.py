@@ -85,6 +85,13 @@ def test_its_quotations_have_their_bar_where_a_line_begins():
     assert "border-left: 3px" not in bars["ar"]
 
 
+def test_its_numbers_stand_where_a_line_ends():
+    table = html_of(an_issue("ar", "| a | n |\n|---|--:|\n| b | 1 |"))
+
+    assert re.search(r'<td align="right" style="[^"]*text-align: end', table)
+    assert "text-align: right" not in table
+
+
 def bar(html):
     """The inline style of the quotation."""
     return re.search(r'<blockquote style="([^"]*)"', html)[1]
