@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
@@ -19,7 +21,7 @@ from mailroom.personal import shown
 class DeliveryAdmin(RecordAdmin):
     """Who got what, and why not; failed and uncertain ones can be sent again."""
 
-    list_display = ["address", "subject", "channel", "state", "why", "alias", "created_at"]
+    list_display = ["address", "subject", "channel", "outcome", "alias", "queued"]
     list_filter = ["state", "channel", "feedback", "message__type", "created_at"]
     search_fields = ["address", "error", "reason", "alias", "provider_id"]
     ordering = ["-pk"]
@@ -57,9 +59,14 @@ class DeliveryAdmin(RecordAdmin):
     def to(self, obj: Delivery) -> str:
         return f"{obj.name} <{obj.address}>" if obj.name else obj.address
 
-    @admin.display(description=_("why"))
-    def why(self, obj: Delivery) -> str:
-        return Truncator(obj.reason or obj.error).chars(60)
+    @admin.display(description=_("state"), ordering="state")
+    def outcome(self, obj: Delivery) -> str:
+        why = Truncator(obj.reason or obj.error).chars(60)
+        return f"{obj.get_state_display()}: {why}" if why else obj.get_state_display()
+
+    @admin.display(description=_("queued at"), ordering="created_at")
+    def queued(self, obj: Delivery) -> str:
+        return date_format(timezone.localtime(obj.created_at), "j M Y, H:i")
 
     @admin.display(description="Message-ID")
     def message_id(self, obj: Delivery) -> str:

@@ -89,6 +89,8 @@ class DraftChecks(DeskView):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         issue, faults = self.read(request)
+        if not (issue.body.strip() or faults):  # nothing is written yet, and nothing good about it
+            return render(request, "admin/newsletters/issue/_checks.html")
         someone = reader(issue.newsletter, request.POST.get("reader", ""))
         values = inbox_values(issue, someone.name)
         context = {

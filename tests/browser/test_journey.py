@@ -48,6 +48,8 @@ def test_somebody_resets_a_password_by_the_mail(visit: Visit) -> None:
     text = visit.mail("Set a new password", "forgetful@example.com")
     visit.go(link_in(text, "reset")).look("reset-new-password")
     visit.fill_in("Change", password1=NEW_PASSWORD, password2=NEW_PASSWORD).look("reset-done")
+    visit.page.locator("main").get_by_role("link", name="Sign in").click()
+    expect(visit.page).to_have_url(visit.site.url + "/accounts/login/")
 
     visit.log_in("forgetful@example.com", NEW_PASSWORD)
     expect(visit.page).to_have_url(visit.site.url + "/accounts/profile/")

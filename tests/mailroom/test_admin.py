@@ -52,7 +52,7 @@ class TestReading:
             page = desk.get(f"{DELIVERIES}?{query}").text
             assert "ann@example.com" in page
             assert "bob@example.com" not in page
-        assert "550 no such person" in page
+        assert "failed: 550 no such person" in page
 
     def test_a_message_shows_its_bodies_and_what_became_of_it(self, desk, letter):
         given(letter, "ann@example.com")

@@ -74,6 +74,11 @@ class TestChecks:
         assert "2 confirmed, 1 on the list" in told
         assert "The subject shouts" in told
 
+    def test_says_nothing_good_of_what_is_not_written_yet(self, desk, weekly):
+        told = desk.post(f"{ISSUES}draft/checks/", typed(weekly, body=" ")).text
+        assert "Nothing to mend" not in told
+        assert "as you type" in told
+
     def test_of_a_segment(self, desk, weekly, subscribed):
         subscribed("ann@example.com", language="fr")
         subscribed("bob@example.com")
