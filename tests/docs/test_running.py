@@ -34,6 +34,7 @@ SMALL = {
     "queueing": "--recipients 200 --resets 2",
     "webhooks": "--posts 20 --at-once 2",
 }
+QUICK = {"notifications", "preview"}  # seconds each: these run in every suite
 BESIDE = {
     "table": "runs the other cases at sizes that take minutes",
 }
@@ -53,6 +54,11 @@ def arguments_for(program: str) -> list[str]:
     """Each different way in which the documents call a program."""
     lines = {" ".join(words_of(line)[1:]) for _, line in told() if line.startswith(program)}
     return sorted(line.strip() for line in lines if line)
+
+
+def in_its_suite(line: str) -> object:
+    slow = line.split(maxsplit=1)[0] not in QUICK
+    return pytest.param(line, marks=pytest.mark.full) if slow else line
 
 
 def is_measured(line: str) -> bool:
@@ -91,8 +97,9 @@ def test_whatever_is_not_run_here_is_told_and_excused():
     assert {line.split()[0] for _, line in told() if line.startswith("bin/")} == {*SCRIPTS}
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("line", filter(is_measured, arguments_for("bench/bench.py")))
+@pytest.mark.parametrize(
+    "line", map(in_its_suite, filter(is_measured, arguments_for("bench/bench.py")))
+)
 def test_the_bench_measures(line, site):
     case, *options = line.split()
     kept = [one for one in without_sizes(options) if one != "…"]
