@@ -5,6 +5,7 @@ from copy import deepcopy
 
 import pytest
 from django.conf import settings as django_settings
+from django.utils import translation
 
 from mailroom import health, shutdown, worker
 from site_config import settings as site_settings
@@ -22,6 +23,7 @@ def _nothing_left_over() -> Iterator[None]:
     yield
     shutdown._wanted.clear()
     health.forget()
+    translation.deactivate()  # a request leaves its visitor's language to the thread
 
 
 @pytest.fixture(autouse=True)
