@@ -1,5 +1,6 @@
 """What everybody may read: list, landing, web version, feed."""
 
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -29,6 +30,16 @@ class TestPages:
     def test_the_landing_page_lists_what_came_out(self, client, published, monthly):
         assert "The first issue" in client.get("/newsletters/weekly/").text
         assert "No issue has come out yet." in client.get("/newsletters/monthly/").text
+
+    @pytest.mark.parametrize("path", ["/newsletters/", "/newsletters/weekly/"])
+    def test_what_editors_wrote_names_its_language(self, client, published, path):
+        published.newsletter.language = "pa"
+        published.newsletter.save()
+        page = client.get(path, headers={"accept-language": "fr"}).text
+        assert '<html lang="fr"' in page
+        assert re.search(r'<h[12] lang="pa">.*Mailroom weekly', page)
+        if path.endswith("weekly/"):
+            assert re.search(r'<a lang="pa" [^>]*>The first issue', page)
 
     def test_the_web_version(self, client, published):
         page = client.get(published.get_absolute_url())
