@@ -12,8 +12,6 @@ from mailroom import leases
 from mailroom.models import Delivery, Message
 from mailroom.windows import Parcel
 
-UNREAD = ("state", "reason", "error", "not_before", "finished_at", "leased_until", "feedback")
-
 Batch = list[Parcel]
 
 
@@ -76,7 +74,8 @@ def _is_in_memory() -> bool:
 
 
 def _parcels(ids: Sequence[int]) -> list[Parcel]:
-    found = Delivery.objects.defer(*UNREAD).in_bulk(ids)
+    rows = Delivery.objects.filter(pk__any_of=ids)
+    found = {one.pk: one for one in rows}
     deliveries = [found[pk] for pk in ids if pk in found]
     _attach_messages(deliveries)
     grouped = sorted(

@@ -46,9 +46,10 @@ def tick(*, at_once: bool = False) -> None:
 
     at_once: run all of them whatever their time. A job that fails is logged and tried next time.
     """
+    resting = set() if at_once else ClockLease.resting()
     for job in _jobs.values():
         try:
-            if at_once or ClockLease.win(job.name, job.seconds):
+            if at_once or (job.name not in resting and ClockLease.win(job.name, job.seconds)):
                 job.work()
         except (OperationalError, InterfaceError):
             raise  # the database is away: no other job would do better

@@ -17,7 +17,7 @@ from mailroom import health, leases, shutdown
 from mailroom.batches import Batch, Batches
 from mailroom.carrier import Carrier
 from mailroom.channels import channel_options
-from mailroom.gate import skip_reasons
+from mailroom.gate import Gate
 from mailroom.models import Delivery
 from mailroom.opening import window_limits
 from mailroom.pace import Pace
@@ -59,6 +59,7 @@ def _deliver_batch(batch: Batch, run: _Run) -> int:
     """Send one leased batch. What is left when the mailer is down waits, without an attempt."""
     handled = 0
     run.carrier.try_again()
+    gate = Gate([one for parcel in batch for one in parcel], run.carrier.alias)
     for parcels in run.windows.cut(batch):
         if run.carrier.is_down:
             run.batches.forget()
@@ -67,13 +68,13 @@ def _deliver_batch(batch: Batch, run: _Run) -> int:
         if run.must_stop or not run.pace.take(len(parcels)):
             break
         handled += sum(map(len, parcels))
-        run.windows.took(len(parcels), _deliver_window(parcels, run))
+        run.windows.took(len(parcels), _deliver_window(parcels, gate, run))
     return handled
 
 
-def _deliver_window(parcels: list[Parcel], run: _Run) -> float:
+def _deliver_window(parcels: list[Parcel], gate: Gate, run: _Run) -> float:
     """Commit `sending`, send, commit the outcomes; seconds spent sending."""
-    parcels = _begin(parcels, run.carrier.alias, run.holder)
+    parcels = _begin(parcels, gate, run.holder)
     started = time.monotonic()
     outcomes = run.carrier.send(parcels)
     seconds = time.monotonic() - started
@@ -81,14 +82,14 @@ def _deliver_window(parcels: list[Parcel], run: _Run) -> float:
     return seconds
 
 
-def _begin(parcels: list[Parcel], alias: str, holder: str) -> list[Parcel]:
+def _begin(parcels: list[Parcel], gate: Gate, holder: str) -> list[Parcel]:
     """Skip what must not go out and mark the rest as in flight; what is really ours of it."""
     deliveries = [one for parcel in parcels for one in parcel]
-    reasons = skip_reasons(deliveries, alias)
+    reasons = gate.reasons(len(deliveries))
     with transaction.atomic(durable=True):
         skip(deliveries, reasons, holder)
         ids = [one.pk for one in deliveries if one.pk not in reasons]
-        ours = Delivery.objects.held_by(holder).filter(pk__in=ids)
+        ours = Delivery.objects.held_by(holder).filter(pk__any_of=ids)
         begun = ours.queued().update(
             state=Delivery.State.SENDING,
             attempts=F("attempts") + 1,

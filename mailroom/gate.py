@@ -1,7 +1,9 @@
 """The gate: what must not be sent any more is stopped here, just before it would be."""
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -9,26 +11,58 @@ from django.utils.module_loading import import_string
 from mailroom import staging
 from mailroom.models import Delivery, Message, Suppression
 from mailroom.signals import Cancel, about_to_send
+from mailroom.windows import SECONDS
 
 logger = logging.getLogger(__name__)
 
 
-def skip_reasons(deliveries: Sequence[Delivery], alias: str) -> dict[int, str]:
-    """Which of the deliveries must not go out, and why: `{pk: reason}`.
+class Gate:
+    """Asks about the rows of a batch, window by window in their order.
 
-    alias: the mailer that would carry them.
+    rows: the batch. alias: the mailer that would carry them. The windows of bulk mail that go out
+    within a tenth of a second are asked about together: a question costs more than a mail.
     """
+
+    def __init__(self, rows: Sequence[Delivery], alias: str) -> None:
+        self._rows, self._alias = rows, alias
+        self._passed = self._first = self._end = 0  # places in rows: now; what was asked about
+        self._asked_at = 0.0
+        self._reasons: dict[int, str] = {}
+
+    def reasons(self, number: int) -> dict[int, str]:
+        """Which of the next `number` rows must not go out, and why: `{pk: reason}`."""
+        window = self._rows[self._passed : self._passed + number]
+        now = time.monotonic()
+        if self._passed + number > self._end or now - self._asked_at > SECONDS:
+            self._ask(window, now)
+        self._passed += number
+        return _own(window, self._reasons) | _cancelled(window, self._reasons, self._alias)
+
+    def _ask(self, window: Sequence[Delivery], now: float) -> None:
+        rate = (self._passed - self._first) / max(now - self._asked_at, 0.001)
+        behind = self._passed + len(window)
+        further = self._rows[behind : max(behind, self._passed + int(rate * SECONDS))]
+        rows = [*window, *takewhile(lambda one: one.message.is_bulk, further)]
+        self._first, self._end = self._passed, self._passed + len(rows)
+        self._asked_at, self._reasons = now, stopped(rows)
+
+
+def stopped(deliveries: Sequence[Delivery]) -> dict[int, str]:
+    """Which of the deliveries the database has something against, and what: `{pk: reason}`."""
     reasons: dict[int, str] = {}
-    for message in {one.message_id: one.message for one in deliveries}.values():
-        own = [one for one in deliveries if one.message_id == message.pk]
-        reasons |= _expired(own) | _suppressed(message, own) | _gated(message, own)
-        reasons |= {one.pk: "staging" for one in own if staging.is_held_back(one.address)}
-    if not about_to_send.has_listeners(Delivery):
-        return reasons
+    by_message: dict[int, list[Delivery]] = {}
     for one in deliveries:
-        if one.pk not in reasons and (reason := _cancelled(one, alias)):
-            reasons[one.pk] = reason
+        by_message.setdefault(one.message_id, []).append(one)
+    for own in by_message.values():
+        message = own[0].message
+        reasons |= _expired(own) | _suppressed(message, own) | _gated(message, own)
+        if staging.is_on():
+            reasons |= {one.pk: "staging" for one in own if staging.is_held_back(one.address)}
     return reasons
+
+
+def _own(window: Sequence[Delivery], reasons: Mapping[int, str]) -> dict[int, str]:
+    return {one.pk: reasons[one.pk] for one in window if one.pk in reasons} if reasons else {}
 
 
 def _expired(deliveries: Sequence[Delivery]) -> dict[int, str]:
@@ -40,7 +74,7 @@ def _suppressed(message: Message, deliveries: Sequence[Delivery]) -> dict[int, s
     stopping = Suppression.objects.stopping(
         [one.address for one in deliveries], channel=message.channel, is_bulk=message.is_bulk
     )
-    stopped = [one for one in deliveries if one.address.lower() in stopping]
+    stopped = [one for one in deliveries if stopping and one.address.lower() in stopping]
     return {one.pk: "suppressed" for one in stopped if not _may_try(message, one)}
 
 
@@ -60,7 +94,17 @@ def _gated(message: Message, deliveries: Sequence[Delivery]) -> dict[int, str]:
     return dict(import_string(hook)(list(deliveries))) if hook else {}
 
 
-def _cancelled(delivery: Delivery, alias: str) -> str:
+def _cancelled(
+    window: Sequence[Delivery], stopped: Mapping[int, str], alias: str
+) -> dict[int, str]:
+    """What receivers of about_to_send have against the others; each is asked once."""
+    if not about_to_send.has_listeners(Delivery):
+        return {}
+    asked = [one for one in window if one.pk not in stopped]
+    return {one.pk: reason for one in asked if (reason := _decision(one, alias))}
+
+
+def _decision(delivery: Delivery, alias: str) -> str:
     told = {"channel": delivery.channel, "alias": alias, "delivery": delivery}
     try:
         about_to_send.send(Delivery, **told)

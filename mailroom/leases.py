@@ -35,12 +35,12 @@ def claim(channel: str, holder: str, limit: int = BATCH) -> list[int]:
         picked = list(locked(rows, of=("self",))[:limit])
         ids = {pk for pk, _, is_grouped in picked if not is_grouped}
         ids |= _whole_groups({message for _, message, is_grouped in picked if is_grouped}, now)
-        mine = Delivery.objects.due(now).filter(pk__in=ids)
+        mine = Delivery.objects.due(now).filter(pk__any_of=ids)
         leased = mine.update(leased_by=holder, leased_until=lease_end())
         in_order = [pk for pk, _, _ in picked]
         if leased == len(ids) and ids == set(in_order):  # nearly always
             return in_order
-        held = Delivery.objects.held_by(holder).queued().filter(pk__in=ids)
+        held = Delivery.objects.held_by(holder).queued().filter(pk__any_of=ids)
         return list(held.order_by("not_before", "pk").values_list("pk", flat=True))
 
 

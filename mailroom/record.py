@@ -89,7 +89,7 @@ def _write_accepted(accepted: Sequence[tuple[Delivery, Outcome]], holder: str) -
         alike.setdefault((delivery.alias, outcome.provider_id), []).append(delivery.pk)
     settled = Q(leased_by=holder) | Q(state__in=[State.UNCERTAIN, State.QUEUED])
     for (alias, provider_id), ids in alike.items():
-        Delivery.objects.filter(settled, pk__in=ids).update(
+        Delivery.objects.filter(settled, pk__any_of=ids).update(
             state=State.SENT,
             alias=alias,
             provider_id=provider_id[:200],

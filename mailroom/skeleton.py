@@ -17,7 +17,13 @@ from mailroom.frozen import thaw_content
 from mailroom.mime import LONGEST_LINE, WHOLE_HEADERS, Mail
 from mailroom.models import Message
 from mailroom.personal import OPEN, SLOT, WHOLE, fill
-from mailroom.wire_text import CONTROLS, NotExpressible, header, mailbox_header, quoted_printable
+from mailroom.wire_text import (
+    NotExpressible,
+    has_control,
+    header,
+    mailbox_header,
+    quoted_printable,
+)
 
 Values = Mapping[str, str]
 
@@ -46,8 +52,10 @@ class Skeleton:
         self._pieces = _pieces(message, without=self._personal)
         fixed = [piece for piece in self._pieces if isinstance(piece, bytes)]
         self.is_dotless = not any(b"\n." in piece for piece in fixed)
-        places = enumerate(self._pieces)
-        self._gaps = [(place, piece) for place, piece in places if isinstance(piece, Gap)]
+        self._places: dict[Gap, list[int]] = {}  # the same value often stands in several places
+        for place, piece in enumerate(self._pieces):
+            if isinstance(piece, Gap):
+                self._places.setdefault(piece, []).append(place)
 
     def fill(self, *, name: str, address: str, message_id: str, values: Values) -> bytes:
         """The whole mail to one recipient, with lines that end in CR LF.
@@ -58,12 +66,13 @@ class Skeleton:
         lines = [mailbox_header("To", name, address), _header("Message-ID", message_id)]
         lines += [_header(name, fill(text, values)) for name, text in self._personal.items()]
         pieces: list[Any] = self._pieces.copy()
-        quoted: dict[str, bytes] = {}  # the same text often stands in several gaps
-        for place, gap in self._gaps:
+        quoted: dict[str, bytes] = {}  # HTML and text are often alike
+        for gap, places in self._places.items():
             text = _text_for(gap, values)
             if text not in quoted:
                 quoted[text] = _quoted(gap, text)
-            pieces[place] = quoted[text]
+            for place in places:
+                pieces[place] = quoted[text]
         return b"".join([*lines, *pieces])
 
 
@@ -172,14 +181,14 @@ def _text_for(gap: Gap, values: Values) -> str:
 def _quoted(gap: Gap, text: str) -> bytes:
     if gap.name in WHOLE:
         return _whole(text)
-    if CONTROLS.search(text):
+    if has_control(text):
         raise NotExpressible(f"a control character in {gap.name}")
     return quoted_printable(text) + b"=\r\n"
 
 
 def _whole(text: str) -> bytes:
     """A whole body as the value of its only slot; it has lines, as no other value may."""
-    if CONTROLS.search(text.replace("\n", "").replace("\t", "")):
+    if has_control(text.replace("\n", "").replace("\t", "")):
         raise NotExpressible("a control character in a body")
     encoded = quoted_printable(text)
     return encoded if encoded.endswith(b"\r\n") else encoded + b"=\r\n"

@@ -6,7 +6,6 @@ import re
 LINE = 78  # RFC 5322 section 2.1.1: what a line should not exceed
 WORD_BYTES = 45  # 60 characters of base64: an encoded word has at most 75 (RFC 2047 section 2)
 QUOTED_LINE = 75  # RFC 2045 section 6.7, rule 5: at most 76 with the sign of a soft break
-PLAIN = re.compile(r"(?!\.)[ -<>-~]{0,70}(?<! )")
 ATOM = re.compile(rb"=[0-9A-F]{2}|.", re.DOTALL)
 ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -22,10 +21,17 @@ def quoted_printable(text: str) -> bytes:
 
     A last line without an end stays without one.
     """
-    if PLAIN.fullmatch(text):  # most personal values
-        return text.encode()
+    if text.isascii() and text.isprintable() and "=" not in text and not text.endswith(" "):
+        parts = [text[at : at + QUOTED_LINE] for at in range(0, len(text), QUOTED_LINE)]
+        if not any(part[0] == "." for part in parts):  # names and signed links
+            return "=\r\n".join(parts).encode()
     lines = text.encode().splitlines(keepends=True)
     return b"".join(_quoted_line(line) for line in lines)
+
+
+def has_control(text: str) -> bool:
+    """Whether a text has a character that ends a line or that no mail may hold."""
+    return not text.isprintable() and bool(CONTROLS.search(text))
 
 
 def _quoted_line(line: bytes) -> bytes:

@@ -127,7 +127,7 @@ def plan_forgotten(limit: int = 1000) -> None:
 
 
 def skip_reasons(deliveries: list[Delivery]) -> dict[int, str]:
-    """Which digests must not be sent any more, asked just before each window of sending."""
+    """Which digests must not be sent any more, asked a tenth of a second before at most."""
     users = [one.values["user"] for one in deliveries]
     active = set(
         get_user_model().objects.filter(pk__in=users, is_active=True).values_list("pk", flat=True)

@@ -43,6 +43,11 @@ class ClockLease(models.Model):
         return self.name
 
     @classmethod
+    def resting(cls) -> set[str]:
+        """The names of what is not due yet, in one query."""
+        return set(cls.objects.filter(due_at__gt=timezone.now()).values_list("name", flat=True))
+
+    @classmethod
     def win(cls, name: str, seconds: float) -> bool:
         """True for exactly one caller every `seconds`, over all processes."""
         now = timezone.now()

@@ -29,6 +29,22 @@ def test_one_of_several_workers_wins_a_job(jobs):
         assert [ClockLease.win("digest", 60) for _ in range(2)] == [True, False]
 
 
+def test_jobs_that_rest_are_known_by_one_query(jobs, django_assert_num_queries):
+    done = []
+    for number in range(5):
+        clock.every(seconds=60)(lambda number=number: done.append(number))
+        jobs[str(number)] = jobs.popitem()[1]._replace(name=str(number))
+    clock.tick()
+    assert done == [0, 1, 2, 3, 4]
+
+    with django_assert_num_queries(1):
+        clock.tick()
+
+    with time_machine.travel(timezone.now() + timedelta(seconds=61)):
+        clock.tick()
+    assert done == [0, 1, 2, 3, 4] * 2
+
+
 def test_a_job_that_fails_stops_no_other(jobs, caplog):
     done = []
 

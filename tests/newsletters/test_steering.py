@@ -57,12 +57,14 @@ class TestPausing:
     def test_what_a_worker_has_in_hand_is_taken_back(self, under_way):
         from mailroom.batches import Batches
         from mailroom.delivery import _begin
+        from mailroom.gate import Gate
 
         with Batches("newsletters", "worker") as batches:
             parcels = batches.take()
             steering.pause(under_way)
 
-        assert _begin(parcels, "memory", "worker") == []
+        gate = Gate([one for parcel in parcels for one in parcel], "memory")
+        assert _begin(parcels, gate, "worker") == []
         assert states() == {"queued"}
 
     def test_what_is_not_queued_yet_waits_too(self, draft, subscribed, drain):
