@@ -23,7 +23,8 @@ class Demo:
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                ["bin/demo", "--port", str(port)],
+                # As in a terminal: in the background of a shell nobody hears Ctrl-C.
+                ["env", "--default-signal=INT", "bin/demo", "--port", str(port)],
                 cwd=ROOT,
                 env={**kept, "VAR_DIR": str(folder / "var"), "ENV_FILE": str(folder / "env")},
                 stdout=log,
