@@ -9,33 +9,30 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db.models import Field
-from django.db.models.lookups import In
+from django.db.models.lookups import Lookup
 
 
 @Field.register_lookup
-class AnyOf(In):
+class AnyOf(Lookup[Any]):
     """True for rows whose column is one of the values: whole numbers or texts, as they are stored.
 
-    Works as `in` where the database has no such parameter.
+    A queryset is no list of values: that is what `in` is for.
     """
 
     lookup_name = "any_of"
+    prepare_rhs = False  # the field knows to prepare one value, not many
 
     def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, parameters = self.process_lhs(compiler, connection)
         values = "SELECT value FROM json_each(%s)"
-        return f"{lhs} IN ({values})", [*parameters, json.dumps(self._all())]
+        return f"{lhs} IN ({values})", [*parameters, json.dumps(self._values())]
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         lhs, parameters = self.process_lhs(compiler, connection)
         kind = self.lhs.output_field.cast_db_type(connection)
-        values = f"ARRAY(SELECT json_array_elements_text(%s::json))::{kind}[]"
-        return f"{lhs} = ANY({values})", [*parameters, json.dumps(self._all())]
+        return f"{lhs} = ANY(%s::{kind}[])", [*parameters, self._values()]
 
-    def get_prep_lookup(self) -> Any:
-        return self.rhs  # one by one, `in` prepares the values
-
-    def _all(self) -> list[Any]:
+    def _values(self) -> list[Any]:
         if not (found := list(self.rhs)):
             raise EmptyResultSet
         return found

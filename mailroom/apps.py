@@ -8,7 +8,7 @@ class MailroomConfig(AppConfig):
     verbose_name = _("Mailroom")
 
     def ready(self) -> None:
-        from mailroom import any_of, checks, defaults, tree_checks, upkeep  # noqa: F401  (upkeep registers)
+        from mailroom import any_of, checks, defaults, tree_checks, upkeep  # noqa: F401  (some register)
         from mailroom.webhooks import checks as webhook_checks
         from mailroom.webhooks import receiver
         from mailroom.webhooks import upkeep as webhook_upkeep  # noqa: F401

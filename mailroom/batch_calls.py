@@ -10,7 +10,7 @@ from mailroom.envelope import frozen_mail, mailbox
 from mailroom.models import Message
 from mailroom.personal import OPEN, fill, slots_in
 from mailroom.ready import PersonalMail
-from mailroom.wire_text import CONTROLS
+from mailroom.wire_text import has_control
 
 
 class BatchCall(NamedTuple):
@@ -106,4 +106,4 @@ def _is_plain(mail: PersonalMail, names: set[str], call: BatchCall) -> bool:
     if not names <= mail.values.keys():
         return False
     values = [mail.delivery.name, *(str(mail.values[name]) for name in names)]
-    return not any(CONTROLS.search(value) or call.mark in value for value in values)
+    return not any(has_control(value) or call.mark in value for value in values)

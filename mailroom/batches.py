@@ -19,13 +19,14 @@ class Batches:
     """What is due on a channel, leased to `holder`, at most `size` deliveries at a time.
 
     Behind a full batch another is likely: it is fetched by a thread with a database connection of
-    its own, so that the mailer need not wait for it.
+    its own, so that the mailer need not wait for it. Behind the first one, the queue is long.
     """
 
     def __init__(self, channel: str, holder: str, size: int = leases.BATCH) -> None:
         self._channel, self._holder, self._size = channel, holder, size
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fetch")
         self._following: Future[Batch] | None = None
+        self._is_counted = False
 
     def __enter__(self) -> Self:
         return self
@@ -62,9 +63,23 @@ class Batches:
 
     def _fetch_aside(self) -> Batch:
         try:
+            if not self._is_counted:
+                _count_anew()
+                self._is_counted = True
             return self._fetch()
         finally:
             connection.close()
+
+
+def _count_anew() -> None:
+    """Let PostgreSQL count the outbox again, by which it plans.
+
+    When it counted last, few rows may have been queued: until autovacuum comes by, each look for a
+    hundred of them would read the whole queue.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE mailroom_delivery (state, leased_by)")
 
 
 def _is_in_memory() -> bool:
@@ -74,8 +89,7 @@ def _is_in_memory() -> bool:
 
 
 def _parcels(ids: Sequence[int]) -> list[Parcel]:
-    rows = Delivery.objects.filter(pk__any_of=ids)
-    found = {one.pk: one for one in rows}
+    found = {one.pk: one for one in Delivery.objects.filter(pk__any_of=ids)}
     deliveries = [found[pk] for pk in ids if pk in found]
     _attach_messages(deliveries)
     grouped = sorted(

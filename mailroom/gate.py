@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import takewhile
 
 from django.utils import timezone
@@ -36,7 +36,9 @@ class Gate:
         if self._passed + number > self._end or now - self._asked_at > SECONDS:
             self._ask(window, now)
         self._passed += number
-        return _own(window, self._reasons) | _cancelled(window, self._reasons, self._alias)
+        found = {one.pk: self._reasons[one.pk] for one in window if one.pk in self._reasons}
+        others = [one for one in window if one.pk not in found]
+        return found | _cancelled(others, self._alias)
 
     def _ask(self, window: Sequence[Delivery], now: float) -> None:
         rate = (self._passed - self._first) / max(now - self._asked_at, 0.001)
@@ -44,10 +46,10 @@ class Gate:
         further = self._rows[behind : max(behind, self._passed + int(rate * SECONDS))]
         rows = [*window, *takewhile(lambda one: one.message.is_bulk, further)]
         self._first, self._end = self._passed, self._passed + len(rows)
-        self._asked_at, self._reasons = now, stopped(rows)
+        self._asked_at, self._reasons = now, skip_reasons(rows)
 
 
-def stopped(deliveries: Sequence[Delivery]) -> dict[int, str]:
+def skip_reasons(deliveries: Sequence[Delivery]) -> dict[int, str]:
     """Which of the deliveries the database has something against, and what: `{pk: reason}`."""
     reasons: dict[int, str] = {}
     by_message: dict[int, list[Delivery]] = {}
@@ -56,13 +58,8 @@ def stopped(deliveries: Sequence[Delivery]) -> dict[int, str]:
     for own in by_message.values():
         message = own[0].message
         reasons |= _expired(own) | _suppressed(message, own) | _gated(message, own)
-        if staging.is_on():
-            reasons |= {one.pk: "staging" for one in own if staging.is_held_back(one.address)}
+        reasons |= {one.pk: "staging" for one in own if staging.is_held_back(one.address)}
     return reasons
-
-
-def _own(window: Sequence[Delivery], reasons: Mapping[int, str]) -> dict[int, str]:
-    return {one.pk: reasons[one.pk] for one in window if one.pk in reasons} if reasons else {}
 
 
 def _expired(deliveries: Sequence[Delivery]) -> dict[int, str]:
@@ -74,7 +71,7 @@ def _suppressed(message: Message, deliveries: Sequence[Delivery]) -> dict[int, s
     stopping = Suppression.objects.stopping(
         [one.address for one in deliveries], channel=message.channel, is_bulk=message.is_bulk
     )
-    stopped = [one for one in deliveries if stopping and one.address.lower() in stopping]
+    stopped = [one for one in deliveries if one.address.lower() in stopping]
     return {one.pk: "suppressed" for one in stopped if not _may_try(message, one)}
 
 
@@ -94,14 +91,11 @@ def _gated(message: Message, deliveries: Sequence[Delivery]) -> dict[int, str]:
     return dict(import_string(hook)(list(deliveries))) if hook else {}
 
 
-def _cancelled(
-    window: Sequence[Delivery], stopped: Mapping[int, str], alias: str
-) -> dict[int, str]:
-    """What receivers of about_to_send have against the others; each is asked once."""
+def _cancelled(deliveries: Sequence[Delivery], alias: str) -> dict[int, str]:
+    """What receivers of about_to_send have against them; about each they are asked once."""
     if not about_to_send.has_listeners(Delivery):
         return {}
-    asked = [one for one in window if one.pk not in stopped]
-    return {one.pk: reason for one in asked if (reason := _decision(one, alias))}
+    return {one.pk: reason for one in deliveries if (reason := _decision(one, alias))}
 
 
 def _decision(delivery: Delivery, alias: str) -> str:

@@ -68,7 +68,7 @@ def renew(holder: str) -> int:
     """Prolong the leases of a holder; how many. The window that is being written needs none."""
     with transaction.atomic(durable=True):
         mine = locked(Delivery.objects.held_by(holder)).values_list("pk", flat=True)
-        return Delivery.objects.filter(pk__in=list(mine)).update(leased_until=lease_end())
+        return Delivery.objects.filter(pk__any_of=list(mine)).update(leased_until=lease_end())
 
 
 def release(holder: str) -> int:

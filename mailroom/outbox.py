@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from mailroom.channels import channel_options
@@ -104,20 +104,7 @@ def add_deliveries(message: Message, recipients: Iterable[Recipient]) -> int:
             Delivery.objects.bulk_create(rows, ignore_conflicts=True)
             transaction.on_commit(lambda: nudge(message.channel))
         total += len(rows)
-    if total >= BATCH:
-        count_anew()
     return total
-
-
-def count_anew() -> None:
-    """Let PostgreSQL count the outbox again, once many rows were added.
-
-    It plans by what it counted last, when few were queued: until autovacuum comes by, each look for
-    a hundred of them would read the whole queue.
-    """
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE mailroom_delivery (state, leased_by)")
 
 
 def delivery_to(message: Message, recipient: Recipient, now: datetime) -> Delivery:

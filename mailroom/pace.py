@@ -7,8 +7,7 @@ from django.utils import timezone
 from mailroom import shutdown
 from mailroom.channels import channel_options
 from mailroom.models import ChannelPace
-
-WINDOW_SECONDS = 0.1  # slots are taken for about as long as a window lasts
+from mailroom.windows import SECONDS
 
 
 class Pace:
@@ -21,7 +20,7 @@ class Pace:
     @property
     def window(self) -> int | None:
         """How many messages a window may hold at most; None for no limit."""
-        return max(1, int(self.rate * WINDOW_SECONDS)) if self.rate else None
+        return max(1, int(self.rate * SECONDS)) if self.rate else None
 
     def take(self, count: int) -> bool:
         """Take slots for the next `count` messages and wait for the first.

@@ -42,7 +42,7 @@ def skip(deliveries: Sequence[Delivery], reasons: Mapping[int, str], holder: str
         ids = [pk for pk, why in reasons.items() if why == reason]
         now = timezone.now()
         told = {"state": State.SKIPPED, "reason": reason[:100], "finished_at": now}
-        mine.filter(pk__in=ids).update(**told, **FREE)
+        mine.filter(pk__any_of=ids).update(**told, **FREE)
     erase_finished({one.message_id for one in deliveries if one.pk in reasons})
 
 

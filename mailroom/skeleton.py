@@ -66,13 +66,10 @@ class Skeleton:
         lines = [mailbox_header("To", name, address), _header("Message-ID", message_id)]
         lines += [_header(name, fill(text, values)) for name, text in self._personal.items()]
         pieces: list[Any] = self._pieces.copy()
-        quoted: dict[str, bytes] = {}  # HTML and text are often alike
         for gap, places in self._places.items():
-            text = _text_for(gap, values)
-            if text not in quoted:
-                quoted[text] = _quoted(gap, text)
+            quoted = _quoted(gap, _text_for(gap, values))
             for place in places:
-                pieces[place] = quoted[text]
+                pieces[place] = quoted
         return b"".join([*lines, *pieces])
 
 

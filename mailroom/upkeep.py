@@ -37,7 +37,7 @@ def settle_abandoned() -> None:
     with transaction.atomic(durable=True):
         # One that is locked is just being settled by its own worker, which was only slow.
         abandoned = locked(Delivery.objects.abandoned()).values_list("pk", flat=True)
-        lost = Delivery.objects.filter(pk__in=list(abandoned), state=State.SENDING)
+        lost = Delivery.objects.filter(pk__any_of=list(abandoned), state=State.SENDING)
         lost.filter(message__is_bulk=True).update(
             state=State.UNCERTAIN,
             error="The worker ended before the answer was written.",

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from mailroom.models import Delivery
 
-SECONDS = 0.1  # what a window takes at most, and how far ahead a gate is asked
+SECONDS = 0.1  # for which a window lasts, slots of a rate are taken, and a gate is asked
 FIRST = 5  # rows, before it is known how fast the mailer is
 
 Parcel = list[Delivery]  # what shares one mail

@@ -17,7 +17,7 @@ from django.utils import timezone
 from mailroom import shutdown
 from mailroom.bulk_queueing import add_deliveries_from
 from mailroom.models import Delivery
-from mailroom.outbox import count_anew, freeze
+from mailroom.outbox import freeze
 from newsletters import checking, emails, tracking
 from newsletters.models import Issue
 from newsletters.models.history import Step, record
@@ -73,12 +73,9 @@ def queue(issue: Issue) -> None:
     """Give each subscriber a delivery, batch by batch; a new attempt goes on where one stopped."""
     size = FIRST_BATCH
     while _queue_batch(issue, size):
-        if size == FIRST_BATCH:
-            count_anew()
         size = min(size * 2, LARGEST_BATCH)
         if shutdown.wait(PAUSE if connection.vendor == "sqlite" else 0):
             return  # the clock takes it up again
-    count_anew()
     _announce(issue)
 
 

@@ -22,11 +22,8 @@ def hashed(address: str, key: str | None = None) -> str:
 
 def forms_of(address: str) -> list[str]:
     """How an address may stand in the table: as it is, or hashed with a key of now or before."""
-    return [address.strip().lower(), *(hashed(address, key) for key in _keys())]
-
-
-def _keys() -> list[str]:
-    return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return [address.strip().lower(), *(hashed(address, key) for key in keys)]
 
 
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
@@ -41,8 +38,7 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         A hard bounce stops everything; any other reason stops bulk types only.
         """
         scope = Q(channel="") | Q(channel=channel)
-        known_as = {address.strip().lower(): address.lower() for address in addresses}
-        known_as |= {hashed(one, key): one for key in _keys() for one in known_as.values()}
+        known_as = {form: a.lower() for a in addresses for form in forms_of(a)}
         found = self.active().filter(scope, address__any_of=known_as)
         if not is_bulk:
             found = found.filter(reason=Suppression.Reason.BOUNCED)

@@ -9,6 +9,7 @@ from bench.waiting import wait_until
 from mailroom import leases
 from mailroom.batches import Batches
 from mailroom.models import Delivery
+from mailroom.outbox import Recipient, add_deliveries
 from tests.mailroom.conftest import queue
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("in_memory")]
@@ -47,6 +48,19 @@ def test_behind_a_full_batch_the_next_is_leased_meanwhile():
     with Batches("letters", "me", size=3) as batches:
         batches.take()
         assert wait_until(lambda: held() == 6, 10)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL counts rows so")
+def test_a_long_queue_is_counted_when_it_is_begun():
+    (first,) = queue("bulletin")
+    add_deliveries(first.message, (Recipient(f"p{n}@example.com") for n in range(1_000)))
+
+    with Batches("bulletin", "me") as batches:
+        batches.take()
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'mailroom_delivery'")
+        assert cursor.fetchone() == (1001,)
 
 
 def test_nothing_is_fetched_behind_the_last():
