@@ -1,5 +1,6 @@
 """The outbox: what is to be sent, to whom, what became of it, and what providers said later."""
 
+from mailroom.models.attempt import Attempt
 from mailroom.models.delivery import Delivery
 from mailroom.models.event import Event
 from mailroom.models.health import MailerHealth
@@ -9,6 +10,7 @@ from mailroom.models.suppression import Suppression
 from mailroom.models.worker import ClockLease, WorkerBeat
 
 __all__ = [
+    "Attempt",
     "ChannelPace",
     "ClockLease",
     "Delivery",

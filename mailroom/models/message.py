@@ -3,7 +3,7 @@
 import uuid
 
 from django.db import models
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -47,6 +47,8 @@ class Message(models.Model):
     content = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(_("queued at"), default=timezone.now, editable=False)
     erased_at = models.DateTimeField(_("erased at"), null=True, blank=True, editable=False)
+    # Paused since then: nothing of it is sent until it is released. See mailroom.holding.
+    held_at = models.DateTimeField(_("on hold since"), null=True, blank=True, editable=False)
 
     objects = MessageQuerySet.as_manager()
 
@@ -56,6 +58,9 @@ class Message(models.Model):
         indexes = [
             models.Index(fields=["channel", "-created_at"], name="message_by_channel"),
             models.Index(fields=["created_at"], name="message_by_age"),
+            models.Index(
+                fields=["held_at"], name="message_on_hold", condition=Q(held_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
