@@ -1,6 +1,6 @@
 """What tests of every app may use."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from copy import deepcopy
 
 import pytest
@@ -14,8 +14,46 @@ from site_config import settings as site_settings
 SLOW = ("tests/browser", "tests/wire", "tests/mailroom/test_crash", "tests/bin")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-translations",
+        action="store_true",
+        help="fail on texts without a French or Punjabi translation, instead of listing them",
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if (
+        report.failed
+        and item.get_closest_marker("translations")
+        and call.excinfo.errisinstance(AssertionError)
+        and not item.config.getoption("--require-translations")
+    ):
+        report.outcome, report.wasxfail = "skipped", "not translated"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List what is not translated, where that does not fail the tests."""
+    waiting = terminalreporter.getreports("xfailed")
+    found: dict[str, set[str]] = {}
+    for report in waiting:
+        found.setdefault("tests that wait for translations", set()).add(report.nodeid)
+        for what, texts in report.user_properties:
+            found.setdefault(what, set()).update(map(repr, texts))
+    for what, lines in found.items():
+        if lines:
+            terminalreporter.section(f"{what}: {len(lines)}")
+            for line in sorted(lines):
+                terminalreporter.line(f"  {line}")
 
 
 @pytest.fixture(autouse=True)

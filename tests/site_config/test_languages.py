@@ -45,6 +45,7 @@ def test_a_style_sheet_names_where_lines_begin_and_end_and_no_side(style):
     assert SIDES.findall(style.read_text()) == []
 
 
+@pytest.mark.translations
 def test_what_allauth_says_is_in_punjabi_too(client):
     html = client.get("/accounts/signup/", headers={"accept-language": "pa"}).text
     assert "ਪਾਸਵਰਡ (ਦੁਬਾਰਾ)" in html

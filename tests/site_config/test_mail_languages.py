@@ -49,6 +49,7 @@ class TestEachType:
         assert f'<html lang="{language}"' in html
         assert 'dir="ltr"' in html
 
+    @pytest.mark.translations
     def test_is_translated_throughout(self, name, language):
         ours, english = mail(name, language), mail(name, "en")
         if name not in WRITTEN_BY_STAFF:
@@ -56,6 +57,7 @@ class TestEachType:
         same = lines(ours.body) & lines(english.body)
         assert [line for line in same if not is_data(line)] == []
 
+    @pytest.mark.translations
     def test_is_in_its_own_script(self, name, language):
         found = GURMUKHI.search(mail(name, language).body)
         assert bool(found) is (language == "pa")
@@ -97,6 +99,7 @@ def bar(html):
     return re.search(r'<blockquote style="([^"]*)"', html)[1]
 
 
+@pytest.mark.translations
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_issue_speaks_its_newsletters_language_around_the_text(language):
     ours, english = an_issue(language), an_issue("en")
