@@ -1,28 +1,21 @@
-"""Who carries what: the table of message types, and MAILERS built from the environment.
+"""The table of message types, and the values of MAILERS that come from the environment.
 
 Three tiers, all of them entries of MAILERS: apps name a *channel*; a channel's outbox names a
 *route* (only where there is more than one provider) or a *provider*.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import timedelta
 from email.utils import formataddr
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from environs import Env
 
 from mailroom.mailer_tree import MailerTree
-from mailroom.mailer_urls import Fault, Tree, parse
+from mailroom.mailer_urls import Fault, parse
 from mailroom.provider_urls import MailerUrlError, is_sender
 from mailroom.types import MessageType, asked_for, bulk, transactional
-from site_config.add_ons import add_on_url
-
-CHANNELS = ("default", "registration", "password_reset", "notifications", "newsletters")
-
-OUTBOX = "mailroom.backends.outbox.EmailBackend"
-OPS = "mailroom.backends.ops.EmailBackend"
 
 _hour = timedelta(hours=1)
 _day = timedelta(days=1)
@@ -79,112 +72,102 @@ MESSAGE_TYPES: dict[str, MessageType] = {
 }
 
 
-@dataclass
-class Mail:
-    """What the environment says of mail."""
+class MailVariables:
+    """Reads the MAIL… variables for the settings. What is missing or wrong goes to `faults`.
 
-    mailers: dict[str, dict[str, Any]] = field(default_factory=dict)
-    urls: dict[str, str] = field(default_factory=dict)
-    senders: dict[str, str] = field(default_factory=dict)
-    outages: bool = False
-    staging: list[str] = field(default_factory=list)
-    default_from: str = "webmaster@localhost"
-    faults: list[Fault] = field(default_factory=list)
+    Nothing raises: a platform builds without any variable. An empty variable counts as missing.
+    """
 
+    def __init__(self, env: Env, *, debug: bool) -> None:
+        self.env = env
+        self.debug = debug
+        self.faults: list[Fault] = []
+        self.simulate_outages: bool = self._simulate_outages()
+        self.tree: MailerTree = MailerTree(outages=self.simulate_outages)
+        self._checked: set[str] = set()
 
-def from_environment(env: Env, *, debug: bool, public_url: str, var_dir: Path) -> Mail:
-    """Read the MAIL… variables. What is missing or wrong is collected, never raised."""
-    mail = Mail()
-    mail.outages = _outages(mail, env, debug)
-    tree = MailerTree(outages=mail.outages)
-    fallback = env.str("MAILER_URL", "") or add_on_url(env) or ("inbox:" if debug else "")
-    mail.staging = _staging(mail, env)
-    mail.default_from = _from(mail, env, "MAIL_FROM", _own_address(public_url))
-    for channel in CHANNELS:
-        via = tree.add(_tree(mail, env, channel, fallback))
-        mail.mailers[channel] = {"BACKEND": OUTBOX, "OPTIONS": _options(mail, env, channel, via)}
-    via = tree.add(_tree(mail, env, "ops", fallback))
-    mail.mailers["ops"] = {"BACKEND": OPS, "OPTIONS": {"via": via}}
-    mail.mailers |= tree.mailers
-    mail.urls, mail.senders = tree.urls, tree.senders
-    if not debug and "inbox" in tree.mailers and not mail.faults:
-        mail.faults.append(Fault("MAILER_URL", "names inbox:, which is for development only"))
-    return mail
+    def url(self, variable: str, fallback: str = "") -> str:
+        """A mailer URL."""
+        own = self.env.str(variable, "")
+        text = own or fallback
+        if own or text not in self._checked:
+            self._check(variable, text)
+        return text
 
+    def address(self, variable: str, fallback: str = "") -> str:
+        """An address as `Name <address>`; the fallback where it is missing or wrong."""
+        text = self.env.str(variable, "").strip()
+        if not text:
+            return fallback
+        if not is_sender(text):
+            self._add(variable, "must be an address such as Mailroom <mail@example.com>")
+            return fallback
+        return text
 
-def _staging(mail: Mail, env: Env) -> list[str]:
-    found = [one.strip().lower() for one in env.str("STAGING_MAIL", "").split(",") if one.strip()]
-    for one in found:
-        if not is_sender(one.replace("@", "x@", 1) if one.startswith("@") else one):
-            _add(
-                mail, Fault("STAGING_MAIL", "must hold addresses, or domains such as @example.com")
-            )
-    return found
+    def rate(self, variable: str) -> float | None:
+        """Messages per second over all processes together; None for no limit."""
+        text = self.env.str(variable, "")
+        try:
+            rate = float(text) if text else None
+        except ValueError:
+            rate = 0
+        if rate is not None and not 0 < rate < float("inf"):
+            self._add(variable, "must be a number of messages per second above 0")
+            return None
+        return rate
 
+    def addresses(self, variable: str) -> list[str]:
+        """Addresses, and domains as @example.com, in lower case."""
+        parts = [one.strip().lower() for one in self.env.str(variable, "").split(",")]
+        found = [one for one in parts if one]
+        if not all(is_sender(f"x{one}" if one.startswith("@") else one) for one in found):
+            self._add(variable, "must hold addresses, or domains such as @example.com")
+        return found
 
-def _outages(mail: Mail, env: Env, debug: bool) -> bool:
-    wanted = env.bool("SIMULATE_OUTAGES", False)
-    if wanted and not debug:
-        _add(mail, Fault("SIMULATE_OUTAGES", "makes mailers fail: it is for development only"))
-    return debug and bool(wanted)
+    def providers(self, mailers: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """The entries to add to MAILERS: the providers and routes that the URLs in `via` name.
 
+        The given entries come back too, with the alias of their provider or route in `via`.
+        """
+        named = {alias: self._named(entry) for alias, entry in mailers.items()}
+        return {**named, **self.tree.mailers}
 
-def _tree(mail: Mail, env: Env, channel: str, fallback: str) -> Tree | None:
-    own = f"MAILER_URL_{channel.upper()}"
-    url = env.str(own, "") if channel != "default" else ""
-    variable = own if url else "MAILER_URL"
-    if not (url or fallback):
-        _add(mail, Fault("MAILER_URL", "is missing: for instance smtp://user:password@host"))
-        return None
-    try:
-        return parse(url or fallback)
-    except MailerUrlError as error:
-        _add(mail, Fault(variable, str(error)))
-        return None
+    def _named(self, entry: dict[str, Any]) -> dict[str, Any]:
+        try:
+            parsed = parse(entry["OPTIONS"]["via"])
+        except MailerUrlError:  # url() has reported it
+            parsed = None
+        return {**entry, "OPTIONS": {**entry["OPTIONS"], "via": self.tree.add(parsed)}}
 
+    def _check(self, variable: str, text: str) -> None:
+        self._checked.add(text)
+        if not text:
+            self._add(variable, "is missing: for instance smtp://user:password@host")
+            return
+        tree = MailerTree()
+        try:
+            tree.add(parse(text))
+        except MailerUrlError as error:
+            self._add(variable, str(error))
+        if "inbox" in tree.mailers and not self.debug:
+            self._add(variable, "names inbox:, which is for development only")
 
-def _options(mail: Mail, env: Env, channel: str, via: str) -> dict[str, Any]:
-    suffix = channel.upper()
-    return {
-        "via": via,
-        "from_email": _from(mail, env, f"MAIL_FROM_{suffix}", mail.default_from),
-        "reply_to": _from(mail, env, f"MAIL_REPLY_TO_{suffix}", env.str("MAIL_REPLY_TO", "")),
-        "rate": _rate(mail, env, f"MAIL_RATE_{suffix}"),
-    }
+    def _simulate_outages(self) -> bool:
+        wanted = self.env.bool("SIMULATE_OUTAGES", False)
+        if wanted and not self.debug:
+            self._add("SIMULATE_OUTAGES", "makes mailers fail: it is for development only")
+        return self.debug and bool(wanted)
 
-
-def _from(mail: Mail, env: Env, variable: str, fallback: str) -> str:
-    """An address as `Name <address>`; a faulty one is reported and replaced by the fallback."""
-    text = env.str(variable, "").strip()
-    if not text:
-        return fallback
-    if not is_sender(text):
-        _add(mail, Fault(variable, "must be an address such as Mailroom <mail@example.com>"))
-        return fallback
-    return text
-
-
-def _rate(mail: Mail, env: Env, variable: str) -> float | None:
-    """Messages per second over all processes together; None for no limit."""
-    text = env.str(variable, "")
-    try:
-        rate = float(text) if text else None
-    except ValueError:
-        rate = 0
-    if rate is not None and not 0 < rate < float("inf"):
-        _add(mail, Fault(variable, "must be a number of messages per second above 0"))
-        return None
-    return rate
+    def _add(self, variable: str, problem: str) -> None:
+        fault = Fault(variable, problem)
+        if fault not in self.faults:
+            self.faults.append(fault)
 
 
-def _own_address(public_url: str) -> str:
+def own_address(public_url: str) -> str:
+    """The From of a site that names none: mailroom@ its own host."""
     host = urlsplit(public_url).hostname or "localhost"
     domain = (
         host if "." in host and not host.replace(".", "").isdigit() else "localhost.localdomain"
     )
     return formataddr(("Mailroom", f"mailroom@{domain.removeprefix('www.')}"))
-
-
-def _add(mail: Mail, fault: Fault) -> None:
-    if fault not in mail.faults:
-        mail.faults.append(fault)

@@ -156,15 +156,71 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 USERSESSIONS_TRACK_ACTIVITY = True
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 
-# -- Mail: channels, routes, providers (mailers.py reads as a sentence) ---------------------------
+# -- Mail: channels, routes, providers ------------------------------------------------------------
 
-_mail = mailers.from_environment(env, debug=DEBUG, public_url=PUBLIC_URL, var_dir=VAR_DIR)
-MAILERS = _mail.mailers
-MAILER_URLS = _mail.urls  # alias -> provider URL with its secrets masked
-MAILER_SENDERS = _mail.senders  # alias -> the From that a provider may send as, if it says so
-MESSAGE_TYPES = mailers.MESSAGE_TYPES
-STAGING_MAIL = _mail.staging  # on a copy of the site, who alone may get mail
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = _mail.default_from
+mail = mailers.MailVariables(env, debug=DEBUG)
+
+MAILER_URL = mail.url("MAILER_URL", add_ons.add_on_url(env) or ("inbox:" if DEBUG else ""))
+MAIL_FROM = mail.address("MAIL_FROM", mailers.own_address(PUBLIC_URL))
+MAIL_REPLY_TO = mail.address("MAIL_REPLY_TO")
+
+MAILERS = {
+    # Channels: what the apps name. Each is an outbox in front of the provider or route that the URL
+    # in "via" names. Options: messages per second ("rate"), and From and Reply-To of messages that
+    # have none.
+    "default": {
+        "BACKEND": "mailroom.backends.outbox.EmailBackend",
+        "OPTIONS": {"via": MAILER_URL, "from_email": MAIL_FROM, "reply_to": MAIL_REPLY_TO},
+    },
+    "registration": {
+        "BACKEND": "mailroom.backends.outbox.EmailBackend",
+        "OPTIONS": {
+            "via": mail.url("MAILER_URL_REGISTRATION", MAILER_URL),
+            "from_email": mail.address("MAIL_FROM_REGISTRATION", MAIL_FROM),
+            "reply_to": mail.address("MAIL_REPLY_TO_REGISTRATION", MAIL_REPLY_TO),
+            "rate": mail.rate("MAIL_RATE_REGISTRATION"),
+        },
+    },
+    "password_reset": {
+        "BACKEND": "mailroom.backends.outbox.EmailBackend",
+        "OPTIONS": {
+            "via": mail.url("MAILER_URL_PASSWORD_RESET", MAILER_URL),
+            "from_email": mail.address("MAIL_FROM_PASSWORD_RESET", MAIL_FROM),
+            "reply_to": mail.address("MAIL_REPLY_TO_PASSWORD_RESET", MAIL_REPLY_TO),
+            "rate": mail.rate("MAIL_RATE_PASSWORD_RESET"),
+        },
+    },
+    "notifications": {
+        "BACKEND": "mailroom.backends.outbox.EmailBackend",
+        "OPTIONS": {
+            "via": mail.url("MAILER_URL_NOTIFICATIONS", MAILER_URL),
+            "from_email": mail.address("MAIL_FROM_NOTIFICATIONS", MAIL_FROM),
+            "reply_to": mail.address("MAIL_REPLY_TO_NOTIFICATIONS", MAIL_REPLY_TO),
+            "rate": mail.rate("MAIL_RATE_NOTIFICATIONS"),
+        },
+    },
+    "newsletters": {
+        "BACKEND": "mailroom.backends.outbox.EmailBackend",
+        "OPTIONS": {
+            "via": mail.url("MAILER_URL_NEWSLETTERS", MAILER_URL),
+            "from_email": mail.address("MAIL_FROM_NEWSLETTERS", MAIL_FROM),
+            "reply_to": mail.address("MAIL_REPLY_TO_NEWSLETTERS", MAIL_REPLY_TO),
+            "rate": mail.rate("MAIL_RATE_NEWSLETTERS"),
+        },
+    },
+    # Error emails to ADMINS: straight to a provider, never through the outbox, and never raising.
+    "ops": {
+        "BACKEND": "mailroom.backends.admins.EmailBackend",
+        "OPTIONS": {"via": mail.url("MAILER_URL_OPS", MAILER_URL)},
+    },
+}
+MAILERS |= mail.providers(MAILERS)  # the providers and routes that the URLs above name
+
+MAILER_URLS = mail.tree.urls  # alias -> provider URL with its secrets masked
+MAILER_SENDERS = mail.tree.senders  # alias -> the From that a provider may send as, if it says so
+MESSAGE_TYPES = mailers.MESSAGE_TYPES  # type of message -> its channel
+STAGING_MAIL = mail.addresses("STAGING_MAIL")  # on a copy of the site, who alone may get mail
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM
 EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 DKIM_SELECTORS: list[str] = env.list("DKIM_SELECTORS", [])  # for the doctor to look up
 FEEDBACK_SENDER = "mailroom"  # the last part of Feedback-ID: 5 to 15 characters
@@ -174,7 +230,9 @@ WEBHOOK_SECRETS = environment.webhook_secrets(
     env, [SECRET_KEY, *SECRET_KEY_FALLBACKS], add_ons.is_by_add_on(env)
 )
 WEBHOOK_KEYS = environment.webhook_keys(env)
-SIMULATE_OUTAGES = _mail.outages  # the status page can make providers fail; never in production
+SIMULATE_OUTAGES = (
+    mail.simulate_outages
+)  # the status page can make providers fail; never in production
 MAIL_LEASE_SECONDS = env.int("MAIL_LEASE_SECONDS", 60)
 MAIL_RETRY_SECONDS = env.float("MAIL_RETRY_SECONDS", 30)
 MAIL_BREAKER_SECONDS = env.float("MAIL_BREAKER_SECONDS", 30)
@@ -238,5 +296,5 @@ SILENCED_SYSTEM_CHECKS = environment.SILENCED
 LOGGING = logs.configuration(DEBUG)
 
 CONFIGURATION_FAULTS = environment.faults(
-    env, debug=DEBUG, public_url=PUBLIC_URL, secret_key=SECRET_KEY, mail=_mail.faults
+    env, debug=DEBUG, public_url=PUBLIC_URL, secret_key=SECRET_KEY, mail=mail.faults
 )

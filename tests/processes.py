@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
+from runpy import run_path
 from tempfile import mkdtemp
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import requests
 
@@ -25,6 +28,12 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+def settings_with(**variables: str) -> SimpleNamespace:
+    """The site's settings as they are with these variables and no others."""
+    with patch.dict(os.environ, {"ENV_FILE": "", **variables}, clear=True):
+        return SimpleNamespace(**run_path(str(ROOT / "site_config" / "settings.py")))
 
 
 def until(true: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
@@ -40,7 +49,6 @@ def _migrated() -> Path:
     site = Site(Path(mkdtemp()), DEBUG="1")
     atexit.register(shutil.rmtree, site.database.parent)
     site.manage("migrate", "--no-input", "-v0")
-    site.manage("createcachetable")
     return site.database
 
 

@@ -5,10 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from environs import Env
 
-from site_config import mailers
-from tests.processes import ROOT, free_port
+from tests.processes import ROOT, free_port, settings_with
 
 SECRET = "hunter2-is-the-password"
 WRONG = {
@@ -107,17 +105,28 @@ def test_the_settings_import_with_no_variable_at_all() -> None:
         ("smtp://a.example smtp://b.example", "too many"),
     ],
 )
-def test_a_wrong_mailer_url_is_told_with_its_variable(
-    url: str, problem: str, tmp_path, monkeypatch
-) -> None:
-    monkeypatch.setenv("MAILER_URL_NEWSLETTERS", url)
+def test_a_wrong_mailer_url_is_told_with_its_variable(url: str, problem: str) -> None:
+    found = settings_with(DEBUG="1", SECRET_KEY="x" * 50, MAILER_URL_NEWSLETTERS=url)
 
-    mail = mailers.from_environment(
-        Env(), debug=True, public_url="http://site.test", var_dir=tmp_path
-    )
+    assert [one.variable for one in found.CONFIGURATION_FAULTS] == ["MAILER_URL_NEWSLETTERS"]
+    assert problem in str(found.CONFIGURATION_FAULTS[0])
 
-    assert [fault.variable for fault in mail.faults] == ["MAILER_URL_NEWSLETTERS"]
-    assert problem in str(mail.faults[0])
+
+def test_one_wrong_url_in_two_variables_is_told_of_both() -> None:
+    urls = dict.fromkeys(["MAILER_URL", "MAILER_URL_OPS"], "pigeon://loft")
+
+    found = settings_with(DEBUG="1", SECRET_KEY="x" * 50, **urls)
+
+    assert [one.variable for one in found.CONFIGURATION_FAULTS] == [*urls]
+
+
+def test_the_development_inbox_is_refused_in_production_by_its_variable() -> None:
+    variables = {**WHOLE, "MAILER_URL_NEWSLETTERS": "failover(inbox: smtp://mail.example.com)"}
+
+    (fault,) = settings_with(**variables).CONFIGURATION_FAULTS
+
+    assert fault.variable == "MAILER_URL_NEWSLETTERS"
+    assert "development only" in str(fault)
 
 
 WHOLE = {

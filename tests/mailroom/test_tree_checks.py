@@ -1,31 +1,26 @@
 """The checks that look at the whole tree of mailers."""
 
 import pytest
-from environs import Env
 
 from mailroom import tree_checks
-from site_config import mailers as site_mailers
+from tests.processes import settings_with
 
 GOOD = {
     "MAILER_URL": "smtp://mail.example.com",
     "MAIL_FROM": "The site <site@example.com>",
     "MAIL_FROM_NEWSLETTERS": "News <news@news.example.com>",
+    "PUBLIC_URL": "https://example.com",
 }
 
 
 @pytest.fixture
-def configure(settings, monkeypatch, tmp_path):
+def configure(settings):
     """Build the mailers of a production from variables."""
-    monkeypatch.delenv("MAIL_FROM_REGISTRATION")
 
     def build(**variables: str) -> None:
-        for name, value in {**GOOD, **variables}.items():
-            monkeypatch.setenv(name, value)
-        mail = site_mailers.from_environment(
-            Env(), debug=False, public_url="https://example.com", var_dir=tmp_path
-        )
+        found = settings_with(**{**GOOD, **variables})
         settings.DEBUG = False
-        settings.MAILERS, settings.MAILER_SENDERS = mail.mailers, mail.senders
+        settings.MAILERS, settings.MAILER_SENDERS = found.MAILERS, found.MAILER_SENDERS
 
     return build
 

@@ -1,9 +1,8 @@
 """Adding an add-on is enough: its own variables name the mailer."""
 
 import pytest
-from environs import Env
 
-from site_config.mailers import from_environment
+from tests.processes import settings_with
 
 CASES = {
     "Postmark": ({"POSTMARK_API_TOKEN": "t-1"}, "postmark", "server_token", "t-1"),
@@ -23,43 +22,42 @@ CASES = {
 }
 
 
-def mail(monkeypatch, tmp_path, **variables):
-    for name in ("MAILER_URL", *(name for case in CASES.values() for name in case[0])):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    return from_environment(
-        Env(eager=False), debug=False, public_url="https://www.example.com", var_dir=tmp_path
-    )
+PRODUCTION = {
+    "SECRET_KEY": "x" * 50,
+    "PUBLIC_URL": "https://www.example.com",
+    "DATABASE_URL": "postgres://user:pw@127.0.0.1:1/name",
+}
+
+
+def settings(**variables):
+    return settings_with(**PRODUCTION, **variables)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_its_variables_make_the_mailer_of_every_channel(monkeypatch, tmp_path, name):
+def test_its_variables_make_the_mailer_of_every_channel(name):
     variables, alias, option, value = CASES[name]
 
-    found = mail(monkeypatch, tmp_path, **variables)
+    found = settings(**variables)
 
-    assert found.faults == []
-    assert found.mailers["password_reset"]["OPTIONS"]["via"] == alias
-    assert found.mailers[alias]["OPTIONS"][option] == value
-
-
-def test_our_own_variable_wins(monkeypatch, tmp_path):
-    found = mail(
-        monkeypatch, tmp_path, POSTMARK_API_TOKEN="t", MAILER_URL="smtp://u:p@mail.example.com"
-    )
-
-    assert found.mailers["default"]["OPTIONS"]["via"] == "smtp:mail.example.com"
+    assert found.CONFIGURATION_FAULTS == []
+    assert found.MAILERS["password_reset"]["OPTIONS"]["via"] == alias
+    assert found.MAILERS[alias]["OPTIONS"][option] == value
 
 
-def test_half_of_an_add_on_is_none(monkeypatch, tmp_path):
-    found = mail(monkeypatch, tmp_path, MAILGUN_API_KEY="key")
+def test_our_own_variable_wins():
+    found = settings(POSTMARK_API_TOKEN="t", MAILER_URL="smtp://u:p@mail.example.com")
 
-    assert [fault.variable for fault in found.faults] == ["MAILER_URL"]
+    assert found.MAILERS["default"]["OPTIONS"]["via"] == "smtp:mail.example.com"
+
+
+def test_half_of_an_add_on_is_none():
+    found = settings(MAILGUN_API_KEY="key")
+
+    assert [fault.variable for fault in found.CONFIGURATION_FAULTS] == ["MAILER_URL"]
 
 
 @pytest.mark.parametrize("text", ["nobody", "@", "a@b.example, x y"])
-def test_a_staging_guard_that_can_not_be_read_is_a_fault(monkeypatch, tmp_path, text):
-    found = mail(monkeypatch, tmp_path, MAILER_URL="console:", STAGING_MAIL=text)
+def test_a_staging_guard_that_can_not_be_read_is_a_fault(text):
+    found = settings(MAILER_URL="console:", STAGING_MAIL=text)
 
-    assert [fault.variable for fault in found.faults] == ["STAGING_MAIL"]
+    assert [fault.variable for fault in found.CONFIGURATION_FAULTS] == ["STAGING_MAIL"]

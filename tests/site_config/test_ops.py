@@ -25,7 +25,7 @@ def carry_ops_by(settings):
     def configure(url: str) -> None:
         tree = MailerTree()
         via = tree.add(parse(url))
-        ops = {"BACKEND": "mailroom.backends.ops.EmailBackend", "OPTIONS": {"via": via}}
+        ops = {"BACKEND": "mailroom.backends.admins.EmailBackend", "OPTIONS": {"via": via}}
         settings.MAILERS = {"ops": ops, **tree.mailers}
         settings.MAILER_SENDERS = tree.senders
 
@@ -64,7 +64,7 @@ def test_a_page_that_fails_is_no_worse_where_its_mailer_is_down(carry_ops_by, vi
 
 
 def test_a_silent_mailer_is_waited_for_a_short_time_only(carry_ops_by, monkeypatch):
-    monkeypatch.setattr("mailroom.backends.ops.TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr("mailroom.backends.admins.TIMEOUT_SECONDS", 0.2)
     with SMTPServer(Script(greeting=SILENCE)) as server:
         carry_ops_by(f"smtp+plain://127.0.0.1:{server.port}?timeout=60")
 
