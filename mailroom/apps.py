@@ -9,13 +9,10 @@ class MailroomConfig(AppConfig):
 
     def ready(self) -> None:
         from mailroom import any_of, checks, defaults, tree_checks, upkeep  # noqa: F401  (some register)
-        from mailroom.webhooks import checks as webhook_checks
-        from mailroom.webhooks import receiver
-        from mailroom.webhooks import upkeep as webhook_upkeep  # noqa: F401
+        from mailroom.webhooks import ingest, process  # noqa: F401  (one registers its jobs)
 
         defaults.fill_in()
         checks.register()
         tree_checks.register()
-        webhook_checks.register()
-        receiver.connect()
+        ingest.connect()
         autodiscover_modules("clock")  # what apps want done again and again

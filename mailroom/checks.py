@@ -10,7 +10,7 @@ from django.core.mail import mailers
 from django.template import engines
 
 from mailroom.channels import channels
-from mailroom.webhooks.checks import webhook_faults
+from mailroom.webhooks.providers import webhook_faults
 
 Found = list[checks.CheckMessage]
 
@@ -26,6 +26,7 @@ def register() -> None:
     checks.register(every_mailer_builds)
     checks.register(every_type_is_routed)
     checks.register(every_template_has_a_type)
+    checks.register(every_webhook_is_verified)
 
 
 def mailer_faults() -> list[MailerFault]:
@@ -100,6 +101,12 @@ def every_template_has_a_type(app_configs: object, **kwargs: Any) -> Found:
         for name in sorted(rows - templates)
     ]
     return [*unrouted, *bare]
+
+
+def every_webhook_is_verified(app_configs: object, **kwargs: Any) -> Found:
+    """mailroom.E008: a provider reports by webhook, and its posts cannot be verified."""
+    hint = "For WEBHOOK_SECRET: user:password, also put into the webhook's URL; docs/feedback.md."
+    return [checks.Error(fault, hint=hint, id="mailroom.E008") for fault in webhook_faults()]
 
 
 def _email_templates() -> Iterator[str]:

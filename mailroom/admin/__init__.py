@@ -1,7 +1,8 @@
 """The outbox in the admin: to look at, to search, and to send again what a person decides to."""
 
 from mailroom.admin.delivery import DeliveryAdmin
+from mailroom.admin.event import EventAdmin
 from mailroom.admin.message import MessageAdmin
 from mailroom.admin.suppression import SuppressionAdmin
 
-__all__ = ["DeliveryAdmin", "MessageAdmin", "SuppressionAdmin"]
+__all__ = ["DeliveryAdmin", "EventAdmin", "MessageAdmin", "SuppressionAdmin"]

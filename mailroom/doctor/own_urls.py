@@ -6,7 +6,7 @@ import requests
 
 from mailroom.doctor.findings import Finding, Means, Status, examination
 from mailroom.links import public_url
-from mailroom.webhooks.sources import configured
+from mailroom.webhooks.providers import configured
 from mailroom.webhooks.views import REFUSED
 
 

@@ -1,4 +1,4 @@
-"""What a provider said of a delivery after it had accepted it."""
+"""What a provider, or a bounce email, reported about a delivery."""
 
 from datetime import datetime
 
@@ -19,9 +19,9 @@ class EventQuerySet(models.QuerySet["Event"]):
 
 
 class Event(models.Model):
-    """One webhook event. Providers repeat them: an event id counts once.
+    """One report. Providers repeat them: an event id counts once.
 
-    `told_delivery` and `told_provider_id` are what the provider named; `delivery` is what was found
+    `told_delivery` and `told_provider_id` are what the report named; `delivery` is what was found
     by them, which may be a moment later.
     """
 
@@ -32,12 +32,15 @@ class Event(models.Model):
         SOFT_BOUNCE = "soft_bounce", _("bounced for now")
         HARD_BOUNCE = "hard_bounce", _("bounced for good")
         REJECTED = "rejected", _("not sent by the provider")
+        LISTED = "listed", _("not sent: complained earlier")
         COMPLAINED = "complained", _("complained")
         UNSUBSCRIBED = "unsubscribed", _("unsubscribed")
+        NOTED = "noted", _("without effect")
+        UNKNOWN = "unknown", _("unknown")
 
     provider = models.CharField(_("provider"), max_length=50)
     event_id = models.CharField(_("event id"), max_length=200)
-    kind = models.CharField(_("kind"), max_length=30, choices=Kind)
+    kind = models.CharField(_("kind"), max_length=30, choices=Kind, db_default=Kind.UNKNOWN)
     delivery = models.ForeignKey(
         Delivery, on_delete=models.SET_NULL, null=True, related_name="events"
     )

@@ -1,5 +1,5 @@
-"""What providers say of mail they accepted: verified, kept once per event id, then acted on.
+"""What providers report after they accepted an email: verified, stored once, then acted on.
 
-POST → views (verify) → Anymail's tracking signal → receiver (one Event row)
-     → the clock → a task → effects (Delivery.feedback, Suppression, signals)
+POST → views (verify) → ingest (one Event row per report) → a task → process (Delivery.feedback,
+Suppression, signals). What each report means is in one table, in events.
 """

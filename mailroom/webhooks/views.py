@@ -2,28 +2,27 @@
 
 import logging
 
-from anymail.exceptions import AnymailError, AnymailWebhookValidationFailure
+from anymail.exceptions import AnymailWebhookValidationFailure
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from mailroom.webhooks.sources import SOURCES, views
+from mailroom.webhooks.ingest import MALFORMED, take
+from mailroom.webhooks.providers import SOURCES, views
 
 REFUSED = "Refused."
 logger = logging.getLogger(__name__)
-
-# What a body of the wrong shape makes Anymail's parsers raise.
-MALFORMED = (AnymailError, ValueError, KeyError, TypeError, AttributeError, IndexError)
 
 
 @csrf_exempt
 @require_http_methods(["POST", "GET", "HEAD"])
 def tracking(request: HttpRequest, provider: str) -> HttpResponseBase:
-    """Verify a post by each secret that is good now, and keep its events.
+    """Verify a post by each secret that is valid now, and store its events.
 
-    200: kept, also what is not ours or was kept before, or the provider would repeat it for days.
-    400: no good signature, or a body nobody can read. 503: the database is away; post it again.
+    200: stored, also what is unknown or known, or the provider would repeat it for days.
+    400: no valid signature, or a body that is not what the provider documents.
+    503: the database is away; post it again.
     """
     if provider not in SOURCES:
         raise Http404
@@ -32,9 +31,8 @@ def tracking(request: HttpRequest, provider: str) -> HttpResponseBase:
     answer: HttpResponseBase | None = None
     try:
         for view in views(provider):
-            view.setup(request)
             try:
-                return view.dispatch(request)
+                return take(view, request)
             except AnymailWebhookValidationFailure as error:
                 answer = _refuse(provider, error)
     except DatabaseError:

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from mailroom.models import Delivery
-from mailroom.webhooks.sources import SOURCES
+from mailroom.webhooks.providers import SOURCES
 from tests.mailroom.conftest import attempt
 from tests.mailroom.fakes.http import Answer, HTTPServer
 

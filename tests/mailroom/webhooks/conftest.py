@@ -1,11 +1,11 @@
 import pytest
 
 from mailroom.models import Delivery, Suppression
-from mailroom.webhooks import sns
-from mailroom.webhooks.effects import handle_waiting
+from mailroom.webhooks import signatures
+from mailroom.webhooks.process import handle_waiting
 from tests.mailroom.conftest import queue
 from tests.mailroom.fakes import webhooks
-from tests.mailroom.fakes.webhooks import PROVIDERS, SIGNED, Told
+from tests.mailroom.fakes.webhooks import SIGNED, Told
 
 State, Reason = Delivery.State, Suppression.Reason
 
@@ -15,8 +15,8 @@ def _secrets(settings, in_memory, monkeypatch):
     settings.WEBHOOK_SECRETS = [webhooks.BASIC]
     settings.WEBHOOK_KEYS = {name: [key] for name, key in SIGNED.items()}
     certificate = webhooks.amazon()[1]
-    monkeypatch.setattr(sns.requests, "get", lambda url, **_: _Answer(certificate))
-    sns.certificate_key.cache_clear()
+    monkeypatch.setattr(signatures.requests, "get", lambda url, **_: _Answer(certificate))
+    signatures.certificate_key.cache_clear()
 
 
 class _Answer:
@@ -43,16 +43,18 @@ def tell(client, delivery):
 
     def post(provider: str, kind: str, *, key: str = "", **told) -> int:
         about = Told(kind, told.pop("delivery", delivery.pk), **told)
-        made = PROVIDERS[provider](about, key) if key else PROVIDERS[provider](about)
-        answer = client.post(
-            f"/mail/webhooks/{provider}/tracking/",
-            made.body,
-            content_type="application/json",
-            headers=made.headers,
-        )
-        return answer.status_code
+        return send(client, provider, webhooks.post(provider, about, key)).status_code
 
     return post
+
+
+def send(client, provider: str, made: webhooks.Post):
+    return client.post(
+        f"/mail/webhooks/{provider}/tracking/",
+        made.body,
+        content_type=made.content_type,
+        headers=made.headers,
+    )
 
 
 def feedback(delivery: Delivery) -> str:

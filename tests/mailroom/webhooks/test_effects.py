@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from mailroom.models import Delivery, Event, Suppression
-from mailroom.webhooks.effects import feedback_of, handle_waiting
+from mailroom.webhooks.process import feedback_of, handle_waiting
 from tests.mailroom.webhooks.conftest import State, feedback, stopped
 
 pytestmark = pytest.mark.django_db

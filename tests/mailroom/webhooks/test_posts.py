@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailroom.models import Event, Suppression
-from mailroom.webhooks import sns
-from mailroom.webhooks.checks import webhook_faults
-from mailroom.webhooks.effects import handle_waiting
+from mailroom.webhooks import signatures
+from mailroom.webhooks.process import handle_waiting
+from mailroom.webhooks.providers import webhook_faults
 from tests.mailroom.fakes import webhooks
 from tests.mailroom.fakes.webhooks import PROVIDERS, SIGNED, Told
-from tests.mailroom.webhooks.conftest import feedback, stopped
+from tests.mailroom.webhooks.conftest import feedback, send, stopped
 
 pytestmark = pytest.mark.django_db
 
@@ -70,14 +70,12 @@ class TestEachProvider:
         assert not Event.objects.exists()
 
     def test_what_nobody_can_read_is_refused(self, provider, client):
-        made = PROVIDERS[provider](Told("hard", 1))
-        answer = client.post(
-            f"/mail/webhooks/{provider}/tracking/",
-            b"[1",
-            content_type="application/json",
-            headers=made.headers,
-        )
-        assert answer.status_code == 400
+        made = webhooks.post(provider, Told("hard", 1))
+        assert send(client, provider, made._replace(body=b"[1")).status_code == 400
+
+    def test_a_body_nested_without_end_is_refused(self, provider, client):
+        made = webhooks.post(provider, Told("hard", 1))
+        assert send(client, provider, made._replace(body=b"[" * 20_000)).status_code == 400
 
 
 class TestOddBodies:
@@ -86,7 +84,7 @@ class TestOddBodies:
         """Post what Postmark would, with some values changed."""
 
         def run(**changes: str):
-            made = PROVIDERS["postmark"](Told("hard", delivery.pk))
+            made = webhooks.post("postmark", Told("hard", delivery.pk))
             body = json.dumps({**json.loads(made.body), **changes})
             address = "/mail/webhooks/postmark/tracking/"
             kind = "application/json"
@@ -106,7 +104,7 @@ class TestOddBodies:
 
 class TestSNS:
     def test_a_changed_message_is_refused(self, client):
-        made = webhooks.amazon_ses(Told("hard", 1))
+        made = webhooks.post("amazon_ses", Told("hard", 1))
         body = made.body.replace(b"ann@", b"bob@")
         path = "/mail/webhooks/amazon_ses/tracking/"
         answer = client.post(path, body, content_type="application/json", headers=made.headers)
@@ -120,11 +118,15 @@ class TestSNS:
             "https://sns.eu-west-1.amazonaws.com.evil.example/a.pem",
             "https://evil.example/sns.eu-west-1.amazonaws.com/a.pem",
             "https://sns.eu-west-1.amazonaws.com@evil.example/a.pem",
+            "https://sns.s3-eu-west-1.amazonaws.com/SimpleNotificationService-0123.pem",
+            "https://sns.s3-website-us-east-1.amazonaws.com/SimpleNotificationService-0123.pem",
+            "https://sns.eu-west-1.amazonaws.com/other/SimpleNotificationService-0123.pem",
+            "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123.pem?x=1",
         ],
     )
     def test_certificates_come_from_amazon_alone(self, url):
         with pytest.raises(ValueError, match="not Amazon's"):
-            sns.certificate_key(url)
+            signatures.certificate_key(url)
 
     def test_it_is_asked_for_the_secret_first(self, client):
         assert client.post("/mail/webhooks/amazon_ses/tracking/", b"{}", "json").status_code == 401

@@ -1,19 +1,21 @@
-"""What follows from an event: for its delivery, for the address, and for who listens.
+"""The effects of stored events: on the delivery, on the address, and on the signals' receivers.
 
-Every effect depends on the set of events alone, not on the order in which they arrived.
+The outcome depends on the set of events alone, not on the order in which they arrived.
 """
 
 import logging
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
+from django.tasks import task
 from django.utils import timezone
 
 from mailroom import signals
+from mailroom.clock import every
 from mailroom.leases import locked
 from mailroom.models import Delivery, Event, Suppression
-from mailroom.webhooks import scores
 
 logger = logging.getLogger(__name__)
 
@@ -23,13 +25,32 @@ Reason = Suppression.Reason
 
 BATCH = 500
 LOOK_AGAIN = timedelta(seconds=30)
-GIVE_UP = timedelta(minutes=10)  # an outcome is written within seconds, or never
+GIVE_UP = timedelta(minutes=10)  # the provider's id is written within seconds, or never
+ERASED = "forgotten:"  # what erasing a person leaves of an address
 IN_DOUBT = (Delivery.State.UNCERTAIN, Delivery.State.QUEUED)
 SIGNALS = {
     Kind.COMPLAINED: signals.complained,
     Kind.UNSUBSCRIBED: signals.unsubscribed,
     Kind.HARD_BOUNCE: signals.hard_bounced,
 }
+
+
+@every(seconds=2)
+def take_up_events() -> None:
+    if Event.objects.waiting().exists():
+        handle_events.enqueue()
+
+
+@every(seconds=3600)
+def forget_old_events() -> None:
+    limit = timezone.now() - timedelta(days=settings.MAIL_RETENTION_DAYS)
+    Event.objects.filter(happened_at__lt=limit).exclude(handled_at=None).delete()
+
+
+@task()
+def handle_events() -> int:
+    """Handle the events that wait. Repeating or losing it does no harm: the rows are the queue."""
+    return handle_waiting()
 
 
 def handle_waiting() -> int:
@@ -54,21 +75,22 @@ def _handle(pk: int) -> bool:
 def take_effect(event: Event) -> bool:
     """Do all that follows from an event, in the caller's transaction; False where it has to wait.
 
-    The provider may be quicker than the worker that writes down the provider's id.
+    The provider may be quicker than the worker that records the provider's id.
     """
     now = timezone.now()
     event.delivery = _delivery_of(event)
-    if event.delivery is None and now - event.received_at < GIVE_UP:
+    names_one = event.told_delivery or event.told_provider_id
+    if event.delivery is None and names_one and now - event.received_at < GIVE_UP:
         event.look_at = now + LOOK_AGAIN
         event.save(update_fields=["look_at"])
         return False
-    if event.delivery and not event.address:
+    if event.delivery and not event.address and not event.delivery.address.startswith(ERASED):
         event.address = event.delivery.address.lower()
     event.handled_at = now
-    event.save(update_fields=["delivery", "address", "handled_at"])
+    event.save(update_fields=["delivery", "address", "description", "handled_at"])
     if event.delivery:
         _settle(event, event.delivery)
-        _tell_feedback(event.delivery)
+        _update_feedback(event.delivery)
     _suppress(event)
     if signal := SIGNALS.get(Kind(event.kind)):
         signal.send(Event, address=event.address, delivery=event.delivery)
@@ -87,6 +109,9 @@ def _delivery_of(event: Event) -> Delivery | None:
         named = rows.filter(provider_id=event.told_provider_id).exclude(provider_id="")
         about = named.filter(address__iexact=event.address) if event.address else named
         found = about.first()
+    if found and found.address.startswith(ERASED):
+        event.address = event.description = ""  # the report must not bring the address back
+        return found
     if found and event.address and found.address.lower() != event.address:
         siblings = rows.filter(message_id=found.message_id)
         return siblings.filter(address__iexact=event.address).first() or None
@@ -94,8 +119,8 @@ def _delivery_of(event: Event) -> Delivery | None:
 
 
 def _settle(event: Event, delivery: Delivery) -> None:
-    """Who reports on a mail has accepted it: what was in doubt, or to be sent again, is settled."""
-    if delivery.state not in IN_DOUBT or not delivery.attempts:
+    """A report proves that the email was accepted: settle what was uncertain or queued again."""
+    if delivery.state not in IN_DOUBT or not delivery.attempts or event.kind == Kind.UNKNOWN:
         return
     is_refused = event.kind == Kind.REJECTED
     Delivery.objects.filter(pk=delivery.pk, state__in=IN_DOUBT).update(
@@ -108,7 +133,7 @@ def _settle(event: Event, delivery: Delivery) -> None:
     )
 
 
-def _tell_feedback(delivery: Delivery) -> None:
+def _update_feedback(delivery: Delivery) -> None:
     handled = delivery.events.exclude(handled_at=None).order_by("happened_at", "pk")
     feedback = feedback_of(handled.values_list("kind", flat=True))
     if feedback != delivery.feedback:
@@ -116,7 +141,7 @@ def _tell_feedback(delivery: Delivery) -> None:
 
 
 def feedback_of(kinds: Iterable[str]) -> str:
-    """What a delivery's events, in the order of their own times, come to."""
+    """The feedback of a delivery by its events' kinds, in the order of their own times."""
     kinds = list(kinds)
     if Kind.COMPLAINED in kinds:
         return Feedback.COMPLAINED
@@ -126,25 +151,49 @@ def feedback_of(kinds: Iterable[str]) -> str:
         Kind.DELIVERED: Feedback.DELIVERED,
         Kind.SOFT_BOUNCE: Feedback.BOUNCED,
         Kind.REJECTED: Feedback.BOUNCED,
+        Kind.LISTED: Feedback.BOUNCED,
     }
     told = [ends[Kind(kind)] for kind in kinds if kind in ends]
     return told[-1] if told else ""
 
 
 def _suppress(event: Event) -> None:
-    """Stop what must stop: all mail to an address that is gone, the stream complained about."""
+    """Stop all email to a dead address, and bulk email on the channel that was complained about."""
     if not event.address:
         return
     if event.kind == Kind.HARD_BOUNCE:
         _stop(event, Reason.BOUNCED)
-    elif event.kind == Kind.COMPLAINED:
+    elif event.kind in {Kind.COMPLAINED, Kind.LISTED}:
         _stop(event, Reason.COMPLAINED, channel=event.delivery.channel if event.delivery else "")
-    elif event.kind == Kind.SOFT_BOUNCE and scores.is_too_high(event.address):
-        _stop(event, Reason.SOFT, days=scores.REST_DAYS)
+    elif event.kind == Kind.SOFT_BOUNCE and soft_bounces(event.address) > SOFT_LIMIT:
+        _stop(event, Reason.SOFT, days=SOFT_PAUSE_DAYS)
     elif event.kind == Kind.DELIVERED:
         soft = Suppression.objects.active().of(event.address).filter(reason=Reason.SOFT)
-        if soft.exists() and not scores.is_too_high(event.address):
-            soft.lift("A mail arrived.")
+        if soft.exists() and soft_bounces(event.address) <= SOFT_LIMIT:
+            soft.lift("An email arrived.")
+
+
+SOFT_HALF_LIFE_DAYS = 7.0
+SOFT_LIMIT = 3.0  # about four bounces within a week
+SOFT_PAUSE_DAYS = 14
+SOFT_WINDOW_DAYS = 60  # what is older weighs less than 1 in 300
+
+
+def soft_bounces(address: str, now: datetime | None = None) -> float:
+    """How often an address bounced lately: each bounce counts 1, half as much a week later.
+
+    An email that arrived since then cancels the bounces before it.
+    """
+    now = now or timezone.now()
+    recent = Event.objects.filter(
+        address=address.lower(), happened_at__gt=now - timedelta(days=SOFT_WINDOW_DAYS)
+    ).exclude(handled_at=None)
+    arrived = recent.filter(kind=Kind.DELIVERED).order_by("-happened_at").first()
+    bounces = recent.filter(kind=Kind.SOFT_BOUNCE)
+    if arrived:
+        bounces = bounces.filter(happened_at__gt=arrived.happened_at)
+    times = bounces.values_list("happened_at", flat=True)
+    return sum(0.5 ** ((now - at) / timedelta(days=SOFT_HALF_LIFE_DAYS)) for at in times)
 
 
 # Which of two reasons with the same scope stays: the one that stops more.
@@ -153,15 +202,18 @@ WEIGHT = {Reason.SOFT: 0, Reason.MANUAL: 1, Reason.COMPLAINED: 1, Reason.BOUNCED
 
 def _stop(event: Event, reason: Suppression.Reason, *, channel: str = "", days: int = 0) -> None:
     until = timezone.now() + timedelta(days=days) if days else None
-    known = Suppression.objects.of(event.address).filter(channel=channel).first()
     told = {"reason": reason, "until": until, "evidence": _evidence(event), "tried_at": None}
+    scope = Suppression.objects.of(event.address).filter(channel=channel)
+    known = scope.select_for_update().first()
     if known is None:
-        Suppression.objects.create(address=event.address, channel=channel, **told)
-        return
-    if known.is_active and WEIGHT[Reason(known.reason)] >= WEIGHT[reason]:
+        # Two workers may handle two bounces of one address at once: the second finds a row here.
+        row = Suppression(address=event.address, channel=channel, **told)
+        Suppression.objects.bulk_create([row], ignore_conflicts=True)
+        known = scope.select_for_update().first()
+    if known is None or (known.is_active and WEIGHT[Reason(known.reason)] >= WEIGHT[reason]):
         return
     if known.until and known.until <= timezone.now() and event.happened_at <= known.until:
-        return  # it speaks of the time before somebody lifted it
+        return  # it is about the time before somebody lifted the suppression
     Suppression.objects.filter(pk=known.pk).update(**told, created_at=timezone.now())
 
 

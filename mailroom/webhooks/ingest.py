@@ -1,0 +1,192 @@
+"""From a verified post to rows: each event is stored once, also one that nobody could read."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from email.utils import parseaddr
+from functools import partial
+from typing import Any
+
+from anymail.exceptions import AnymailError
+from anymail.signals import AnymailTrackingEvent, EventType, tracking
+from anymail.webhooks.base import AnymailCoreWebhookView
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
+
+from mailroom.models import Event
+from mailroom.webhooks import events
+
+# What Anymail's parsers raise for a body, or an element of it, of another shape than documented.
+MALFORMED = (
+    AnymailError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+class _Collector(list[AnymailTrackingEvent]):
+    """Takes the place of Anymail's signal, so that a batch is stored by one statement."""
+
+    def send(self, sender: object, event: Any, esp_name: str) -> None:
+        if isinstance(event, AnymailTrackingEvent):  # and no email that came in
+            self.append(event)
+
+
+def take(view: AnymailCoreWebhookView, request: HttpRequest) -> HttpResponseBase:
+    """Verify and parse a post with Anymail's view, and store its events.
+
+    An element of a batch that cannot be read is stored as unknown, and costs the others nothing.
+    Raises one of MALFORMED where the body as a whole cannot be read.
+    """
+    collected = _Collector()
+    dynamic: Any = view
+    dynamic.signal = collected
+    for name, instead in PARSERS.items():
+        if parse := getattr(view, name, None):
+            setattr(view, name, partial(_or_unknown, parse, instead, collected))
+    view.setup(request)
+    response = view.dispatch(request)
+    store(collected, dynamic.esp_name)
+    return response
+
+
+# Anymail's methods that read one element, and what they return instead where they fail.
+PARSERS: dict[str, Any] = {
+    "esp_to_anymail_event": None,
+    "esp_to_anymail_events": (),
+    "unwrap_event": (None, None, None),
+}
+
+
+def _or_unknown(parse: Callable[..., Any], instead: Any, collected: _Collector, *args: Any) -> Any:
+    try:
+        return parse(*args)
+    except MALFORMED as error:
+        raw = args[-1] if isinstance(args[-1], dict) else args[0]
+        collected.append(_unreadable(raw, error))
+        return instead
+
+
+def _unreadable(raw: Any, error: Exception) -> AnymailTrackingEvent:
+    """An event for an element of an unknown shape. Only names of its fields are kept, no values."""
+    text = json.dumps(raw, sort_keys=True, default=str)
+    fields = ", ".join(map(str, raw)) if isinstance(raw, dict) else type(raw).__name__
+    return AnymailTrackingEvent(
+        event_type=EventType.UNKNOWN,
+        event_id=f"unreadable {hashlib.sha256(text.encode(errors='replace')).hexdigest()}",
+        esp_event=raw,
+        description=f"Could not be read ({type(error).__name__}). Its fields: {fields}",
+    )
+
+
+def keep(sender: object, event: AnymailTrackingEvent, esp_name: str, **kwargs: Any) -> None:
+    """Store an event of Anymail's tracking signal: a project's own webhook view may send it."""
+    store([event], esp_name)
+
+
+def connect() -> None:
+    tracking.connect(keep, dispatch_uid="mailroom-keep-event")
+
+
+def store(collected: Iterable[AnymailTrackingEvent], provider: str) -> None:
+    """Store events, each once however often it is posted. A worker acts on them later."""
+    rows = [row for event in collected if (row := read(event, provider))]
+    Event.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+
+
+def read(event: AnymailTrackingEvent, provider: str) -> Event | None:
+    """The row of an event, not saved; None for opens and clicks, which are not stored."""
+    name = _name(event, provider)
+    kind = events.kind_of(provider, name, _reply(event))
+    if kind is None:
+        return None
+    words = _words(event)
+    if kind == Event.Kind.UNKNOWN:
+        words = f"{name}\n{words}".strip()
+    told = str((_metadata(event)).get("delivery", ""))
+    return Event(
+        provider=provider,
+        event_id=_event_id(event, name),
+        kind=kind,
+        address=_address(event),
+        description=_storable(words)[:2000],
+        happened_at=_happened_at(event),
+        told_delivery=int(told) if told.isdecimal() and len(told) < 19 else None,
+        told_provider_id=_storable(event.message_id)[:200],
+    )
+
+
+def _name(event: AnymailTrackingEvent, provider: str) -> str:
+    if provider in events.NAMES:
+        return events.name_of(provider, event.esp_event)
+    reason = event.reject_reason if event.event_type == EventType.REJECTED else ""
+    return f"{event.event_type} {reason or ''}".strip()
+
+
+def _metadata(event: AnymailTrackingEvent) -> dict[str, Any]:
+    return event.metadata if isinstance(event.metadata, dict) else {}
+
+
+def _reply(event: AnymailTrackingEvent) -> str:
+    """The SMTP reply that an event quotes, with its status where that has a field of its own."""
+    raw = event.esp_event if isinstance(event.esp_event, dict) else {}
+    status: list[Any] = [raw.get("status"), raw.get("response_code")]  # SendGrid, Mailtrap
+    data = raw.get("event-data")
+    if isinstance(data, dict) and isinstance(data.get("delivery-status"), dict):  # Mailgun
+        told = data["delivery-status"]
+        status = [told.get("enhanced-code"), told.get("code")]
+    parts = [*status, event.mta_response, event.description]
+    return " ".join(str(part) for part in parts if part)
+
+
+def _address(event: AnymailTrackingEvent) -> str:
+    """The bare address that an event is about; some providers write `Name <address>`."""
+    recipient = event.recipient
+    if not recipient and isinstance(event.esp_event, dict):
+        data = event.esp_event.get("data")
+        sources = [event.esp_event, data if isinstance(data, dict) else {}]
+        recipient = next((one["email"] for one in sources if isinstance(one.get("email"), str)), "")
+    text = _storable(recipient).strip()
+    return (parseaddr(text)[1] if "<" in text else text).lower()[:320]
+
+
+def _happened_at(event: AnymailTrackingEvent) -> datetime:
+    now = timezone.now()
+    at = event.timestamp
+    if not isinstance(at, datetime):
+        return now
+    return min(at if timezone.is_aware(at) else timezone.make_aware(at), now)
+
+
+def _event_id(event: AnymailTrackingEvent, name: str) -> str:
+    """What makes the event one: its id, where the provider has any, and whom it is about.
+
+    SES reports several recipients under one id; Brevo and Postmark have events without one. Mailgun
+    signs each repetition anew, so the token that Anymail takes for an id is none.
+    """
+    event_id = event.event_id
+    raw = event.esp_event
+    if isinstance(raw, dict) and isinstance(raw.get("event-data"), dict):
+        own = raw["event-data"]
+        event_id = f"{own['id']} {own.get('timestamp')}" if own.get("id") else event_id
+    if event_id:
+        text = _storable(f"{event_id} {_address(event)}").strip()
+        return text if len(text) <= 200 else hashlib.sha256(text.encode()).hexdigest()
+    parts = (name, event.message_id, event.recipient, event.timestamp)
+    return hashlib.sha256(_storable("\n".join(map(str, parts))).encode()).hexdigest()
+
+
+def _words(event: AnymailTrackingEvent) -> str:
+    found = (str(text).strip() for text in (event.description, event.mta_response) if text)
+    return "\n".join(dict.fromkeys(found))
+
+
+def _storable(text: object) -> str:
+    """Without what no database takes: NUL, and half a character where a provider cut a text off."""
+    return str(text or "").replace("\x00", "").encode(errors="replace").decode()
