@@ -12,6 +12,7 @@ from django.utils import translation
 from accounts import devices
 from accounts.emails import account_message
 from accounts.models import User
+from mailroom.addresses import address_key
 from mailroom.links import public_url
 
 
@@ -59,7 +60,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """allauth puts the Host header in, whose port anybody may choose: a limit for each port."""
-        return str(credentials.get("email", "")).lower()
+        return address_key(str(credentials.get("email", "")))
 
     def save_user(self, request: HttpRequest, user: User, form: Form, commit: bool = True) -> User:
         user.name = form.cleaned_data.get("name", "")

@@ -2,17 +2,21 @@
 
 from typing import Any
 
+import allauth.account.admin
 import allauth.mfa.admin
 import allauth.usersessions.admin
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.db import models
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from mailroom.addresses import AddressFormField
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
@@ -48,7 +52,12 @@ class WithoutSecret:
         return False
 
 
-admin.site.unregister([Authenticator, UserSession])
+admin.site.unregister([Authenticator, EmailAddress, UserSession])
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(allauth.account.admin.EmailAddressAdmin):
+    formfield_overrides = {models.EmailField: {"form_class": AddressFormField}}
 
 
 @admin.register(Authenticator)

@@ -58,7 +58,7 @@ def account_message(prefix: str, email: str, context: dict[str, Any]) -> Templat
         name = TYPES[prefix]
     except KeyError:
         raise LookupError(f"allauth's e-mail {prefix!r} has no type in accounts.emails") from None
-    user = context.get("user") or User.objects.filter(email__iexact=email).first()
+    user = context.get("user") or User.objects.filter(email=email).first()
     values = {name: context[name] for name in VALUES if name in context}
     return TemplatedMessage(
         name,
@@ -75,5 +75,5 @@ def _name(user: User | None, email: str) -> str:
     """
     if user is None:
         return ""
-    proven = EmailAddress.objects.filter(user_id=user.pk, email__iexact=email, verified=True)
+    proven = EmailAddress.objects.filter(user_id=user.pk, email=email, verified=True)
     return user.name if proven.exists() else ""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.account import fields as allauth_fields
 from allauth.account import forms as allauth_forms
 from allauth.core import ratelimit
 from django import forms
@@ -12,10 +13,31 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User, no_control_characters
 from accounts.pretence import pretend_login_code, pretend_reset
 from accounts.time_zones import zones
+from mailroom.addresses import AddressFormField
+
+
+class EmailField(AddressFormField, allauth_fields.EmailField):
+    """allauth's field, of which the key of an address comes."""
+
+
+class LoginForm(allauth_forms.LoginForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"] = EmailField()
+
+
+class AddEmailForm(allauth_forms.AddEmailForm):
+    email = EmailField()
+
+
+class ChangeEmailForm(allauth_forms.ChangeEmailForm):
+    email = EmailField()
 
 
 class SignupForm(allauth_forms.SignupForm):
     """allauth's form with a name."""
+
+    email = EmailField()
 
     name = forms.CharField(
         label=_("Name"),
@@ -37,12 +59,12 @@ class SignupForm(allauth_forms.SignupForm):
 class ResetPasswordForm(allauth_forms.ResetPasswordForm):
     """allauth's form, which does as much for an unknown address as for a known one."""
 
+    email = EmailField()
+
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         # A refusal would lock out whose address it is, while others ask in their name: the mails
         # before that one hold a good link.
-        if not ratelimit.consume(
-            request, action="reset_address", key=self.cleaned_data["email"].lower()
-        ):
+        if not ratelimit.consume(request, action="reset_address", key=self.cleaned_data["email"]):
             return str(self.cleaned_data["email"])
         if not self.users:
             pretend_reset(self.cleaned_data["email"])
@@ -52,6 +74,8 @@ class ResetPasswordForm(allauth_forms.ResetPasswordForm):
 
 class RequestLoginCodeForm(allauth_forms.RequestLoginCodeForm):
     """allauth's form, which does as much for an unknown address as for a known one."""
+
+    email = EmailField()
 
     def clean_email(self) -> str:
         email: str = super().clean_email()

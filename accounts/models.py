@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.time_zones import validate_zone
+from mailroom.addresses import AddressField, address_key
 
 # Names go into mail headers: a line break there would begin a header of the author's choice.
 no_control_characters = RegexValidator(
@@ -24,8 +25,8 @@ class UserManager(BaseUserManager["User"]):
 
     @classmethod
     def normalize_email(cls, email: str | None) -> str:
-        """In lower case, as allauth looks addresses up."""
-        return (email or "").lower()
+        """Return the key of an address, by which allauth looks it up."""
+        return address_key(email or "")
 
     def create_user(self, email: str, password: str | None = None, **extra: Any) -> "User":
         user = self.model(email=self.normalize_email(email), **extra)
@@ -37,13 +38,13 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **extra)
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email__iexact=username)
+        return self.get(email=username or "")
 
 
 class User(AbstractBaseUser, PermissionsMixin):
     """Somebody with an account, the language of their mails and the time zone of their days."""
 
-    email = models.EmailField(_("e-mail address"), max_length=254, unique=True)
+    email = AddressField(_("e-mail address"), max_length=254, unique=True)
     name = models.CharField(
         _("name"), max_length=100, blank=True, validators=[no_control_characters]
     )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from django.core.mail import EmailAlternative, EmailMultiAlternatives
 from django.utils.html import escape
 
-from mailroom.envelope import frozen_mail, mailbox
+from mailroom.envelope import frozen_mail, mailbox, metadata_of
 from mailroom.models import Message
 from mailroom.personal import OPEN, fill, slots_in
 from mailroom.ready import PersonalMail
@@ -71,7 +71,7 @@ def batch_mail(mails: Sequence[PersonalMail], call: BatchCall) -> EmailMultiAlte
     mail.merge_data = {one.delivery.address: _data(one, names) for one in mails}  # type: ignore[attr-defined]
     mail.merge_headers = {one.delivery.address: _headers(one, personal) for one in mails}  # type: ignore[attr-defined]
     mail.merge_metadata = {  # type: ignore[attr-defined]
-        one.delivery.address: {"delivery": str(one.delivery.pk)} for one in mails
+        one.delivery.address: metadata_of(one.delivery) for one in mails
     }
     mail.channel = message.channel  # type: ignore[attr-defined]
     return mail

@@ -25,11 +25,12 @@ def add_deliveries_from(
     """Queue a frozen message to each row of `people` in one statement, INSERT … SELECT.
 
     No row of `people` ever comes into this process. address, name: its expressions for a bare
-    address and a name to greet. values: expressions for the small values of the slots, by name.
+    address that is a key (see mailroom.addresses) and a name to greet. values: expressions for the
+    small values of the slots, by name.
     A pair of message and address exists once, so that a repeated call adds only what is missing.
     Returns the number of rows added.
     """
-    own = {"address": address, "name": name, "values": JSONObject(**values)}
+    own = {"address": address, "address_key": address, "name": name, "values": JSONObject(**values)}
     pattern = delivery_to(message, Recipient(""), timezone.now())
     fields = [field for field in Delivery._meta.concrete_fields if not field.primary_key]
     columns = [

@@ -12,6 +12,7 @@ DEFAULTS: dict[str, Any] = {
     "MAIL_RETRY_SECONDS": 30,
     "MAIL_BREAKER_SECONDS": 30,
     "MAIL_RETENTION_DAYS": 90,
+    "MAIL_SPECIAL_USE_DOMAINS": ["local", "test"],  # endings (RFC 6761) that forms accept
     "STAGING_MAIL": [],
     "SIMULATE_OUTAGES": False,
     "WEBHOOK_SECRETS": [],

@@ -1,13 +1,14 @@
 """Out of the rows again: the e-mail that a delivery is."""
 
 from collections.abc import Sequence
-from email.utils import parseaddr
 from typing import Any
 
 from django.core.mail import EmailAlternative, EmailMultiAlternatives
 from django.utils.module_loading import import_string
 
+from mailroom.addresses import address_key
 from mailroom.frozen import thaw_content
+from mailroom.keyed import signature_of
 from mailroom.mime import Mail
 from mailroom.models import Delivery, Message
 from mailroom.personal import fill
@@ -23,7 +24,7 @@ def build(message: Message, deliveries: Sequence[Delivery]) -> Mail:
     mail = frozen_mail(message)
     mail.extra_headers["Message-ID"] = first.message_id_header
     if message.to or message.cc or message.bcc:
-        _address_visibly(mail, message, {one.address for one in deliveries})
+        _address_visibly(mail, message, {address_key(one.address) for one in deliveries})
     else:
         _address_alone(mail, first)
     _note(mail, first)
@@ -52,14 +53,19 @@ def thaw_extras(mail: EmailMultiAlternatives, content: dict[str, Any], delivery:
 
 
 def _note(mail: EmailMultiAlternatives, delivery: Delivery) -> None:
-    """Our id goes along in the provider's metadata: by it the feedback finds its row."""
-    mail.metadata = {**getattr(mail, "metadata", {}), "delivery": str(delivery.pk)}  # type: ignore[attr-defined]
+    mail.metadata = {**getattr(mail, "metadata", {}), **metadata_of(delivery)}  # type: ignore[attr-defined]
+
+
+def metadata_of(delivery: Delivery) -> dict[str, str]:
+    """Our id for the provider to repeat in its reports; signed where it means one recipient."""
+    told = {"delivery": str(delivery.pk)}
+    return told if delivery.message.is_grouped else {**told, "signature": signature_of(delivery.pk)}
 
 
 def _address_visibly(mail: EmailMultiAlternatives, message: Message, waiting: set[str]) -> None:
     """To, Cc and Bcc as they were, less those who have it already: they must not get it twice."""
     for name in ("to", "cc", "bcc"):
-        texts = [text for text in getattr(message, name) if parseaddr(text)[1] in waiting]
+        texts = [text for text in getattr(message, name) if address_key(text) in waiting]
         setattr(mail, name, texts)
 
 

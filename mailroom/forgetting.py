@@ -5,6 +5,7 @@ from django.db.models import CharField, Value
 from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
+from mailroom.addresses import address_key
 from mailroom.models import Delivery, Event, Suppression
 
 
@@ -15,7 +16,7 @@ def forget_address(address: str) -> None:
     What waits is not sent any more. That it must get no mail stays known, by a keyed hash. Numbers
     of what was sent stay. Messages that were addressed to it by name go whole.
     """
-    own = Delivery.objects.filter(address__iexact=address.strip())
+    own = Delivery.objects.of(address)
     alone = own.exclude(message__to=[]).values_list("message_id", flat=True)
     own.unfinished().update(
         state=Delivery.State.SKIPPED, reason="forgotten", finished_at=timezone.now()
@@ -23,8 +24,8 @@ def forget_address(address: str) -> None:
     for message_id in set(alone):
         _erase(message_id)
     nobody = Concat(Value("forgotten:"), Cast("pk", CharField()))
-    own.update(address=nobody, name="", values={}, error="")
-    Event.objects.filter(address=address.strip().lower()).update(address="", description="")
+    own.update(address=nobody, address_key=nobody, name="", values={}, error="")
+    Event.objects.filter(address=address_key(address)).update(address="", description="")
     Suppression.objects.anonymise(address)
 
 

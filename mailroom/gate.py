@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from mailroom import staging
+from mailroom.addresses import address_key
 from mailroom.models import Delivery, Message, Suppression
 from mailroom.signals import Cancel, about_to_send
 from mailroom.windows import SECONDS
@@ -71,7 +72,7 @@ def _suppressed(message: Message, deliveries: Sequence[Delivery]) -> dict[int, s
     stopping = Suppression.objects.stopping(
         [one.address for one in deliveries], channel=message.channel, is_bulk=message.is_bulk
     )
-    stopped = [one for one in deliveries if one.address.lower() in stopping]
+    stopped = [one for one in deliveries if address_key(one.address) in stopping]
     return {one.pk: "suppressed" for one in stopped if not _may_try(message, one)}
 
 

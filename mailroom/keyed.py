@@ -5,7 +5,7 @@ import hmac
 from functools import lru_cache
 
 from django.conf import settings
-from django.core.signing import Signer, b64_encode
+from django.core.signing import BadSignature, Signer, b64_encode
 
 
 def keyed_digest(salt: str, value: str, secret: str | None = None) -> bytes:
@@ -24,6 +24,26 @@ class QuickSigner(Signer):
         secret, text = (_text(one) for one in (key or self.key, value))
         salt = _text(self.salt) + "signer"
         return b64_encode(keyed_digest(salt, text, secret)).decode()
+
+
+_delivery = QuickSigner(salt="mailroom.delivery")
+
+
+def signature_of(delivery_id: int) -> str:
+    """What proves that a delivery's id, named in a provider's report, is one of ours.
+
+    Several sites may share a provider's account, and each counts its deliveries from 1.
+    """
+    return _delivery.signature(str(delivery_id))
+
+
+def is_signed(delivery_id: str, signature: str) -> bool:
+    """Whether a delivery's id was signed here, with the key of now or one before."""
+    try:
+        _delivery.unsign(f"{delivery_id}{_delivery.sep}{signature}")
+    except BadSignature:
+        return False
+    return True
 
 
 def _text(value: str | bytes) -> str:

@@ -15,6 +15,7 @@ from django.core.mail import EmailMessage
 from django.db import transaction
 from django.utils import timezone
 
+from mailroom.addresses import address_key, for_wire
 from mailroom.channels import channel_options
 from mailroom.frozen import freeze_content
 from mailroom.models import Delivery, Message
@@ -39,8 +40,8 @@ def put(message: EmailMessage, channel: str) -> Message:
     """
     with transaction.atomic():
         row = freeze(message, channel)
-        names = dict(parseaddr(text)[::-1] for text in reversed(message.recipients()))
-        add_deliveries(row, (Recipient(address, name[:200]) for address, name in names.items()))
+        named = {address_key(text): parseaddr(text) for text in reversed(_recipients(row))}
+        add_deliveries(row, (Recipient(address, name[:200]) for name, address in named.values()))
     return row
 
 
@@ -75,19 +76,27 @@ def frozen(message: EmailMessage, channel: str = "") -> Message:
         channel=channel,
         is_bulk=row.bulk,
         is_secret=row.secret,
-        is_grouped=len({parseaddr(text)[1] for text in message.recipients()}) > 1,
         subject=str(message.subject),
         body=str(message.body),
-        from_email=sender,
-        to=[str(text) for text in message.to],
-        cc=[str(text) for text in message.cc],
-        bcc=[str(text) for text in message.bcc],
-        reply_to=[str(text) for text in message.reply_to or options.reply_to],
+        from_email=for_wire(sender),
+        to=_for_wire(message.to),
+        cc=_for_wire(message.cc),
+        bcc=_for_wire(message.bcc),
+        reply_to=_for_wire(message.reply_to or options.reply_to),
         headers={str(name): str(value) for name, value in message.extra_headers.items()},
         content=freeze_content(message),
     )
+    content.is_grouped = len({address_key(text) for text in _recipients(content)}) > 1
     _refuse_unsendable(message, content)
     return content
+
+
+def _for_wire(texts: Iterable[Any]) -> list[str]:
+    return [for_wire(str(text)) for text in texts]
+
+
+def _recipients(message: Message) -> list[str]:
+    return [*message.to, *message.cc, *message.bcc]
 
 
 def add_deliveries(message: Message, recipients: Iterable[Recipient]) -> int:
@@ -113,13 +122,21 @@ def delivery_to(message: Message, recipient: Recipient, now: datetime) -> Delive
     return Delivery(
         message=message,
         channel=message.channel,
-        address=recipient.address,
+        address=_spelling(recipient.address),
         name=recipient.name,
         values=recipient.values,
         created_at=now,
         not_before=now,
         expires_at=now + lasts if lasts else None,
     )
+
+
+def _spelling(address: str) -> str:
+    """The form for the wire. What has none waits for the attempt, where it fails by itself."""
+    try:
+        return for_wire(address)
+    except ValueError:
+        return address
 
 
 def _refuse_unsendable(message: EmailMessage, frozen: Message) -> None:
@@ -137,9 +154,8 @@ def _refuse_unsendable(message: EmailMessage, frozen: Message) -> None:
     for content, _ in getattr(message, "alternatives", []):
         if isinstance(content, str):
             _refuse_nul("body", content)
-    for text in [*frozen.to, *frozen.cc, *frozen.bcc]:
-        if "\x00" in text or not parseaddr(text)[1]:
-            raise ValueError(f"{text!r} is not an e-mail address.")
+    for text in [frozen.from_email, *_recipients(frozen), *frozen.reply_to]:
+        _refuse_nul("address", text)
     message.message()
 
 

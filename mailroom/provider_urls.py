@@ -5,13 +5,10 @@ Query parameters become OPTIONS; `from` is the address that the provider may sen
 
 import re
 from dataclasses import dataclass, field, replace
-from email.utils import parseaddr
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
-
+from mailroom.addresses import for_wire, is_address
 from mailroom.providers import ANYMAIL, DEVELOPMENT, SMTP, SMTP_TIMEOUT_SECONDS
 
 SECRET_OPTION = re.compile(r"key|secret|token|password", re.IGNORECASE)
@@ -110,18 +107,9 @@ def _query(parts: SplitResult) -> dict[str, Any]:
 
 def _sender(parts: SplitResult) -> str:
     text = dict(parse_qsl(parts.query)).get(SENDER, "")
-    if text and not is_sender(text):
+    if text and not is_address(text):
         raise MailerUrlError("has the option from, which must be an address, percent-encoded")
-    return text
-
-
-def is_sender(text: str) -> bool:
-    """True for what can stand as From: one address, with a name or without."""
-    try:
-        validate_email(parseaddr(text)[1])
-    except ValidationError:
-        return False
-    return text.isprintable()
+    return for_wire(text) if text else ""
 
 
 def _value(name: str, text: str) -> Any:

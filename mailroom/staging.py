@@ -9,6 +9,8 @@ from email.utils import parseaddr
 from django.conf import settings
 from django.core.mail import EmailMessage
 
+from mailroom.addresses import address_key
+
 MARK = "[staging]"
 
 
@@ -31,7 +33,7 @@ def guard(mail: EmailMessage) -> None:
     for name in ("to", "cc", "bcc"):
         texts = getattr(mail, name)
         setattr(mail, name, [text for text in texts if _is_allowed(parseaddr(text)[1])])
-    if strangers and _stand_in() not in map(str.lower, meant):
+    if strangers and _stand_in() not in map(address_key, meant):
         mail.to = [*mail.to, _stand_in()]
     told = f" (for {', '.join(strangers)})" if strangers else ""
     mail.subject = f"{MARK} {mail.subject}{told}"
@@ -42,7 +44,7 @@ def _stand_in() -> str:
 
 
 def _is_allowed(address: str) -> bool:
-    address = address.lower()
+    address = address_key(address)
     return address in settings.STAGING_MAIL or f"@{address.rpartition('@')[2]}" in (
         settings.STAGING_MAIL
     )

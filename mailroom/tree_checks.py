@@ -1,13 +1,13 @@
 """System checks of the tree of mailers: what would build, and still not deliver as it should."""
 
 from collections.abc import Iterator
-from email.utils import parseaddr
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
 from django.core.mail import mailers
 
+from mailroom.addresses import address_key
 from mailroom.channels import channel_options, channels, children, providers
 from mailroom.provider_urls import SECRET_OPTION
 
@@ -139,7 +139,7 @@ def _sender(channel: str, alias: str) -> str:
 
 
 def _domain(sender: str) -> str:
-    return parseaddr(sender)[1].rpartition("@")[2].lower()
+    return address_key(sender).rpartition("@")[2]
 
 
 def _is_below(domain: str, parent: str) -> bool:

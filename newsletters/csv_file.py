@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from tablib import Dataset
 
-from newsletters.models.subscriptions import normalise
+from mailroom.addresses import address_key
 
 LINE = "line"  # a column of our own, so that later faults can name the line too
 BATCH = 1000  # rows in memory at a time
@@ -64,7 +64,7 @@ class Batch:
                 self.faults.append(_wrong_number(line, len(cells), width))
             elif any(cell.strip() for cell in cells):
                 own = {name: cells[place].strip() for name, place in columns.items()}
-                own["email"] = normalise(own["email"])
+                own["email"] = address_key(own["email"])
                 self.dataset.append([*own.values(), line])
 
 

@@ -17,13 +17,13 @@ from mailroom.mailer_urls import Fault
 PLACEHOLDER_KEY = "no-secret-key-was-given"
 
 # Django's deployment checks that are answered otherwise here, each with its reason.
-SILENCED = [
+SILENCED: list[str] = [
     "security.W005",  # subdomains in HSTS: www.example.com must not speak for its neighbours
     "security.W019",  # frames: mail previews stand in frames of our own pages, and in no others
     "security.W021",  # preload: on a platform's shared domain that is the platform's to say
 ]
 
-CONTENT_SECURITY_POLICY = {
+CONTENT_SECURITY_POLICY: dict[str, list[str]] = {
     "default-src": [CSP.NONE],
     "script-src": [CSP.SELF, CSP.NONCE],
     "style-src": [CSP.SELF],

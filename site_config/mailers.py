@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 from environs import Env
 
+from mailroom.addresses import address_key, for_wire, is_address
 from mailroom.mailer_tree import MailerTree
 from mailroom.mailer_urls import Fault, parse
-from mailroom.provider_urls import MailerUrlError, is_sender
+from mailroom.provider_urls import MailerUrlError
 from mailroom.types import MessageType, asked_for, bulk, transactional
 
 _hour = timedelta(hours=1)
@@ -99,10 +100,10 @@ class MailVariables:
         text = self.env.str(variable, "").strip()
         if not text:
             return fallback
-        if not is_sender(text):
+        if not is_address(text):
             self._add(variable, "must be an address such as Mailroom <mail@example.com>")
             return fallback
-        return text
+        return for_wire(text)
 
     def rate(self, variable: str) -> float | None:
         """Messages per second over all processes together; None for no limit."""
@@ -117,12 +118,12 @@ class MailVariables:
         return rate
 
     def addresses(self, variable: str) -> list[str]:
-        """Addresses, and domains as @example.com, in lower case."""
-        parts = [one.strip().lower() for one in self.env.str(variable, "").split(",")]
+        """The keys of addresses, and of domains as @example.com."""
+        parts = [one.strip() for one in self.env.str(variable, "").split(",")]
         found = [one for one in parts if one]
-        if not all(is_sender(f"x{one}" if one.startswith("@") else one) for one in found):
+        if not all(is_address(f"x{one}" if one.startswith("@") else one) for one in found):
             self._add(variable, "must hold addresses, or domains such as @example.com")
-        return found
+        return [address_key(f"x{one}")[1:] if one[0] == "@" else address_key(one) for one in found]
 
     def providers(self, mailers: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         """The entries to add to MAILERS: the providers and routes that the URLs in `via` name.

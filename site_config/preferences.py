@@ -18,7 +18,7 @@ def notifications_of(request: HttpRequest, token: str) -> HttpResponse:
     subscription = member(token)
     address = subscription.email if subscription else ""
     mine = EmailAddress.objects.filter(
-        email__iexact=address, verified=True, primary=True, user__is_active=True
+        email=address, verified=True, primary=True, user__is_active=True
     )
     owner = mine.values_list("user", flat=True).first() if address else None
     if owner is None:

@@ -127,7 +127,10 @@ AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"
 
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
+    "login": "accounts.forms.LoginForm",
     "signup": "accounts.forms.SignupForm",
+    "add_email": "accounts.forms.AddEmailForm",
+    "change_email": "accounts.forms.ChangeEmailForm",
     "reset_password": "accounts.forms.ResetPasswordForm",
     "request_login_code": "accounts.forms.RequestLoginCodeForm",
 }
@@ -219,6 +222,8 @@ MAILERS |= mail.providers(MAILERS)  # the providers and routes that the URLs abo
 MAILER_URLS = mail.tree.urls  # alias -> provider URL with its secrets masked
 MAILER_SENDERS = mail.tree.senders  # alias -> the From that a provider may send as, if it says so
 MESSAGE_TYPES = mailers.MESSAGE_TYPES  # type of message -> its channel
+# Endings for special use (RFC 6761) that forms accept: intranets use .local, trials .test.
+MAIL_SPECIAL_USE_DOMAINS: list[str] = env.list("MAIL_SPECIAL_USE_DOMAINS", ["local", "test"])
 STAGING_MAIL = mail.addresses("STAGING_MAIL")  # on a copy of the site, who alone may get mail
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM
 EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "

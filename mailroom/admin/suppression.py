@@ -3,6 +3,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.widgets import AdminEmailInputWidget
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from import_export.admin import ImportExportModelAdmin
 from import_export.formats.base_formats import CSV
 
+from mailroom.addresses import AddressFormField
 from mailroom.admin.suppression_csv import SuppressionResource
 from mailroom.channels import channels
 from mailroom.models import Suppression
@@ -79,6 +81,11 @@ class SuppressionAdmin(ImportExportModelAdmin):
         if "@" in search_term:
             found |= queryset.filter(pk__in=Suppression.objects.of(search_term).values("pk"))
         return found, distinct
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "address":
+            return AddressFormField(label=db_field.verbose_name, widget=AdminEmailInputWidget())
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [*self.readonly_fields, "address", "channel"] if obj else self.readonly_fields

@@ -3,11 +3,11 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 from import_export.fields import Field
 from import_export.resources import ModelResource
 
+from mailroom.addresses import clean_address
 from mailroom.cells import TextCell
 from mailroom.models import Suppression
 
@@ -38,11 +38,12 @@ class SuppressionResource(ModelResource):
             dataset.append_col([""] * len(dataset), header=name)
 
     def before_import_row(self, row: dict[str, Any], **kwargs: Any) -> None:
-        address = str(row.get("address") or "").strip().lower()
+        address = str(row.get("address") or "").strip()
         if not address.startswith("hmac:"):
             try:
-                validate_email(address)
-            except ValidationError:
-                raise ValidationError(_("“%s” is not an e-mail address.") % address) from None
+                address = clean_address(address)
+            except ValidationError as error:
+                told = _("“%s” is not an e-mail address.") % address
+                raise ValidationError(f"{told} {error.messages[0]}") from None
         row["address"], row["channel"] = address, row.get("channel") or ""
         row["reason"] = row.get("reason") or Suppression.Reason.MANUAL

@@ -3,10 +3,12 @@
 import email.policy
 import smtplib
 from collections.abc import Callable
+from copy import copy
 from email.utils import parseaddr
 
 from django.core.mail import EmailMessage
 
+from mailroom.addresses import for_wire
 from mailroom.backends.letter import Letter
 from mailroom.ready import PersonalMail
 from mailroom.wire_text import is_plain_address
@@ -31,6 +33,7 @@ class Writer:
         try:
             if isinstance(message, PersonalMail) and not message.wire:
                 message = message.whole()  # with its name, which may be one that is refused
+            message = _as_on_the_wire(message)
             recipients = {self._address(text): bare(text) for text in message.recipients()}
             if not recipients:
                 return None
@@ -50,6 +53,19 @@ class Writer:
         if text not in self._senders:
             self._senders[text] = self._prep_address(text)
         return self._senders[text]
+
+
+def _as_on_the_wire(message: EmailMessage) -> EmailMessage:
+    """The message with A-labels for domains: Django's own punycode sends faß.de to fass.de."""
+    fields = ("to", "cc", "bcc", "reply_to")
+    texts = [message.from_email, *(text for name in fields for text in getattr(message, name))]
+    if all(str(text).isascii() for text in texts):
+        return message
+    wired = copy(message)
+    wired.from_email = for_wire(str(message.from_email))
+    for name in fields:
+        setattr(wired, name, [for_wire(str(text)) for text in getattr(message, name)])
+    return wired
 
 
 def bare(text: str) -> str:

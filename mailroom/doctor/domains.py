@@ -1,10 +1,10 @@
 """SPF, DKIM and DMARC of each domain that mail is sent from."""
 
 from collections.abc import Callable, Iterator
-from email.utils import parseaddr
 
 from django.conf import settings
 
+from mailroom.addresses import address_key
 from mailroom.channels import channel_options, channels
 from mailroom.channels import providers as providers_of
 from mailroom.doctor.findings import Finding, Means, Status, examination
@@ -41,7 +41,7 @@ def _domains() -> set[str]:
     senders = [channel_options(channel).from_email for channel in channels()]
     for channel in channels():
         senders += [settings.MAILER_SENDERS.get(alias, "") for alias in providers_of(channel)]
-    found = {parseaddr(sender)[1].rpartition("@")[2].lower() for sender in senders}
+    found = {address_key(sender).rpartition("@")[2] for sender in senders}
     return {domain.encode("idna").decode() for domain in found if domain}
 
 

@@ -4,9 +4,11 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from mailroom.addresses import AddressField, address_key
 from mailroom.models.message import Message
 
 
@@ -29,6 +31,13 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def held_by(self, holder: str) -> "DeliveryQuerySet":
         return self.filter(leased_by=holder)
+
+    def of(self, address: str) -> "DeliveryQuerySet":
+        """Those to one address, in whatever spelling it is given."""
+        key = address_key(address)
+        # While a release is rolled out, the one before adds rows without a key.
+        unkeyed = Q(address_key=None, address__in={address, key})
+        return self.filter(Q(address_key=key) | unkeyed)
 
     def unfinished(self) -> "DeliveryQuerySet":
         return self.filter(state__in=[Delivery.State.QUEUED, Delivery.State.SENDING])
@@ -79,6 +88,7 @@ class Delivery(models.Model):
     )
     channel = models.CharField(_("channel"), max_length=50)
     address = models.CharField(_("address"), max_length=320)
+    address_key = AddressField(source="address", max_length=320, null=True, editable=False)
     name = models.CharField(_("name"), max_length=200, blank=True)
     values = models.JSONField(default=dict, blank=True)
 
@@ -105,7 +115,9 @@ class Delivery(models.Model):
         verbose_name_plural = _("deliveries")
         permissions = [("send_again", _("Can send failed and uncertain deliveries again"))]
         constraints = [
-            models.UniqueConstraint(fields=["message", "address"], name="one_delivery_an_address")
+            models.UniqueConstraint(
+                F("message"), Coalesce("address_key", "address"), name="one_delivery_a_key"
+            )
         ]
         indexes = [
             # Only open rows are ever claimed, so the index stays small however much was sent.
@@ -121,7 +133,7 @@ class Delivery(models.Model):
                 F("leased_until"), name="delivery_in_flight", condition=Q(state="sending")
             ),
             models.Index(fields=["message", "state"], name="delivery_progress"),
-            models.Index(fields=["address"], name="delivery_by_address"),
+            models.Index(fields=["address_key"], name="delivery_by_key"),
             # Few rows, asked about again and again while an issue is being sent.
             models.Index(
                 fields=["message", "feedback"],

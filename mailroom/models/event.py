@@ -49,6 +49,8 @@ class Event(models.Model):
     happened_at = models.DateTimeField(_("happened at"), default=timezone.now)
     received_at = models.DateTimeField(_("received at"), default=timezone.now, editable=False)
     told_delivery = models.BigIntegerField(null=True, editable=False)
+    # Whether we signed `told_delivery`: then it outweighs how the address is spelled.
+    is_signed = models.BooleanField(db_default=False, default=False, editable=False)
     told_provider_id = models.CharField(max_length=200, blank=True, editable=False)
     look_at = models.DateTimeField(default=timezone.now, editable=False)
     handled_at = models.DateTimeField(_("handled at"), null=True, editable=False)

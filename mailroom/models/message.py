@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from mailroom.addresses import address_key
 from mailroom.types import MessageType, type_or_untyped
 
 
@@ -74,8 +75,8 @@ class Message(models.Model):
     @cached_property
     def id_right(self) -> str:
         """What the Message-IDs of all deliveries have in common."""
-        domain = self.from_email.rpartition("@")[2].strip(" >") or "localhost"
-        return f"{self.uid.hex}@{domain.encode('idna').decode()}"
+        domain = address_key(self.from_email).rpartition("@")[2] or "localhost"
+        return f"{self.uid.hex}@{domain}"
 
     def progress(self) -> dict[str, int]:
         """How many deliveries are in each state, in one query; states without any are left out."""

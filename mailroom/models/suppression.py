@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from mailroom.addresses import address_key, in_unicode
 from mailroom.keyed import keyed_digest
 
 TRY_AGAIN_AFTER = timedelta(days=1)
@@ -16,14 +17,20 @@ TRY_AGAIN_AFTER = timedelta(days=1)
 
 def hashed(address: str, key: str | None = None) -> str:
     """An address that only somebody who knows it, and the site's key, can recognise."""
-    text = address.strip().lower()
+    return _hash(address_key(address), key)
+
+
+def _hash(text: str, key: str | None) -> str:
     return f"hmac:{keyed_digest('mailroom.suppression', text, key).hex()}"
 
 
 def forms_of(address: str) -> list[str]:
     """How an address may stand in the table: as it is, or hashed with a key of now or before."""
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return [address.strip().lower(), *(hashed(address, key) for key in keys)]
+    own = address_key(address)
+    # Hashes made before keys had A-labels are of the domain's own letters.
+    spellings = {own, in_unicode(own)}
+    return [own, *(_hash(text, key) for text in spellings for key in keys)]
 
 
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
@@ -33,12 +40,12 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         return self.filter(Q(until=None) | Q(until__gt=timezone.now()))
 
     def stopping(self, addresses: Iterable[str], *, channel: str, is_bulk: bool) -> set[str]:
-        """Which of the addresses must not get mail on the channel, in lower case.
+        """Which of the addresses must not get mail on the channel, by their keys.
 
         A hard bounce stops everything; any other reason stops bulk types only.
         """
         scope = Q(channel="") | Q(channel=channel)
-        known_as = {form: a.lower() for a in addresses for form in forms_of(a)}
+        known_as = {form: address_key(a) for a in addresses for form in forms_of(a)}
         found = self.active().filter(scope, address__any_of=known_as)
         if not is_bulk:
             found = found.filter(reason=Suppression.Reason.BOUNCED)
@@ -49,7 +56,7 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
 
     def anonymise(self, address: str) -> int:
         """Keep that these addresses get no mail, and forget which they are; the number of rows."""
-        rows = self.active().filter(address=address.strip().lower())
+        rows = self.active().filter(address=address_key(address))
         return rows.update(address=hashed(address), note="", evidence="")
 
     def try_once_a_day(self, address: str) -> bool:
@@ -81,7 +88,7 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
 
 
 class Suppression(models.Model):
-    """One address (in lower case), the scope (every channel or one), the reason, until when."""
+    """One address (its key), the scope (every channel or one), the reason, until when."""
 
     class Reason(models.TextChoices):
         BOUNCED = "bounced", _("does not exist (hard bounce)")
@@ -125,5 +132,5 @@ class Suppression(models.Model):
         self.save(update_fields=["until", "tried_at", "note"])
 
     def save(self, *args: object, **kwargs: object) -> None:
-        self.address = self.address.strip().lower()
+        self.address = address_key(self.address)
         super().save(*args, **kwargs)  # type: ignore[arg-type]

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from email.utils import parseaddr
 from functools import partial
 from typing import Any
 
@@ -14,6 +13,8 @@ from anymail.webhooks.base import AnymailCoreWebhookView
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
+from mailroom.addresses import address_key
+from mailroom.keyed import is_signed
 from mailroom.models import Event
 from mailroom.webhooks import events
 
@@ -109,7 +110,8 @@ def read(event: AnymailTrackingEvent, provider: str) -> Event | None:
     words = _words(event)
     if kind == Event.Kind.UNKNOWN:
         words = f"{name}\n{words}".strip()
-    told = str((_metadata(event)).get("delivery", ""))
+    metadata = _metadata(event)
+    told = str(metadata.get("delivery", ""))
     return Event(
         provider=provider,
         event_id=_event_id(event, name),
@@ -118,6 +120,7 @@ def read(event: AnymailTrackingEvent, provider: str) -> Event | None:
         description=_storable(words)[:2000],
         happened_at=_happened_at(event),
         told_delivery=int(told) if told.isdecimal() and len(told) < 19 else None,
+        is_signed=is_signed(told, str(metadata.get("signature", ""))),
         told_provider_id=_storable(event.message_id)[:200],
     )
 
@@ -146,14 +149,13 @@ def _reply(event: AnymailTrackingEvent) -> str:
 
 
 def _address(event: AnymailTrackingEvent) -> str:
-    """The bare address that an event is about; some providers write `Name <address>`."""
+    """The key of the address that an event is about, however the provider spells it."""
     recipient = event.recipient
     if not recipient and isinstance(event.esp_event, dict):
         data = event.esp_event.get("data")
         sources = [event.esp_event, data if isinstance(data, dict) else {}]
         recipient = next((one["email"] for one in sources if isinstance(one.get("email"), str)), "")
-    text = _storable(recipient).strip()
-    return (parseaddr(text)[1] if "<" in text else text).lower()[:320]
+    return address_key(_storable(recipient))[:320]
 
 
 def _happened_at(event: AnymailTrackingEvent) -> datetime:

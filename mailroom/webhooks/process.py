@@ -13,6 +13,7 @@ from django.tasks import task
 from django.utils import timezone
 
 from mailroom import signals
+from mailroom.addresses import address_key
 from mailroom.clock import every
 from mailroom.leases import locked
 from mailroom.models import Delivery, Event, Suppression
@@ -84,8 +85,9 @@ def take_effect(event: Event) -> bool:
         event.look_at = now + LOOK_AGAIN
         event.save(update_fields=["look_at"])
         return False
-    if event.delivery and not event.address and not event.delivery.address.startswith(ERASED):
-        event.address = event.delivery.address.lower()
+    is_erased = event.delivery and event.delivery.address.startswith(ERASED)
+    if event.delivery and not is_erased and (event.is_signed or not event.address):
+        event.address = address_key(event.delivery.address)
     event.handled_at = now
     event.save(update_fields=["delivery", "address", "description", "handled_at"])
     if event.delivery:
@@ -107,14 +109,15 @@ def _delivery_of(event: Event) -> Delivery | None:
     if found is None and event.told_provider_id:
         # What is excluded is told again for SQLite, which else doesn't see that the index serves.
         named = rows.filter(provider_id=event.told_provider_id).exclude(provider_id="")
-        about = named.filter(address__iexact=event.address) if event.address else named
+        about = named.of(event.address) if event.address else named
         found = about.first()
     if found and found.address.startswith(ERASED):
         event.address = event.description = ""  # the report must not bring the address back
         return found
-    if found and event.address and found.address.lower() != event.address:
-        siblings = rows.filter(message_id=found.message_id)
-        return siblings.filter(address__iexact=event.address).first() or None
+    if found and event.is_signed:
+        return found  # however the provider spells the address
+    if found and event.address and address_key(found.address) != event.address:
+        return rows.filter(message_id=found.message_id).of(event.address).first()
     return found
 
 
@@ -186,7 +189,7 @@ def soft_bounces(address: str, now: datetime | None = None) -> float:
     """
     now = now or timezone.now()
     recent = Event.objects.filter(
-        address=address.lower(), happened_at__gt=now - timedelta(days=SOFT_WINDOW_DAYS)
+        address=address_key(address), happened_at__gt=now - timedelta(days=SOFT_WINDOW_DAYS)
     ).exclude(handled_at=None)
     arrived = recent.filter(kind=Kind.DELIVERED).order_by("-happened_at").first()
     bounces = recent.filter(kind=Kind.SOFT_BOUNCE)

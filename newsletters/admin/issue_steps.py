@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.core.validators import validate_email
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -15,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.generic import View
 
+from mailroom.addresses import clean_address
 from newsletters import steering
 from newsletters.models import Issue
 from newsletters.models.history import Step, record
@@ -123,15 +123,17 @@ class TestForm(forms.Form):
 
     def clean_addresses(self) -> list[str]:
         found = [one.strip() for one in self.cleaned_data["addresses"].split(",") if one.strip()]
-        for address in found:
-            try:
-                validate_email(address)
-            except ValidationError:
-                told = _("%(address)s is not an address.")
-                raise ValidationError(told % {"address": address}) from None
         if len(found) > MOST:
             raise ValidationError(_("A test goes to %(most)s addresses at most.") % {"most": MOST})
-        return found
+        return list(dict.fromkeys(map(_cleaned, found)))
+
+
+def _cleaned(address: str) -> str:
+    try:
+        return clean_address(address)
+    except ValidationError as error:
+        told = _("%(address)s is not an address.") % {"address": address}
+        raise ValidationError(f"{told} {error.messages[0]}") from None
 
 
 class SendTest(IssueStep):

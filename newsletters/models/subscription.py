@@ -13,10 +13,11 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from mailroom.addresses import AddressField
 from mailroom.models import Delivery, Suppression
 from mailroom.types import message_type
 from newsletters.models.newsletter import Newsletter
-from newsletters.models.subscriptions import LeavingReason, State, SubscriptionQuerySet, normalise
+from newsletters.models.subscriptions import LeavingReason, State, SubscriptionQuerySet
 from newsletters.validators import one_line
 
 ASK_AGAIN_AFTER = timedelta(days=1)
@@ -29,7 +30,7 @@ class Subscription(models.Model):
     newsletter = models.ForeignKey(
         Newsletter, models.CASCADE, related_name="subscriptions", verbose_name=_("newsletter")
     )
-    email = models.EmailField(_("e-mail address"), validators=[one_line])
+    email = AddressField(_("e-mail address"), validators=[one_line])
     name = models.CharField(_("name"), max_length=100, blank=True, validators=[one_line])
     language = models.CharField(
         _("language"), max_length=12, choices=settings.LANGUAGES, default=settings.LANGUAGE_CODE
@@ -83,9 +84,6 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return self.email
-
-    def clean(self) -> None:
-        self.email = normalise(self.email)
 
     @property
     def is_confirmed(self) -> bool:
@@ -167,7 +165,7 @@ class Subscription(models.Model):
 
     def move_to(self, address: str) -> None:
         """To another address of the same person. Consent and history go along."""
-        self._rows.update(email=normalise(address))
+        self._rows.update(email=address)
         self.refresh_from_db()
 
     @property

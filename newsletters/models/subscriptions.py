@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from mailroom.addresses import address_key
 from newsletters.consent import Consent
 from newsletters.models.newsletter import Newsletter
 
 if TYPE_CHECKING:
     from newsletters.models.subscription import Subscription
-
-
-def normalise(address: str) -> str:
-    """One spelling per mailbox: no provider of note tells upper from lower case."""
-    return address.strip().lower()
 
 
 def _midnight(day: date) -> datetime:
@@ -45,7 +41,7 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         return self.filter(state=State.PENDING)
 
     def of(self, address: str) -> SubscriptionQuerySet:
-        return self.filter(email=normalise(address))
+        return self.filter(email=address)
 
     def segment(
         self, language: str = "", joined_from: date | None = None, before: date | None = None
@@ -88,7 +84,7 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         """The subscription of an address; one that had left starts anew."""
         details = {"name": name, "language": language, **consent.fields()}
         found, new = self.get_or_create(
-            newsletter=newsletter, email=normalise(address), defaults=details
+            newsletter=newsletter, email=address_key(address), defaults=details
         )
         if not new and found.state == State.UNSUBSCRIBED:
             found.reopen(details)

@@ -50,7 +50,7 @@ def _all_of(address: str) -> dict[str, Any]:
         | {name: value for name, value in row.__dict__.items() if name[0] != "_"}
         for row in rows
     ]
-    mails = Delivery.objects.filter(address__iexact=address).order_by("pk")
+    mails = Delivery.objects.of(address).order_by("pk")
     stops = Suppression.objects.of(address)
     return {
         "address": address,

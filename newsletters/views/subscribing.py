@@ -19,7 +19,6 @@ from newsletters import tracking
 from newsletters.consent import Consent
 from newsletters.forms import SubscribeForm
 from newsletters.models import Newsletter, Subscription
-from newsletters.models.subscriptions import normalise
 from newsletters.tokens import member_token
 
 
@@ -35,7 +34,7 @@ def own_address(request: HttpRequest) -> str:
     """The address of the signed-in person if they have proven it is theirs, else ""."""
     if not request.user.is_authenticated:
         return ""
-    own = EmailAddress.objects.filter(user=request.user, email__iexact=request.user.email)
+    own = EmailAddress.objects.filter(user=request.user, email=request.user.email)
     return request.user.email if own.filter(verified=True).exists() else ""
 
 
@@ -53,13 +52,13 @@ class NewsletterPage(FormView):
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: SubscribeForm) -> HttpResponse:
-        address = normalise(form.cleaned_data["email"])
+        address = form.cleaned_data["email"]
         # Beyond the limit of an address the answer stays the same: it must not tell anything.
         may_ask = ratelimit.consume(self.request, action="newsletter_address", key=address)
         if may_ask and not form.is_by_a_program:
             Subscription.objects.subscribe(
                 self.newsletter,
-                form.cleaned_data["email"],
+                address,
                 consent=Consent.on_page(self.request, wording(self.newsletter)),
                 name=form.cleaned_data["name"],
                 language=translation.get_language(),
