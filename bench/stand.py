@@ -74,7 +74,6 @@ class Stand:
         os.environ.update(self.environment)
         django.setup()
         call_command("migrate", verbosity=0)
-        call_command("createcachetable", verbosity=0)
         if self.broker:
             self.broker.start()
         self.others = [self._start_sink()]

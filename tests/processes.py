@@ -98,14 +98,17 @@ class Site:
         shutil.copy(_migrated(), self.database)
 
     @contextmanager
-    def running(self, *, workers: int = 1) -> Iterator["Site"]:
+    def running(self, *, workers: int = 1, runserver: bool = False) -> Iterator["Site"]:
         """Web and workers run inside the block; TERM ends them after it."""
-        web = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}"]
+        place = f"127.0.0.1:{self.port}"
+        web = [sys.executable, "-m", "gunicorn", "--bind", place, "site_config.wsgi"]
+        if runserver:
+            web = [sys.executable, "manage.py", "runserver", "--noreload", place]
         with self.log.open("ab") as log:
             processes = [
                 subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
                 for command in (
-                    [*web, "site_config.wsgi"],
+                    web,
                     *[[sys.executable, "-W", "error", "manage.py", "worker"]] * workers,
                 )
             ]
