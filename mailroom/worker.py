@@ -22,6 +22,7 @@ from mailroom import clock, health, shutdown
 from mailroom.channels import channels
 from mailroom.delivery import deliver_due
 from mailroom.models import Delivery, WorkerBeat
+from mailroom.readiness import wait_for_migrations
 from mailroom.tasks import queue_of
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ def run() -> None:
     """Work until SIGTERM or SIGINT; then finish what is in flight, release leases, and return."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, shutdown.want)
+    wait_for_migrations()
     name = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
     _warm_up()
     threads = [_thread("clock", lambda: _wind_clock(name))]

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand
 
 from mailroom import worker
 from mailroom.checks import refuse_faulty_configuration
+from mailroom.readiness import wait_for_migrations
 
 
 class Command(BaseCommand):
@@ -19,6 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, drain: bool, **options: Any) -> None:
         refuse_faulty_configuration()
         if drain:
+            wait_for_migrations()
             worker.drain()
         else:
             worker.run()

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from mailroom.readiness import MIGRATIONS_PENDING, migrations_pending
 from site_config.demo import letters, people
 
 
@@ -17,6 +18,8 @@ class Command(BaseCommand):
             raise CommandError(
                 "seed_demo makes an administrator with a known password: DEBUG only."
             )
+        if migrations_pending():
+            raise CommandError(f"{MIGRATIONS_PENDING}.")
         with transaction.atomic():
             admin = people.administrator()
             people.reader()
