@@ -16,6 +16,7 @@ INSTEAD = {
 }
 ELSEWHERE = {
     "shell -c": "tests/deploy/test_restoring.py runs the whole of it",
+    "runserver": "tests/wire/test_first_steps.py signs up at it",
     "doctor --nameserver 9.9.9.9": "tests/mailroom/doctor has a name server of its own",
 }
 # Exits with 1 where the site is not fit to deploy, or a small sample misses a bound by chance.
