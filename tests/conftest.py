@@ -1,5 +1,6 @@
 """What tests of every app may use."""
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from copy import deepcopy
 
@@ -42,7 +43,7 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List what is not translated, where that does not fail the tests."""
+    """List what is not translated, where that does not fail the tests, and what bin/test found."""
     waiting = terminalreporter.getreports("xfailed")
     found: dict[str, set[str]] = {}
     for report in waiting:
@@ -54,6 +55,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.section(f"{what}: {len(lines)}")
             for line in sorted(lines):
                 terminalreporter.line(f"  {line}")
+    if failed := os.environ.get("FAILED_BEFORE", "").strip(" ,"):
+        terminalreporter.section("FAILED before the tests", red=True)
+        terminalreporter.line(f"{failed}: see above")
 
 
 @pytest.fixture(autouse=True)
