@@ -1,11 +1,14 @@
 """What the home page tells of each channel: its purpose, who carries it, what it carried so far."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.mail import mailers
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from mailroom.channels import children, providers
 from mailroom.models import Delivery
 from mailroom.registry import carried, describe
 
@@ -60,7 +63,7 @@ class ChannelRow:
 
     alias: str
     purpose: Purpose
-    providers: list[str]
+    providers: list[tuple[Promise | str, str]]  # first, then or a share; and the alias
     messages: list[str]
     sent: int
     waiting: int
@@ -80,9 +83,23 @@ def _row(channel: dict[str, Any], counts: dict[str, int]) -> ChannelRow:
     return ChannelRow(
         alias=alias,
         purpose=PURPOSES.get(alias) or Purpose(alias, ""),
-        providers=channel["providers"],
+        providers=list(_providers(channel["via"])),
         messages=channel["messages"],
         sent=counts.get(State.SENT, 0),
         waiting=counts.get(State.QUEUED, 0) + counts.get(State.SENDING, 0),
         failed=counts.get(State.FAILED, 0) + counts.get(State.UNCERTAIN, 0),
     )
+
+
+def _providers(via: str) -> Iterator[tuple[Promise | str, str]]:
+    """The providers behind a channel's mailer, each with its place in a failover or its share."""
+    below = children(via) or [via]
+    weights = mailers.settings.get(via, {}).get("OPTIONS", {}).get("weights")
+    labels: list[Promise | str] = [""]
+    if weights:
+        labels = [f"{100 * weight / sum(weights):.0f} %" for weight in weights]
+    elif len(below) > 1:
+        labels = [_("first"), *[_("then")] * (len(below) - 1)]
+    for label, child in zip(labels, below, strict=True):
+        for provider in providers(child):
+            yield label, provider

@@ -1,6 +1,8 @@
 """bin/demo, as somebody at a terminal sees it."""
 
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,22 +13,38 @@ from pathlib import Path
 import pytest
 import requests
 
+from site_config.demo.people import PASSWORD
 from tests.processes import ROOT, free_port, until
+from tests.visitor import TOKEN, Visitor
+
+QUEUE_NEWSLETTERS = """
+from django.core.mail import EmailMessage
+for number in range(30):
+    EmailMessage("News", "News", to=[f"{number}@reader.test"]).send(using="newsletters")
+"""
 
 
 class Demo:
-    """A running bin/demo with a database and a .env of its own."""
+    """A running bin/demo in a folder of its own, on a machine that is set up for another site."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.log = folder / f"demo-{port}.log"
+        self.folder = folder / "var"
+        # As somebody has them who follows .env.example: none of it may reach the demo.
+        shutil.copy(ROOT / ".env.example", folder / "env")
+        other = {
+            "ENV_FILE": str(folder / "env"),
+            "MAILER_URL": "smtp://other.example",
+            "DEBUG": "0",
+        }
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 # As in a terminal: in the background of a shell nobody hears Ctrl-C.
                 ["env", "--default-signal=INT", "bin/demo", "--port", str(port)],
                 cwd=ROOT,
-                env={**kept, "VAR_DIR": str(folder / "var"), "ENV_FILE": str(folder / "env")},
+                env={**kept, **other, "VAR_DIR": str(self.folder)},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # a terminal of its own, in which to press Ctrl-C
@@ -35,6 +53,23 @@ class Demo:
     def says(self, words: str) -> bool:
         assert self.process.poll() is None, self.log.read_text()
         return words in self.log.read_text()
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command of manage.py with the demo's settings; what it printed."""
+        done = subprocess.run(
+            [ROOT / ".venv/bin/python", "manage.py", *arguments],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "ENV_FILE": str(self.folder / "demo.env")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    def received(self, channel: str) -> list[str]:
+        """The mail server that each email of a channel arrived at."""
+        inbox = [json.loads(one.read_text()) for one in self.folder.glob("inbox/*.json")]
+        return [one["alias"] for one in inbox if one["tags"] == [channel, one["alias"]]]
 
     def press_ctrl_c(self) -> int:
         """What a terminal does: SIGINT to every process in it. The exit code."""
@@ -77,13 +112,59 @@ def test_it_shows_the_site_and_stops_without_a_trace(tmp_path: Path) -> None:
     assert code == 0
 
 
+def test_each_channel_arrives_at_the_mail_server_it_is_configured_for(tmp_path: Path) -> None:
+    with demo(tmp_path, free_port()) as shown:
+        until(lambda: shown.says("Stop with Ctrl-C"), "bin/demo to be ready", 120)
+        admin = Visitor(shown.url)
+        admin.log_in("admin@example.com", PASSWORD)
+        admin.post("/specimens/")  # one of each kind
+        until(lambda: shown.received("newsletters"), "one of each to arrive")
+        shown.manage("shell", "-v0", "-c", QUEUE_NEWSLETTERS)
+        until(lambda: len(shown.received("newsletters")) == 31, "the newsletters")
+        home, mailers = admin.get("/").text, json.loads(shown.manage("mailers", "--json"))
+        first, second = (one["alias"] for one in mailers["providers"])
+
+        assert shown.received("registration") == [first]
+        assert shown.received("password_reset") == [first]
+        assert shown.received("notifications") == [second]
+        by_second = shown.received("newsletters").count(second)
+        assert 0 < by_second < 31 / 2
+        assert {one["alias"]: one["providers"] for one in mailers["channels"]} == {
+            "default": [first],
+            "registration": [first],
+            "password_reset": [first, second],
+            "notifications": [second],
+            "newsletters": [first, second],
+        }
+        for words in (f"first {first}", f"then {second}", f"80 % {first}", f"20 % {second}"):
+            assert words in home
+
+        # The outage of the README: a reset goes by the second, registration waits for the first.
+        simulate(admin, first, "refuse")
+        admin.post("/specimens/")
+        until(lambda: second in shown.received("password_reset"), "the failover")
+        assert shown.received("registration") == [first]
+        simulate(admin, first, "")
+        until(lambda: len(shown.received("registration")) == 2, "what waited")
+    assert (tmp_path / "env").read_text() == (ROOT / ".env.example").read_text()
+
+
+def simulate(admin: Visitor, alias: str, outage: str) -> None:
+    """Press a button of the status page."""
+    page = admin.get("/mail/status/")
+    fields = {"csrfmiddlewaretoken": TOKEN.search(page.text)[1], "alias": alias, "outage": outage}
+    url = f"{admin.url}/mail/status/act/"
+    answer = admin.session.post(url, {**fields, "do": "outage"}, headers={"Referer": page.url})
+    assert answer.ok
+
+
 def test_it_says_that_a_port_is_in_use(tmp_path: Path) -> None:
     port = free_port()
     with busy(port), demo(tmp_path, port) as refused:
         code = refused.process.wait(120)
 
     assert code == 1
-    assert f"Port {port} is in use" in refused.log.read_text()
+    assert f"Port {port} cannot be used" in refused.log.read_text()
 
 
 @contextmanager
