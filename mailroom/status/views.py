@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -12,12 +13,19 @@ from django.views.decorators.http import require_POST, require_safe
 from mailroom.status import figures
 from mailroom.status.actions import ACTIONS, outage
 
+MAY_LOOK = ("mailroom.view_mailerhealth", "mailroom.manage_mailers")
+
 
 @require_safe
 @never_cache
 @staff_member_required
 def status(request: HttpRequest) -> HttpResponse:
-    """The page; htmx asks again and again for its live parts alone."""
+    """The page; htmx asks again and again for its live parts alone.
+
+    Raises PermissionDenied for staff who may neither view the providers' health nor manage them.
+    """
+    if not any(map(request.user.has_perm, MAY_LOOK)):
+        raise PermissionDenied
     is_live = request.headers.get("HX-Request") == "true"
     template = "mailroom/status.html#live" if is_live else "mailroom/status.html"
     return render(request, template, _context(request) | {"is_live": is_live})

@@ -20,7 +20,7 @@ from mailroom.channels import channel_options
 from mailroom.mail_frame import as_mail_frame, framed
 from newsletters import checking, pictures
 from newsletters.markdown import fill
-from newsletters.models import Issue, Newsletter, Picture
+from newsletters.models import Issue, Newsletter, Picture, Subscription
 from newsletters.preview import inbox_values, preview, reader
 
 LOOKS = {
@@ -61,6 +61,11 @@ class DeskView(View):
         ]
         return issue, faults
 
+    def reader(self, request: HttpRequest, issue: Issue) -> Subscription:
+        """The subscriber to preview as, for who may see subscribers; else somebody made up."""
+        may_see = self.model_admin.may_see_subscribers(request)
+        return reader(issue.newsletter, request.POST.get("reader", "") if may_see else "")
+
 
 @method_decorator(as_mail_frame, name="dispatch")
 class DraftFrame(DeskView):
@@ -70,7 +75,7 @@ class DraftFrame(DeskView):
         issue, faults = self.read(request)
         if faults:
             return self._told(request, faults=faults)
-        someone = reader(issue.newsletter, request.POST.get("reader", ""))
+        someone = self.reader(request, issue)
         mail = preview(issue, someone.name, someone.email)
         match request.POST.get("look"):
             case "text":
@@ -91,7 +96,7 @@ class DraftChecks(DeskView):
         issue, faults = self.read(request)
         if not (issue.body.strip() or faults):  # nothing is written yet, and nothing good about it
             return render(request, "admin/newsletters/issue/_checks.html")
-        someone = reader(issue.newsletter, request.POST.get("reader", ""))
+        someone = self.reader(request, issue)
         values = inbox_values(issue, someone.name)
         context = {
             "checks": {

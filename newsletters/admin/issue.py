@@ -113,11 +113,16 @@ class IssueAdmin(admin.ModelAdmin):
     def has_publish_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("newsletters.publish_issue")
 
+    def may_see_subscribers(self, request: HttpRequest) -> bool:
+        """Whether addresses and names of readers may be shown, previewed and downloaded."""
+        return request.user.has_perm("newsletters.view_subscription")
+
     def steps(self, request: HttpRequest) -> dict[str, bool]:
         """Which steps this user may take with a published issue."""
         return {
             "may_steer": self.has_publish_permission(request),
             "may_duplicate": self.has_add_permission(request),
+            "may_see_subscribers": self.may_see_subscribers(request),
         }
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Issue | None = None) -> Any:
@@ -181,6 +186,7 @@ class IssueAdmin(admin.ModelAdmin):
                 "may_write": self.may_write(request),
                 "looks": desk.LOOKS,
                 "picture_form": desk.PictureForm(auto_id="desk_%s"),
+                "may_see_subscribers": self.may_see_subscribers(request),
                 "readers": _readers(issue),
             }
         if issue:

@@ -21,8 +21,10 @@ class Report(IssueView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         show, search = asked(self.request)
-        rows = report.recipients(self.object, show, search)
-        people, go_on = report.page_of(rows, self.request.GET.get("after", ""))
+        people, go_on = [], ""
+        if self.model_admin.may_see_subscribers(self.request):
+            rows = report.recipients(self.object, show, search)
+            people, go_on = report.page_of(rows, self.request.GET.get("after", ""))
         figures = report.Report(self.object)
         labels = {key: label for key, label, _number, _part in figures.figures}
         return super().get_context_data(
@@ -51,6 +53,9 @@ class RecipientsCSV(IssueView):
     """The recipients as a file, streamed: half a million of them never stand in memory."""
 
     http_method_names = ["get"]
+
+    def is_allowed(self, request: HttpRequest) -> bool:
+        return super().is_allowed(request) and self.model_admin.may_see_subscribers(request)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         issue = self.get_object()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.generic import DetailView
@@ -43,9 +45,23 @@ class PreviewIssue(IssueView):
     template_name = "admin/newsletters/issue/preview.html"
     looks = {"desktop": 720, "mobile": 375, "text": 0, "headers": 0}
 
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        self.object = self.get_object()
+        try:
+            self.mail  # noqa: B018  (rendered here, so that its faults can be shown)
+        except ValueError as error:
+            messages.error(request, str(error))
+            return redirect("admin:newsletters_issue_change", self.object.pk)
+        return self.render_to_response(self.get_context_data())
+
+    @cached_property
+    def may_see_subscribers(self) -> bool:
+        return self.model_admin.may_see_subscribers(self.request)
+
     @cached_property
     def reader(self) -> Subscription:
-        return reader(self.object.newsletter, self.request.GET.get("reader", ""))
+        address = self.request.GET.get("reader", "") if self.may_see_subscribers else ""
+        return reader(self.object.newsletter, address)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         look = self.request.GET.get("look", "desktop")
@@ -58,6 +74,7 @@ class PreviewIssue(IssueView):
             width=self.looks.get(look, 720),
             looks=self.looks,
             reader=self.reader,
+            may_see_subscribers=self.may_see_subscribers,
             readers=confirmed.order_by("pk")[:20],
             test_form=TestForm(initial={"addresses": self.request.user.email}),  # type: ignore[union-attr]
             tests=tests_of(self.object),

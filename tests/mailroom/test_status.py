@@ -29,7 +29,9 @@ PAGE, ACT = "/mail/status/", "/mail/status/act/"
 @pytest.fixture
 def staff(client):
     """Staff who may look; `may_act` lets them press buttons."""
-    client.force_login(get_user_model().objects.create_user("clerk@example.com", is_staff=True))
+    clerk = get_user_model().objects.create_user("clerk@example.com", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_mailerhealth"))
+    client.force_login(clerk)
     return client
 
 
@@ -57,6 +59,13 @@ class TestLooking:
         assert client.get(PAGE).status_code == 302
         client.force_login(get_user_model().objects.create_user("reader@example.com"))
         assert client.get(PAGE).status_code == 302
+
+    def test_is_refused_to_staff_without_the_permission(self, client, smtp):
+        user = get_user_model().objects.create_user("editor@example.com", is_staff=True)
+        client.force_login(user)
+        assert client.get(PAGE).status_code == 403
+        assert client.get(PAGE, headers={"HX-Request": "true"}).status_code == 403
+        assert PAGE not in client.get("/").text
 
     def test_shows_volumes_states_errors_and_what_waits(self, staff, smtp):
         attempt("letters")
