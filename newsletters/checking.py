@@ -12,6 +12,7 @@ from mailroom.channels import channel_options, providers
 from mailroom.mail_frame import html_of
 from mailroom.models import Suppression
 from newsletters import links
+from newsletters.markdown import size_fault
 from newsletters.models import Issue
 from newsletters.preview import preview
 from newsletters.trying import is_tested
@@ -45,7 +46,9 @@ def warnings(issue: Issue, people: int, mail: Mail | None = None) -> list[str]:
 
 
 def about_the_text(issue: Issue, mail: Mail | None = None) -> list[str]:
-    """Those of the warnings that a text has by itself, saved or not."""
+    """Those of the warnings that a text has by itself, saved or not; none if it is too large."""
+    if size_fault(issue.body):
+        return []
     found = [*_about_the_subject(issue), *links.doubtful(issue.body)]
     mail = mail or sample(issue)
     size = len(html_of(mail).encode()) if mail else 0

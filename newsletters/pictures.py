@@ -22,6 +22,7 @@ from newsletters.models import Picture
 
 MOST_BYTES = 10 * 1024 * 1024  # of an upload
 MOST_PIXELS = 40_000_000  # all frames together
+MOST_FRAMES = 500
 WIDEST = 1200  # pixels: twice the width of a mail
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 # What Pillow's decoders raise for files that are none of theirs, or broken, or bombs.
@@ -80,13 +81,32 @@ def _store(content: bytes, mimetype: str, size: tuple[int, int], user: Any) -> P
 def _rewritten(content: bytes) -> tuple[bytes, str, tuple[int, int]]:
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            frames = getattr(image, "n_frames", 1)
-            if image.width * image.height * frames > MOST_PIXELS:
-                raise ValidationError(_("It has too many pixels."), "pixels")
-            return _moving(image) if frames > 1 else _still(image)
+            return _moving(image) if _count_frames(image) > 1 else _still(image)
     except BROKEN as error:
         told = _("This is not a picture that can be shown: PNG, JPEG, GIF and WebP are.")
         raise ValidationError(told, "picture") from error
+
+
+def _count_frames(image: Image.Image) -> int:
+    """Count the frames one by one: `n_frames` would read all of a file that has half a million.
+
+    Raises ValidationError for more frames or pixels than are allowed. A GIF's later frames may be
+    larger than its first.
+    """
+    frames = pixels = 0
+    try:
+        while True:
+            pixels += image.width * image.height
+            if pixels > MOST_PIXELS:
+                raise ValidationError(_("It has too many pixels."), "pixels")
+            frames += 1
+            if frames > MOST_FRAMES:
+                told = _("It has more than %(most)s frames.")
+                raise ValidationError(told % {"most": MOST_FRAMES}, "frames")
+            image.seek(frames)
+    except EOFError:
+        image.seek(0)
+        return frames
 
 
 def _moving(image: Image.Image) -> tuple[bytes, str, tuple[int, int]]:

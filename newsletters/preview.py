@@ -6,7 +6,7 @@ from mailroom.envelope import build
 from mailroom.models import Delivery, Message
 from mailroom.outbox import frozen
 from newsletters import emails
-from newsletters.markdown import KNOWN, render_text
+from newsletters.markdown import KNOWN, render_text, size_fault
 from newsletters.models import Issue, Newsletter, Subscription
 from newsletters.tokens import member_token
 
@@ -32,8 +32,11 @@ def reader(newsletter: Newsletter, address: str) -> Subscription:
 def for_one(issue: Issue, name: str) -> emails.TemplatedMessage:
     """The mail of a draft rendered for one reader, with links that unsubscribe nobody.
 
-    Slots are only taken in place of this render where they come to the same.
+    Slots are only taken in place of this render where they come to the same. Raises ValueError for
+    a body that takes too long to render.
     """
+    if fault := size_fault(issue.body):
+        raise ValueError(fault)
     values = emails.reader_values(member_token(NOBODY), name, issue.language_code)
     mail = emails.issue_to(issue, values)
     mail.render()

@@ -1,6 +1,6 @@
 """An issue's Markdown: checked, then rendered to safe HTML or to text that a person would read."""
 
-from newsletters.markdown.check import validate_body, validate_subject, validate_text
+from newsletters.markdown.check import size_fault, validate_body, validate_subject, validate_text
 from newsletters.markdown.html import render_html
 from newsletters.markdown.placeholders import KNOWN, PLACEHOLDER_HELP, fill, used_in
 from newsletters.markdown.text import render_text
@@ -11,6 +11,7 @@ __all__ = [
     "fill",
     "render_html",
     "render_text",
+    "size_fault",
     "used_in",
     "validate_body",
     "validate_subject",

@@ -1,6 +1,8 @@
 """What is wrong with a text, each fault with its line, before anybody gets it."""
 
+import re
 from collections.abc import Iterator
+from itertools import islice
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
@@ -9,23 +11,55 @@ from django.utils.translation import gettext as _
 from newsletters.markdown.parser import inline_tokens, parse
 from newsletters.markdown.placeholders import KNOWN, LINKS, PLACEHOLDER, TEXTS, used_in
 
+# Rendering time grows with both: at these limits a preview takes less than a second.
+MAX_CHARACTERS = 200_000
+MAX_CELLS = 5_000  # of all tables together
+MAX_FAULTS = 20  # listed at once
+
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+
 
 def validate_body(body: str) -> None:
-    """Raise ValidationError with every fault: unknown placeholders, links that lead nowhere."""
-    faults = [
-        _("Line %(line)s: %(fault)s") % {"line": line, "fault": fault}
-        for line, fault in _faults(body)
-    ]
-    if faults:
-        raise ValidationError(faults)
+    """Raise ValidationError if a body is too large, or for placeholders and links that are wrong.
+
+    The first MAX_FAULTS are listed, each with its line.
+    """
+    if fault := size_fault(body):
+        raise ValidationError(fault)
+    _raise_for(_faults(body))
 
 
 def validate_text(text: str) -> None:
-    """Raise ValidationError for unknown placeholders of a plain text, each with its line."""
+    """Raise ValidationError if a plain text is too large, or for unknown placeholders."""
+    if len(text) > MAX_CHARACTERS:
+        raise ValidationError(_too_long(text))
+    lines = enumerate(text.splitlines(), 1)
+    _raise_for((line, fault) for line, words in lines for fault in _unknown(words))
+
+
+def size_fault(body: str) -> str:
+    """Return why a body takes too long to render; "" if it does not. Does not parse it."""
+    if len(body) > MAX_CHARACTERS:
+        return _too_long(body)
+    # Markdown fills up short rows: each line of a table counts with its widest row.
+    text = body.replace("\r\n", "\n").replace("\r", "\n")
+    blocks = [block.split("\n") for block in _BLANK_LINE.split(text) if "|" in block]
+    cells = sum(max(line.count("|") for line in lines) * len(lines) for lines in blocks)
+    if cells > MAX_CELLS:
+        told = _("The tables have about %(cells)s cells; at most %(most)s are possible.")
+        return told % {"cells": cells, "most": MAX_CELLS}
+    return ""
+
+
+def _too_long(text: str) -> str:
+    told = _("The text has %(length)s characters; at most %(most)s are possible.")
+    return told % {"length": len(text), "most": MAX_CHARACTERS}
+
+
+def _raise_for(found: Iterator[tuple[int, str]]) -> None:
     faults = [
         _("Line %(line)s: %(fault)s") % {"line": line, "fault": fault}
-        for line, words in enumerate(text.splitlines(), 1)
-        for fault in _unknown(words)
+        for line, fault in islice(found, MAX_FAULTS)
     ]
     if faults:
         raise ValidationError(faults)

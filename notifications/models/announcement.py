@@ -3,12 +3,15 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from notifications.validators import one_line, ordinary_text
+
+MAX_CHARACTERS = 100_000  # of a text: rendering it has to stay quick
 
 
 class Announcement(models.Model):
@@ -51,6 +54,12 @@ class Announcement(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def clean(self) -> None:
+        if len(self.body) > MAX_CHARACTERS:
+            told = _("The text has %(length)s characters; at most %(most)s are possible.")
+            values = {"length": len(self.body), "most": MAX_CHARACTERS}
+            raise ValidationError({"body": ValidationError(told, params=values)})
 
     def get_absolute_url(self) -> str:
         return reverse("notifications:announcement", args=[self.pk])
