@@ -10,7 +10,9 @@ from typing import Any
 from anymail.exceptions import AnymailError
 from anymail.signals import AnymailTrackingEvent, EventType, tracking
 from anymail.webhooks.base import AnymailCoreWebhookView
-from django.http import HttpRequest, HttpResponseBase
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.http import HttpRequest, HttpResponseBase, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.utils import timezone
 
 from mailroom.addresses import address_key
@@ -24,9 +26,13 @@ MALFORMED = (
     ArithmeticError,
     AssertionError,
     AttributeError,
+    BadRequest,
     LookupError,
+    MultiPartParserError,
     RecursionError,
+    SuspiciousOperation,  # too large, or too many fields
     TypeError,
+    UnreadablePostError,
     ValueError,
 )
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from anymail.exceptions import AnymailConfigurationError, AnymailWebhookValidationFailure
@@ -26,9 +25,12 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from django.utils.dateparse import parse_datetime
 
-# A region, such as eu-west-1 or us-gov-east-1: `sns.s3-….amazonaws.com` may be anybody's bucket.
-AMAZON = re.compile(r"sns\.[a-z]{2}(?:-[a-z]+)+-\d{1,2}\.amazonaws\.com(?:\.cn)?")
-CERTIFICATE = re.compile(r"/SimpleNotificationService-[0-9A-Za-z]+\.pem")
+# Matched as a whole: `sns.s3-us-west-2.amazonaws.com` may be anybody's bucket.
+_REGION = r"(?!cn)[a-z]{2}(?:-gov|-iso[a-z]?)?-(?:north|south|east|west|central){1,2}-\d"
+CERTIFICATE_URL = re.compile(
+    rf"https://sns\.(?:{_REGION}\.amazonaws\.com|cn-[a-z]+-\d\.amazonaws\.com\.cn)"
+    r"/SimpleNotificationService-[0-9A-Za-z]+\.pem",
+)
 SIGNED = {
     "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
     "SubscriptionConfirmation": (
@@ -163,9 +165,7 @@ def certificate_key(url: str) -> rsa.RSAPublicKey:
 
     Raises ValueError for an address that is not Amazon's: anybody has certificates elsewhere.
     """
-    parts = urlsplit(url)
-    is_amazons = AMAZON.fullmatch(parts.netloc) and CERTIFICATE.fullmatch(parts.path)
-    if parts.scheme != "https" or not is_amazons or parts.query or parts.fragment:
+    if not CERTIFICATE_URL.fullmatch(url):
         raise ValueError("the certificate is not Amazon's")
     answer = requests.get(url, timeout=10, allow_redirects=False)
     answer.raise_for_status()

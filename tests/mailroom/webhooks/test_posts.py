@@ -3,18 +3,21 @@
 import base64
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 
 from mailroom.models import Event, Suppression
 from mailroom.webhooks import signatures
 from mailroom.webhooks.process import handle_waiting
-from mailroom.webhooks.providers import webhook_faults
+from mailroom.webhooks.providers import SOURCES, webhook_faults
 from tests.mailroom.fakes import webhooks
 from tests.mailroom.fakes.webhooks import PROVIDERS, SIGNED, Told
 from tests.mailroom.webhooks.conftest import feedback, send, stopped
 
 pytestmark = pytest.mark.django_db
+
+PEM = f"SimpleNotificationService-{'0a' * 16}.pem"
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -78,6 +81,52 @@ class TestEachProvider:
         assert send(client, provider, made._replace(body=b"[" * 20_000)).status_code == 400
 
 
+MALFORMED = {
+    "brackets one in the other": b"[" * 20_000,
+    "objects one in the other": b'{"a":' * 20_000,
+    "no JSON": b"\xff\xfe",
+    "no body": b"",
+    "too large": b"[" + b" " * 3_000_000,
+    "too many fields": b"&".join(b"%d=1" % n for n in range(1500)),
+    "a number without end": b'{"TriggerId": 1e999, "Event": ' + b"9" * 5000 + b"}",
+    "deep inside": b'[{"event": "bounce", "reason": ' + b"[" * 900 + b"]" * 900 + b"}]",
+}
+KINDS = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data", "x; y=z"]
+
+
+# Anymail warns that it no longer supports SendGrid.
+@pytest.mark.filterwarnings("ignore::anymail.exceptions.AnymailNotSupportedWarning")
+@pytest.mark.parametrize("provider", sorted(SOURCES))
+def test_malformed_posts_are_refused_and_are_no_errors(client, settings, caplog, provider):
+    settings.WEBHOOK_SECRETS = [webhooks.BASIC]
+    settings.WEBHOOK_KEYS = {}
+    address = f"/mail/webhooks/{provider}/tracking/"
+    basic = "Basic " + base64.b64encode(webhooks.BASIC.encode()).decode()
+    client.raise_request_exception = False
+
+    for (name, body), kind in product(MALFORMED.items(), KINDS):
+        for headers in ({}, {"Authorization": basic}):
+            answer = client.post(address, body, content_type=kind, headers=headers)
+            assert answer.status_code in {200, 400, 401}, (name, kind)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@pytest.mark.filterwarnings("ignore::anymail.exceptions.AnymailNotSupportedWarning")
+@pytest.mark.parametrize("provider", sorted(SOURCES.keys() - {"mailgun", "unisender_go"}))
+def test_an_unsigned_body_is_not_parsed(client, settings, monkeypatch, provider):
+    """Mailgun and Unisender Go sign inside the body; for all others the signature comes first."""
+    settings.WEBHOOK_SECRETS = [webhooks.BASIC]
+    settings.WEBHOOK_KEYS = {}
+    if SOURCES[provider].key and not SOURCES[provider].either:
+        settings.WEBHOOK_KEYS = {provider: ["key"]}
+    monkeypatch.setattr(json, "loads", lambda *_args, **_more: pytest.fail("it was parsed"))
+
+    address = f"/mail/webhooks/{provider}/tracking/"
+    answer = client.post(address, b"[" * 20_000, content_type="application/json")
+
+    assert answer.status_code in {400, 401}
+
+
 class TestOddBodies:
     @pytest.fixture
     def post(self, client, delivery):
@@ -118,15 +167,40 @@ class TestSNS:
             "https://sns.eu-west-1.amazonaws.com.evil.example/a.pem",
             "https://evil.example/sns.eu-west-1.amazonaws.com/a.pem",
             "https://sns.eu-west-1.amazonaws.com@evil.example/a.pem",
-            "https://sns.s3-eu-west-1.amazonaws.com/SimpleNotificationService-0123.pem",
-            "https://sns.s3-website-us-east-1.amazonaws.com/SimpleNotificationService-0123.pem",
-            "https://sns.eu-west-1.amazonaws.com/other/SimpleNotificationService-0123.pem",
-            "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123.pem?x=1",
+            f"https://sns.s3-us-west-2.amazonaws.com/{PEM}",
+            f"https://sns.s3-website-us-east-1.amazonaws.com/{PEM}",
+            f"https://sns.s3.amazonaws.com/{PEM}",
+            f"https://sns.lambda-url.amazonaws.com/{PEM}",
+            f"https://sns.cn-north-1.amazonaws.com/{PEM}",
+            f"https://sns.eu-west-1.amazonaws.com.cn/{PEM}",
+            f"https://SNS.eu-west-1.amazonaws.com/{PEM}",
+            f"https://sns.eu-west-1.amazonaws.com:444/{PEM}",
+            f"https://a@sns.eu-west-1.amazonaws.com/{PEM}",
+            "https://sns.eu-west-1.amazonaws.com/?Action=GetTopicAttributes",
+            "https://sns.eu-west-1.amazonaws.com/a.pem",
+            f"https://sns.eu-west-1.amazonaws.com/x/{PEM}",
+            f"https://sns.eu-west-1.amazonaws.com/{PEM}?x=1",
+            f"https://sns.eu-west-1.amazonaws.com/{PEM}#x",
+            f"https://sns.eu-west-1.amazonaws.com/{PEM}\n",
+            f"https://sns.eu-west-1.amazonaws.com\\@evil.example/{PEM}",
         ],
     )
     def test_certificates_come_from_amazon_alone(self, url):
         with pytest.raises(ValueError, match="not Amazon's"):
             signatures.certificate_key(url)
+
+    @pytest.mark.parametrize(
+        "host",
+        [
+            "sns.us-east-1.amazonaws.com",
+            "sns.ap-southeast-2.amazonaws.com",
+            "sns.us-gov-west-1.amazonaws.com",
+            "sns.me-central-1.amazonaws.com",
+            "sns.cn-northwest-1.amazonaws.com.cn",
+        ],
+    )
+    def test_every_region_of_amazon_has_certificates(self, host):
+        assert signatures.CERTIFICATE_URL.fullmatch(f"https://{host}/{PEM}")
 
     def test_it_is_asked_for_the_secret_first(self, client):
         assert client.post("/mail/webhooks/amazon_ses/tracking/", b"{}", "json").status_code == 401
