@@ -1,15 +1,24 @@
 """Where allauth hands its e-mails over: to the right channel, with links on PUBLIC_URL."""
 
+import time
 from typing import Any
 
+from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.authentication import get_authentication_records
+from allauth.account.internal.flows.login import record_authentication
+from allauth.account.internal.flows.reauthentication import get_reauthentication_flows
+from allauth.core import context as allauth_context
+from allauth.core import ratelimit
+from allauth.core.exceptions import ReauthenticationRequired
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.forms import Form
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import gettext as _
 
-from accounts import devices
+from accounts import known_devices
 from accounts.emails import account_message
 from accounts.models import User
 from mailroom.addresses import address_key
@@ -43,7 +52,29 @@ class AccountAdapter(DefaultAccountAdapter):
     def login(self, request: HttpRequest, user: User) -> None:
         is_first = user.last_login is None
         super().login(request, user)
-        devices.notice(request, user, is_first=is_first)
+        # allauth asks for the password again right after a sign-in, unless it is recorded as one.
+        record_authentication(request, user, method="sign_in", reauthenticated=True)
+        known_devices.notice(request, user, is_first=is_first)
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """As allauth's, except for accounts with neither password nor second factor.
+
+        allauth asks nothing of these; here they sign in again. Raises ReauthenticationRequired.
+        """
+        is_required: bool = super().is_reauthentication_required(app=app, **kwargs)
+        request = allauth_context.request
+        if is_required and not get_reauthentication_flows(request.user):
+            if not _signed_in_recently(request):
+                raise ReauthenticationRequired
+            return False
+        return is_required
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if user.is_authenticated and not methods:
+            url = reverse("account_sign_in_again")
+            return [{"id": "sign_in_again", "description": _("Sign in again"), "url": url}]
+        return methods
 
     def send_account_already_exists_mail(self, email: str) -> None:
         self.send_mail("account/email/account_already_exists", email, {})
@@ -59,10 +90,27 @@ class AccountAdapter(DefaultAccountAdapter):
             return str(request.META.get("REMOTE_ADDR") or "unknown")
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """allauth puts the Host header in, whose port anybody may choose: a limit for each port."""
-        return address_key(str(credentials.get("email", "")))
+        """Count failures for an address, and apart from that for each of its known devices.
+
+        Whoever guesses somebody's password uses up the attempts of strangers, not the owner's.
+        (allauth counts by the Host header too, whose port anybody can choose.)
+        """
+        email = str(credentials.get("email", ""))
+        return known_devices.known_device(request, email) or address_key(email)
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        """After a reset: forget the failures of strangers, too."""
+        super()._delete_login_attempts_cached_email(request, **credentials)
+        ratelimit.clear(request, action="login_failed", key=address_key(credentials["email"]))
 
     def save_user(self, request: HttpRequest, user: User, form: Form, commit: bool = True) -> User:
         user.name = form.cleaned_data.get("name", "")
         user.language = translation.get_language() or user.language
         return super().save_user(request, user, form, commit)
+
+
+def _signed_in_recently(request: HttpRequest) -> bool:
+    records = get_authentication_records(request, request.user)
+    latest = max((one["at"] for one in records if one.get("reauthenticated")), default=0)
+    recently: bool = time.time() - latest < app_settings.REAUTHENTICATION_TIMEOUT
+    return recently

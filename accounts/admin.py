@@ -5,20 +5,60 @@ from typing import Any
 import allauth.account.admin
 import allauth.mfa.admin
 import allauth.usersessions.admin
+from allauth.account.adapter import get_adapter
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
+from allauth.core import context, ratelimit
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django import forms
 from django.contrib import admin
+from django.contrib.admin.forms import AdminPasswordChangeForm as OwnPasswordForm
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.db import models
+from django.contrib.auth.forms import AdminPasswordChangeForm
+from django.db import models, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from mailroom.addresses import AddressFormField
+
+
+def notify_owner(user: User, email: str, to: str = "", **values: Any) -> None:
+    """Send an account's owner a security notice about a change that was made in the admin.
+
+    email: allauth's prefix of the notice. to: another address than the account's own.
+    """
+    values["by_admin"] = context.request.user != user
+    get_adapter().send_notification_mail(email, user, values, to or user.email)
+
+
+class NotifiedOwnPasswordForm(OwnPasswordForm):
+    """`/admin/password_change/`, limited and reported as `/accounts/password/change/` is."""
+
+    def clean_old_password(self) -> str:
+        if not ratelimit.consume(context.request, action="change_password"):
+            raise get_adapter().validation_error("rate_limited")
+        return super().clean_old_password()
+
+    @transaction.atomic
+    def save(self, commit: bool = True) -> Any:
+        user = super().save(commit)
+        notify_owner(user, "account/email/password_changed")
+        return user
+
+
+class NotifiedPasswordForm(AdminPasswordChangeForm):
+    """The page on which an administrator sets or removes somebody's password."""
+
+    @transaction.atomic
+    def save(self, commit: bool = True) -> Any:
+        user = super().save(commit)
+        notify_owner(user, "account/email/password_changed")
+        return user
+
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.password_change_form = NotifiedOwnPasswordForm
 
 
 @admin.register(User)
@@ -28,6 +68,7 @@ class UserAdmin(DjangoUserAdmin):
     search_fields = ("email", "name")
     ordering = ("email",)
     readonly_fields = ("last_login", "date_joined")
+    change_password_form = NotifiedPasswordForm
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
         (_("Language and time"), {"fields": ("language", "time_zone")}),
@@ -41,9 +82,45 @@ class UserAdmin(DjangoUserAdmin):
         (None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),
     )
 
+    def save_model(
+        self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool
+    ) -> None:
+        """A new address replaces those that allauth knows, and has to be confirmed by its owner."""
+        super().save_model(request, obj, form, change)
+        if change and "email" in form.changed_data:
+            before = form.initial["email"]
+            obj.emailaddress_set.exclude(email=obj.email).delete()  # type: ignore[attr-defined]
+            EmailAddress.objects.update_or_create(
+                user=obj, email=obj.email, defaults={"primary": True}
+            )
+            told = {"from_email": before, "to_email": obj.email}
+            notify_owner(obj, "account/email/email_changed", to=before, **told)
+
 
 class WithoutSecret:
-    """Rows that open an account: they can be looked at, but for their secret, and deleted."""
+    """Rows that open an account: they can be looked at, but for their secret, and deleted.
+
+    Owners are notified of what is deleted, by the prefix that `notice_of` names.
+    """
+
+    def notice_of(self, row: Any) -> tuple[str, dict[str, str]]:
+        """Return allauth's prefix of the notice and its values; "" for no notice."""
+        return "", {}
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        super().delete_model(request, obj)  # type: ignore[misc]
+        self._notify([obj])
+
+    def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
+        rows = list(queryset.select_related("user"))
+        super().delete_queryset(request, queryset)  # type: ignore[misc]
+        self._notify(rows)
+
+    def _notify(self, rows: list[Any]) -> None:
+        for row in rows:
+            prefix, values = self.notice_of(row)
+            if prefix:
+                notify_owner(row.user, prefix, **values)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -55,14 +132,33 @@ class WithoutSecret:
 admin.site.unregister([Authenticator, EmailAddress, UserSession])
 
 
-@admin.register(EmailAddress)
-class EmailAddressAdmin(allauth.account.admin.EmailAddressAdmin):
-    formfield_overrides = {models.EmailField: {"form_class": AddressFormField}}
-
-
 @admin.register(Authenticator)
 class AuthenticatorAdmin(WithoutSecret, allauth.mfa.admin.AuthenticatorAdmin):
     exclude = ("data",)
+
+    def notice_of(self, row: Authenticator) -> tuple[str, dict[str, str]]:
+        types = Authenticator.Type
+        notices = {types.TOTP: "totp_deactivated", types.WEBAUTHN: "webauthn_removed"}
+        name = notices.get(types(row.type))
+        return (f"mfa/email/{name}" if name else ""), {}
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(WithoutSecret, allauth.account.admin.EmailAddressAdmin):
+    """The addresses that people sign in with. They change on the page of the person."""
+
+    def has_verify_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("account.change_emailaddress")
+
+    def notice_of(self, row: EmailAddress) -> tuple[str, dict[str, str]]:
+        return "account/email/email_deleted", {"deleted_email": row.email}
+
+    @admin.action(description=_("Mark as verified"), permissions=["verify"])
+    def make_verified(self, request: HttpRequest, queryset: models.QuerySet[EmailAddress]) -> None:
+        rows = list(queryset.filter(verified=False).select_related("user"))
+        super().make_verified(request, queryset)
+        for row in rows:
+            notify_owner(row.user, "account/email/email_confirm", to=row.email)
 
 
 @admin.register(UserSession)

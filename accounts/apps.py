@@ -8,8 +8,9 @@ class AccountsConfig(AppConfig):
     verbose_name = _("People")
 
     def ready(self) -> None:
-        from accounts import mending
+        from accounts import bounced, known_devices
         from accounts.checks import every_allauth_email_has_a_type
 
-        mending.connect()
+        bounced.connect()
+        known_devices.connect()
         checks.register(every_allauth_email_has_a_type)

@@ -37,6 +37,7 @@ TYPES = {
 # user hold more than a mail needs: neither gets in.
 VALUES = (
     "activate_url",
+    "by_admin",
     "code",
     "deleted_email",
     "from_email",

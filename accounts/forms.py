@@ -4,14 +4,15 @@ from typing import Any
 
 from allauth.account import fields as allauth_fields
 from allauth.account import forms as allauth_forms
-from allauth.core import ratelimit
+from allauth.core import context, ratelimit
 from django import forms
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from accounts.enumeration import pretend_login_code, pretend_reset
+from accounts.known_devices import known_device
 from accounts.models import User, no_control_characters
-from accounts.pretence import pretend_login_code, pretend_reset
 from accounts.time_zones import zones
 from mailroom.addresses import AddressFormField
 
@@ -78,10 +79,24 @@ class RequestLoginCodeForm(allauth_forms.RequestLoginCodeForm):
     email = EmailField()
 
     def clean_email(self) -> str:
-        email: str = super().clean_email()
+        email: str = self.cleaned_data["email"]
+        try:
+            super().clean_email()
+        except forms.ValidationError:  # too many codes were requested for this address
+            self._user = self._owner_on_known_device(email)
+            if not self._user:
+                raise
         if not self._user:
             pretend_login_code(email)
         return email
+
+    def _owner_on_known_device(self, email: str) -> User | None:
+        """The account, if this browser is known to it and has attempts of its own left."""
+        request = context.request
+        device = known_device(request, email)
+        if device and ratelimit.consume(request, action="request_login_code", key=device):
+            return User.objects.filter(email=email, is_active=True).first()
+        return None
 
 
 class ProfileForm(forms.ModelForm[User]):

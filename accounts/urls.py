@@ -1,17 +1,26 @@
+from allauth.account.decorators import reauthentication_required
 from allauth.account.urls import urlpatterns as allauth_patterns
 from django.urls import URLPattern, path
 
-from accounts.views import Mend, Mended, ProfileView, in_one_transaction
+from accounts.transactions import View, in_one_transaction
+from accounts.views import Mend, Mended, ProfileView, SignInAgain
 
-# No mail tells of a log-in, and its slow hash should not hold a transaction open.
+# No email reports a sign-in, and its slow hash should not hold a transaction open.
 CHANGES = [one for one in allauth_patterns if one.name not in {"account_login", "account_logout"}]
+
+
+def _protected(pattern: URLPattern) -> View:
+    """allauth lets a session without a password choose one; whoever does signs in again first."""
+    view: View = pattern.callback
+    if pattern.name == "account_set_password":
+        view = reauthentication_required(app="allauth.account")(view)
+    return in_one_transaction(view)
+
 
 urlpatterns = [
     path("profile/", ProfileView.as_view(), name="account_profile"),
+    path("sign-in-again/", SignInAgain.as_view(), name="account_sign_in_again"),
     path("mend/", Mend.as_view(), name="account_mend"),
     path("mend/<str:token>/", Mended.as_view(), name="account_mended"),
-    *(
-        URLPattern(one.pattern, in_one_transaction(one.callback), one.default_args, one.name)
-        for one in CHANGES
-    ),
+    *(URLPattern(one.pattern, _protected(one), one.default_args, one.name) for one in CHANGES),
 ]

@@ -1,44 +1,27 @@
 """The page about oneself; all other pages of accounts are allauth's."""
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 
+from allauth.account.adapter import get_adapter
+from allauth.account.utils import get_next_redirect_url
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.messages.views import SuccessMessageMixin
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import TemplateView, UpdateView
 
-from accounts import mending
+from accounts import bounced
 from accounts.forms import ProfileForm
 from accounts.models import User
 from mailroom.models import Suppression
-
-View = Callable[..., HttpResponseBase]
-
-
-def in_one_transaction(view: View) -> View:
-    """Commit what a form changes together with the mail about it.
-
-    allauth commits the change first: a process that dies between the two would leave an account
-    without its confirmation mail, or a new password nobody was told of.
-    """
-    whole = transaction.atomic(view)
-
-    @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        chosen = whole if request.method == "POST" else view
-        return chosen(request, *args, **kwargs)
-
-    return wrapped
 
 
 class ProfileView(LoginRequiredMixin, SuccessMessageMixin, UpdateView):
@@ -59,20 +42,31 @@ class ProfileView(LoginRequiredMixin, SuccessMessageMixin, UpdateView):
         return response
 
 
+class SignInAgain(LoginRequiredMixin, TemplateView):
+    """Re-authentication for accounts with neither password nor second factor: by a new code."""
+
+    template_name = "account/sign_in_again.html"
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        after = get_next_redirect_url(request) or reverse("account_profile")
+        get_adapter().logout(request)
+        return redirect(f"{reverse('account_request_login_code')}?{urlencode({'next': after})}")
+
+
 class Mend(LoginRequiredMixin, TemplateView):
     """Mail to this person's address came back: try again, or give another address."""
 
     template_name = "account/mend.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        is_bounced = mending.is_bounced(_person(self.request).email)
+        is_bounced = bounced.is_bounced(_person(self.request).email)
         return super().get_context_data(is_bounced=is_bounced, **kwargs)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """The outbox lets one such mail a day through, however often it is asked for."""
         user = _person(request)
         with transaction.atomic():
-            mending.trial(user).send()
+            bounced.trial(user).send()
         messages.success(request, gettext("We try once more: look at your mail."))
         return redirect("account_mend")
 
@@ -91,7 +85,7 @@ class Mended(TemplateView):
         return redirect("home")
 
     def _address(self) -> str:
-        if address := mending.proven(self.kwargs["token"]):
+        if address := bounced.proven(self.kwargs["token"]):
             return address
         raise Http404(gettext("This link is not one of ours, or has run out."))
 

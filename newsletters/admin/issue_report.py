@@ -12,6 +12,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.translation import gettext as _
 
 from mailroom.cells import TextCell
+from mailroom.models import Delivery
 from newsletters import report
 from newsletters.admin.issue_views import IssueView
 
@@ -21,7 +22,8 @@ class Report(IssueView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         show, search = asked(self.request)
-        people, go_on = [], ""
+        people: list[Delivery] = []
+        go_on = ""
         if self.model_admin.may_see_subscribers(self.request):
             rows = report.recipients(self.object, show, search)
             people, go_on = report.page_of(rows, self.request.GET.get("after", ""))

@@ -3,6 +3,11 @@ from collections.abc import Callable
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.mfa.totp.internal.auth import (
+    format_hotp_value,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
 from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.cache import cache
@@ -42,6 +47,32 @@ def inside(client, ann):
     client.post("/accounts/login/", {"login": ann.email, "password": PASSWORD})
     assert "_auth_user_id" in client.session
     return client
+
+
+@pytest.fixture
+def long_ago(inside):
+    """Ann's client, whose sign-in was an hour ago."""
+    session = inside.session
+    for record in session["account_authentication_methods"]:
+        record["at"] -= 3600
+    session.save()
+    return inside
+
+
+def code_of(secret: str) -> str:
+    """The code that an authenticator app with this secret shows now."""
+    counter = next(iter(yield_hotp_counters_from_time()))
+    return format_hotp_value(hotp_value(secret, counter))
+
+
+@pytest.fixture
+def with_totp(inside, drain):
+    """Ann's client, who has set up an authenticator app and got the notice."""
+    secret = inside.get("/accounts/2fa/totp/activate/").context["form"].secret
+    inside.post("/accounts/2fa/totp/activate/", {"code": code_of(secret)})
+    drain()
+    mail.outbox.clear()
+    return inside
 
 
 @pytest.fixture

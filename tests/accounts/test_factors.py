@@ -2,15 +2,10 @@
 
 import pytest
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import (
-    format_hotp_value,
-    hotp_value,
-    yield_hotp_counters_from_time,
-)
 from django.core import mail
 from django.test import Client
 
-from tests.accounts.conftest import PASSWORD
+from tests.accounts.conftest import PASSWORD, code_of
 
 PAGES = [
     "/accounts/profile/",
@@ -32,18 +27,6 @@ def sure(inside):
     return inside
 
 
-def code_of(secret: str) -> str:
-    counter = next(iter(yield_hotp_counters_from_time()))
-    return format_hotp_value(hotp_value(secret, counter))
-
-
-@pytest.fixture
-def with_totp(sure, drain):
-    secret = sure.get("/accounts/2fa/totp/activate/").context["form"].secret
-    sure.post("/accounts/2fa/totp/activate/", {"code": code_of(secret)})
-    return sure
-
-
 @pytest.mark.parametrize("path", PAGES)
 def test_pages_answer(sure, path):
     assert sure.get(path).status_code == 200
@@ -57,7 +40,9 @@ def test_pages_are_for_their_owner(client, db, path):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_app_is_added_with_a_notice(with_totp, drain):
+def test_an_app_is_added_with_a_notice(sure, drain):
+    secret = sure.get("/accounts/2fa/totp/activate/").context["form"].secret
+    sure.post("/accounts/2fa/totp/activate/", {"code": code_of(secret)})
     assert Authenticator.objects.filter(type="totp").exists()
     drain()
     assert [message.subject for message in mail.outbox] == ["An authenticator app was added"]
@@ -65,8 +50,6 @@ def test_an_app_is_added_with_a_notice(with_totp, drain):
 
 @pytest.mark.django_db(transaction=True)
 def test_new_recovery_codes_are_told(with_totp, drain):
-    drain()
-    mail.outbox.clear()
     with_totp.post("/accounts/2fa/recovery-codes/generate/")
     drain()
     assert [message.subject for message in mail.outbox] == ["New recovery codes were made"]
@@ -87,8 +70,6 @@ def test_the_log_in_then_asks_for_the_second_factor(with_totp, ann):
 
 
 def test_removing_it_is_told(with_totp, drain):
-    drain()
-    mail.outbox.clear()
     with_totp.post("/accounts/2fa/totp/deactivate/")
     drain()
     assert mail.outbox[0].subject == "The authenticator app was removed"

@@ -2,8 +2,11 @@
 
 import pytest
 from django.core import mail
+from django.test import Client
 
+from accounts.known_devices import COOKIE
 from tests.accounts.conftest import NEW_PASSWORD, PASSWORD, path_in
+from tests.accounts.test_ways_in import code_in
 
 RESET = "/accounts/password/reset/"
 
@@ -37,6 +40,121 @@ def test_who_guesses_in_my_name_does_not_lock_me_out(client, ann, drain):
     client.post(page.redirect_chain[-1][0], fields)
     client.post("/accounts/login/", {"login": ann.email, "password": NEW_PASSWORD})
     assert "_auth_user_id" in client.session
+
+
+@pytest.fixture
+def guess(ann):
+    """Try a wrong password for Ann's account from a browser of one's own; the answer's text."""
+
+    def run(times: int, client=None, start: int = 0) -> str:
+        text = ""
+        for n in range(start, start + times):
+            wrong = {"login": ann.email, "password": f"wrong-{n}"}
+            browser = client or Client()
+            text = browser.post("/accounts/login/", wrong, **from_address(n)).text
+        return text
+
+    return run
+
+
+@pytest.fixture
+def known(client, ann):
+    """A browser that Ann signed in with before."""
+    client.post("/accounts/login/", {"login": ann.email, "password": PASSWORD})
+    client.post("/accounts/logout/")
+    return client
+
+
+def signs_in(client, email: str, password: str = PASSWORD) -> bool:
+    client.post("/accounts/login/", {"login": email, "password": password})
+    return "_auth_user_id" in client.session
+
+
+def test_guesses_of_strangers_do_not_lock_out_the_owner_on_a_known_device(known, ann, guess):
+    assert "Too many" in guess(7)
+    assert signs_in(known, ann.email.upper())
+
+
+def test_a_known_device_has_a_limit_too(known, ann, guess):
+    assert "Too many" in guess(6, known)
+    assert not signs_in(known, ann.email)
+
+
+def test_one_known_device_does_not_lock_out_another(known, ann, guess):
+    other = Client()
+    assert signs_in(other, ann.email)
+    other.post("/accounts/logout/")
+    guess(6, known)
+    assert signs_in(other, ann.email)
+
+
+def test_a_device_of_somebody_else_is_a_stranger(known, somebody, guess, ann):
+    somebody("bob@example.com")
+    bobs = Client()
+    assert signs_in(bobs, "bob@example.com")
+    bobs.post("/accounts/logout/")
+    guess(5, bobs)
+    assert "Too many" in guess(1, start=5)
+    assert signs_in(known, ann.email)
+
+
+def test_a_forged_device_is_a_stranger(known, ann, guess):
+    forged = Client()
+    forged.cookies[COOKIE] = known.cookies[COOKIE].value[:-1] + "x"
+    guess(5, forged)
+    assert "Too many" in guess(1, start=5)
+
+
+def test_a_reset_makes_the_device_known(client, ann, guess, drain):
+    client.post(RESET, {"email": ann.email})
+    drain()
+    page = client.get(path_in(mail.outbox[0]), follow=True)
+    fields = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+    client.post(page.redirect_chain[-1][0], fields)
+    assert "Too many" in guess(6)
+    assert signs_in(client, ann.email, NEW_PASSWORD)
+
+
+def test_codes_asked_for_by_strangers_do_not_lock_out_the_owner(known, ann, drain):
+    ask = {"email": ann.email}
+    for n in range(5):
+        refused = Client().post("/accounts/login/code/", ask, **from_address(n))
+    assert "Too many" in refused.text
+    drain()
+    mail.outbox.clear()
+
+    assert known.post("/accounts/login/code/", ask, **from_address(9)).status_code == 302
+    drain()
+    (message,) = mail.outbox
+    known.post("/accounts/login/code/confirm/", {"code": code_in(message)})
+    assert "_auth_user_id" in known.session
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", [RESET, "/accounts/login/code/", "/accounts/signup/"])
+def test_requests_that_fail_are_counted(client, ann, outbox_mailers, path):
+    """Each is rolled back, with what the database cache has counted in it."""
+    outbox_mailers.pop("password_reset"), outbox_mailers.pop("registration")
+    client.raise_request_exception = False
+    fields = {"name": "Ned", "password1": PASSWORD, "password2": PASSWORD}
+
+    answers = [client.post(path, {**fields, "email": f"a{n}@example.com"}) for n in range(22)]
+
+    assert [answer.status_code for answer in answers[:20]] == [500] * 20
+    assert all(answer.status_code == 429 or "Too many" in answer.text for answer in answers[20:])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_limit_of_an_address_counts_them_as_well(client, ann, outbox_mailers, drain):
+    registry = outbox_mailers.pop("password_reset")
+    client.raise_request_exception = False
+    for n in range(5):
+        client.post(RESET, {"email": ann.email}, **from_address(n))
+
+    outbox_mailers["password_reset"] = registry
+    assert client.post(RESET, {"email": ann.email}, **from_address(9)).status_code == 302
+    drain()
+    assert mail.outbox == []
 
 
 def test_guesses_are_counted_for_an_account_whatever_port_is_named(client, ann, settings):

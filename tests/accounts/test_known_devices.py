@@ -4,7 +4,7 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from accounts.devices import COOKIE
+from accounts.known_devices import COOKIE
 from accounts.models import User
 from notifications.models import Notification
 

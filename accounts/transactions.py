@@ -1,0 +1,67 @@
+"""One transaction for a change and its email, which rolls back no rate limit's count."""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any
+
+from django.core.cache import cache
+from django.core.cache.backends import db
+from django.core.cache.backends.base import DEFAULT_TIMEOUT
+from django.db import transaction
+from django.http import HttpRequest, HttpResponseBase
+
+View = Callable[..., HttpResponseBase]
+Written = dict[tuple[Any, int | None], tuple[Any, Any]]  # key and version → value and timeout
+
+_written: ContextVar[Written | None] = ContextVar("written", default=None)
+
+
+def in_one_transaction(view: View) -> View:
+    """Commit what a form changes together with the email about it.
+
+    allauth commits the change first: a process that dies between the two would leave an account
+    without its confirmation email, or a new password nobody was told of.
+    """
+    whole = transaction.atomic(view)
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method != "POST":
+            return view(request, *args, **kwargs)
+        written: Written = {}
+        mark = _written.set(written)
+        try:
+            return whole(request, *args, **kwargs)
+        except Exception:
+            _written.set(None)
+            _write_again(written)
+            raise
+        finally:
+            _written.reset(mark)
+
+    return wrapped
+
+
+class DatabaseCache(db.DatabaseCache):
+    """Django's, which remembers what a view writes: its table is rolled back with the view.
+
+    A request that fails must count like any other, or it could be repeated without limit.
+    """
+
+    def set(
+        self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None
+    ) -> None:
+        written = _written.get()
+        if written is not None:
+            written[key, version] = value, timeout
+        super().set(key, value, timeout, version)
+
+
+def _write_again(written: Written) -> None:
+    """Write the counts after a rollback, with what other requests have counted meanwhile."""
+    for (key, version), (value, timeout) in written.items():
+        others = cache.get(key, version=version)
+        if isinstance(value, list) and isinstance(others, list):
+            value = sorted({*value, *others}, reverse=True)  # noqa: PLW2901
+        cache.set(key, value, timeout, version)
