@@ -7,7 +7,7 @@ from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponse
-from django.utils.crypto import salted_hmac
+from django.utils.crypto import get_random_string, salted_hmac
 
 from accounts.models import User
 from accounts.signals import new_device
@@ -16,6 +16,7 @@ from mailroom.addresses import address_key
 COOKIE = "known_here"
 SALT = "accounts.devices"
 YEAR = 365 * 24 * 3600  # seconds
+MARK = 32  # characters
 MOST = 10  # accounts that one browser remembers
 
 
@@ -72,7 +73,8 @@ class DeviceMiddleware:
             options: dict[str, Any] = {"httponly": True, "samesite": "Lax"}
             options["secure"] = settings.SESSION_COOKIE_SECURE
             options["path"] = settings.SESSION_COOKIE_PATH
-            value = ".".join(marks)
+            # At random, so that no two browsers count as one.
+            value = ".".join([get_random_string(16), *marks])
             response.set_signed_cookie(COOKIE, value, SALT, max_age=YEAR, **options)
         return response
 
@@ -82,9 +84,9 @@ def _known(request: HttpRequest) -> list[str]:
         marks = str(request.get_signed_cookie(COOKIE, "", SALT, max_age=YEAR))
     except BadSignature:
         return []
-    return marks.split(".") if marks else []
+    return [one for one in marks.split(".") if len(one) == MARK]
 
 
 def _mark(user: User) -> str:
     """Stands for an account, and tells a stranger who finds the cookie nothing about it."""
-    return salted_hmac(SALT, str(user.pk), algorithm="sha256").hexdigest()[:32]
+    return salted_hmac(SALT, str(user.pk), algorithm="sha256").hexdigest()[:MARK]
