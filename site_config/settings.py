@@ -7,6 +7,7 @@ every other command reports them through the system checks.
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from environs import Env, validate
@@ -173,7 +174,7 @@ MAILER_URL = mail.url("MAILER_URL", add_ons.add_on_url(env) or ("inbox:" if DEBU
 MAIL_FROM = mail.address("MAIL_FROM", mailers.own_address(PUBLIC_URL))
 MAIL_REPLY_TO = mail.address("MAIL_REPLY_TO")
 
-MAILERS = {
+MAILERS: dict[str, dict[str, Any]] = {
     # Channels: what the apps name. Each is an outbox in front of the provider or route that the URL
     # in "via" names. Options: messages per second ("rate"), and From and Reply-To of messages that
     # have none.

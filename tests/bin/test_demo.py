@@ -69,7 +69,7 @@ class Demo:
     def received(self, channel: str) -> list[str]:
         """The mail server that each email of a channel arrived at."""
         inbox = [json.loads(one.read_text()) for one in self.folder.glob("inbox/*.json")]
-        return [one["alias"] for one in inbox if one["tags"] == [channel, one["alias"]]]
+        return [one["alias"] for one in inbox if one["tags"] == [channel, port_of(one["alias"])]]
 
     def press_ctrl_c(self) -> int:
         """What a terminal does: SIGINT to every process in it. The exit code."""
@@ -82,6 +82,11 @@ class Demo:
         except ProcessLookupError:
             return False
         return True
+
+
+def port_of(alias: str) -> str:
+    """The label of a mail server in the inbox."""
+    return f":{alias.rpartition(':')[2]}"
 
 
 @contextmanager

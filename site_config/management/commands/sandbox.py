@@ -36,28 +36,28 @@ class Command(BaseCommand):
         logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's, for each command
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, shutdown.want)
-        servers = [_server(alias, port) for alias, port in local.items()]
-        self.stdout.write(f"Local mail servers: {', '.join(local)}")
+        servers = [_server(alias, port) for port, alias in local.items()]
+        self.stdout.write(f"Local mail servers: {', '.join(local.values())}")
         while not shutdown.wait(1):
             pass
         for server in servers:
             server.stop(no_assert=True)
 
 
-def _local_mailers() -> dict[str, int]:
-    """The port of each mailer on this machine, by alias."""
-    urls = {alias: urlsplit(url) for alias, url in settings.MAILER_URLS.items()}
-    return {
-        alias: url.port
-        for alias, url in urls.items()
-        if url.scheme == "smtp+plain" and url.hostname == "127.0.0.1" and url.port
-    }
+def _local_mailers() -> dict[int, str]:
+    """The mailers on this machine, by port: the first alias of each."""
+    found: dict[int, str] = {}
+    for alias, url in settings.MAILER_URLS.items():
+        parts = urlsplit(url)
+        if parts.scheme == "smtp+plain" and parts.hostname == "127.0.0.1":
+            found.setdefault(parts.port or 25, alias)
+    return found
 
 
 def _server(alias: str, port: int) -> Any:
     from aiosmtpd.controller import Controller  # installed for development only
 
-    server = Controller(Inbox(alias), hostname="127.0.0.1", port=port)
+    server = Controller(Inbox(alias, port), hostname="127.0.0.1", port=port)
     try:
         server.start()
     except OSError as error:
@@ -68,8 +68,9 @@ def _server(alias: str, port: int) -> Any:
 class Inbox:
     """What aiosmtpd asks about each email: accept it and keep it for /inbox/."""
 
-    def __init__(self, alias: str) -> None:
+    def __init__(self, alias: str, port: int) -> None:
         self.alias = alias
+        self.port = port
         self._keep: Callable[..., Any] = sync_to_async(self.keep)
 
     async def handle_DATA(self, server: object, session: object, envelope: Any) -> str:  # noqa: N802  (aiosmtpd's name)
@@ -97,7 +98,8 @@ class Inbox:
             alias=self.alias,
             size=len(raw),
             attachments=sum(1 for _ in mail.iter_attachments()),
-            tags=tuple(filter(None, [channel_of(mail), self.alias])),
+            # Short, or the list cuts them off: the channel, and the port of the mailer.
+            tags=tuple(filter(None, [channel_of(mail), f":{self.port}"])),
         )
         get_storage().add(raw, meta)
 
