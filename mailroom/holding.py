@@ -1,72 +1,117 @@
-"""Holding back what is queued of a message: for a while, or for good.
+"""What a person may do with a message that is queued: hold, release, cancel, send again.
 
-One conditional UPDATE each, which takes leased rows back as well: a worker that has them in hand
-finds that they are no longer its own when it begins the next window, a tenth of a second later.
+Hold and cancel are properties of the message. A worker looks at them before each window, so what is
+in flight at that moment is all that still goes out.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from functools import partial
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from mailroom.models import Delivery, Message
-from mailroom.record import FREE
+from mailroom.models import Attempt, Delivery, Message
+from mailroom.models.delivery import DeliveryQuerySet
+from mailroom.record import FREE, erase_finished
 from mailroom.tasks import nudge
 
-HELD = datetime(9000, 1, 1, tzinfo=UTC)  # due when nobody lives who could wait for it
+BATCH = 1000  # rows a statement
 BY_A_PERSON = gettext_noop("counted as sent by a person")
 
 
-def hold(message: Message) -> int:
-    """Send nothing more of a message until `release`; how many deliveries wait."""
-    queued = Delivery.objects.queued().filter(message=message)
-    return queued.update(not_before=HELD, **FREE)
+def hold(message: Message) -> bool:
+    """Send nothing more of a message until `release`; False if it is on hold already."""
+    free = Message.objects.filter(pk=message.pk, held_at=None)
+    return bool(free.update(held_at=timezone.now()))
 
 
-def release(message: Message) -> int:
-    """Go on with what was held back; how many deliveries are due again."""
-    held = Delivery.objects.queued().filter(message=message, not_before=HELD)
-    released = held.update(not_before=timezone.now())
-    nudge(message.channel)
-    return released
+@transaction.atomic
+def release(message: Message) -> bool:
+    """Go on with a message that is on hold, with what waits for another try at once.
+
+    Returns False if it is not on hold.
+    """
+    released = Message.objects.held().filter(pk=message.pk).update(held_at=None)
+    now = timezone.now()
+    # Earlier releases put a date in the far future on each row of a message on hold.
+    waiting = Delivery.objects.queued().filter(message=message, not_before__gt=now)
+    waiting.update(not_before=now)
+    transaction.on_commit(partial(nudge, message.channel))
+    return bool(released)
 
 
+@transaction.atomic
 def cancel(message: Message, reason: str) -> int:
     """Never send what is still queued of a message; how many deliveries are skipped.
 
-    reason: why, at most 100 characters; it stands with each.
+    reason: at most 100 characters; kept with each delivery. What is in flight may still go out,
+    and is not tried again where it is refused for now.
     """
+    reason = reason[:100] or "cancelled"
+    Message.objects.filter(pk=message.pk).update(cancel_reason=reason)
     queued = Delivery.objects.queued().filter(message=message)
-    now = timezone.now()
-    return queued.update(state=Delivery.State.SKIPPED, reason=reason[:100], finished_at=now, **FREE)
+    skipped = queued.update(
+        state=Delivery.State.SKIPPED, reason=reason, finished_at=timezone.now(), **FREE
+    )
+    if message.is_secret:
+        erase_finished({message.pk})
+    return skipped
 
 
 def retry_failed(message: Message) -> int:
-    """Queue again, for another try, what failed; how many deliveries. What is uncertain is left."""
-    return _again(message, Delivery.State.FAILED, None)
+    """Queue again what failed; how many deliveries. What is uncertain is left alone."""
+    return queue_again(_in_state(message, Delivery.State.FAILED))
 
 
 def retry_uncertain(message: Message, *, only: Sequence[int] | None = None) -> int:
     """Queue again what may have been accepted; how many. Some will be sent a second time.
 
-    only: the keys of these deliveries alone.
+    only: the primary keys of these deliveries alone.
     """
-    return _again(message, Delivery.State.UNCERTAIN, only)
+    return queue_again(_in_state(message, Delivery.State.UNCERTAIN, only))
 
 
+@transaction.atomic
+def queue_again(rows: DeliveryQuerySet) -> int:
+    """Queue what of `rows` is retryable, as if for the first time; how many deliveries.
+
+    The outcome that each had is kept as an attempt. A message on hold stays on hold.
+    """
+    again, channels = 0, set()
+    able = rows.retryable().order_by("pk").select_for_update(of=("self",))
+    while chunk := list(able[:BATCH]):  # what was queued again is no longer retryable
+        now = timezone.now()
+        Attempt.objects.bulk_create(Attempt.of(one, requeued_at=now) for one in chunk)
+        again += Delivery.objects.filter(pk__any_of=[one.pk for one in chunk]).update(
+            state=Delivery.State.QUEUED,
+            attempts=0,
+            reason="",
+            error="",
+            expires_at=None,
+            finished_at=None,
+            not_before=now,
+            **FREE,
+        )
+        channels |= {one.channel for one in chunk}
+    for channel in channels:
+        transaction.on_commit(partial(nudge, channel))
+    return again
+
+
+@transaction.atomic
 def count_as_sent(message: Message, *, only: Sequence[int] | None = None) -> int:
     """Settle uncertain deliveries as sent, since a person says so; how many. only: as above."""
-    uncertain = Delivery.objects.filter(message=message, state=Delivery.State.UNCERTAIN)
-    if only is not None:
-        uncertain = uncertain.filter(pk__in=only)
-    return uncertain.update(state=Delivery.State.SENT, reason=BY_A_PERSON)
+    settled = 0
+    uncertain = _in_state(message, Delivery.State.UNCERTAIN, only).order_by("pk")
+    while chunk := list(uncertain.select_for_update()[:BATCH]):
+        Attempt.objects.bulk_create(map(Attempt.of, chunk))
+        settled += Delivery.objects.filter(pk__any_of=[one.pk for one in chunk]).update(
+            state=Delivery.State.SENT, reason=BY_A_PERSON, error="", finished_at=timezone.now()
+        )
+    return settled
 
 
-def _again(message: Message, state: str, only: Sequence[int] | None) -> int:
-    rows = Delivery.objects.retryable().filter(message=message, state=state)
-    if only is not None:
-        rows = rows.filter(pk__in=only)
-    again = rows.requeue()
-    nudge(message.channel)
-    return again
+def _in_state(message: Message, state: str, only: Sequence[int] | None = None) -> DeliveryQuerySet:
+    rows = Delivery.objects.filter(message=message, state=state)
+    return rows if only is None else rows.filter(pk__any_of=only)

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -81,6 +81,15 @@ def postpone(holder: str, seconds: float) -> int:
     """Give back what a holder did not begin, to be due in `seconds`: its mailer is down."""
     later = timezone.now() + timedelta(seconds=seconds)
     mine = Delivery.objects.held_by(holder).queued()
+    return mine.update(leased_by="", leased_until=None, not_before=later)
+
+
+def give_back(holder: str, ids: Sequence[int], seconds: float | None = None) -> int:
+    """Give back these of what a holder did not begin; how many. seconds: until they are due."""
+    mine = Delivery.objects.held_by(holder).queued().filter(pk__any_of=ids)
+    if seconds is None:
+        return mine.update(leased_by="", leased_until=None)
+    later = timezone.now() + timedelta(seconds=seconds)
     return mine.update(leased_by="", leased_until=None, not_before=later)
 
 

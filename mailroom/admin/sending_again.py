@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from mailroom.holding import queue_again
 from mailroom.models import Delivery
 from mailroom.models.delivery import DeliveryQuerySet
 
@@ -65,7 +66,7 @@ def _queue(admin: "DeliveryAdmin", request: HttpRequest, chosen: DeliveryQuerySe
     able = chosen.order_by("pk").retryable()
     while ids := list(able.filter(pk__gt=last).values_list("pk", flat=True)[:BATCH]):
         last = ids[-1]
-        queued += Delivery.objects.filter(pk__in=ids).retryable().requeue()
+        queued += queue_again(Delivery.objects.filter(pk__in=ids))
         rows = Delivery.objects.filter(pk__in=ids).only("pk", "address")
         LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, _("Sent again."))
     told = ngettext("%d delivery is queued again.", "%d deliveries are queued again.", queued)

@@ -1,5 +1,7 @@
 """What happened to a delivery before its present state."""
 
+from datetime import datetime
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -41,6 +43,19 @@ class Attempt(models.Model):
         verbose_name = _("attempt")
         verbose_name_plural = _("attempts")
         indexes = [models.Index(fields=["at"], name="attempt_by_age")]
+
+    @classmethod
+    def of(cls, delivery: Delivery, requeued_at: datetime | None = None) -> "Attempt":
+        """An attempt, not yet stored, with the outcome that a delivery has now."""
+        return cls(
+            delivery=delivery,
+            alias=delivery.alias,
+            outcome=delivery.state,
+            error=delivery.error or delivery.reason,
+            provider_id=delivery.provider_id,
+            at=delivery.finished_at or timezone.now(),
+            requeued_at=requeued_at,
+        )
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.alias} {self.outcome}"

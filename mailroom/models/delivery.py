@@ -1,10 +1,13 @@
 """One recipient of one message, and what became of it. The row is the queue."""
 
 from datetime import datetime
+from typing import Any
 
-from django.db import models
+from django.core.exceptions import EmptyResultSet
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
+from django.db.models.sql import UpdateQuery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -19,10 +22,14 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(state=Delivery.State.QUEUED)
 
     def due(self, now: datetime | None = None) -> "DeliveryQuerySet":
-        """Queued, their time has come, and in no worker's hands."""
+        """Queued, their time has come, in no worker's hands, and their message not on hold."""
         now = now or timezone.now()
         free = Q(leased_until=None) | Q(leased_until__lt=now)
-        return self.queued().filter(free, not_before__lte=now)
+        return (
+            self.queued()
+            .filter(free, not_before__lte=now)
+            .exclude(message__in=Message.objects.held())
+        )
 
     def abandoned(self, now: datetime | None = None) -> "DeliveryQuerySet":
         """In flight when their worker died: no outcome was written and the lease ran out."""
@@ -43,29 +50,35 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(state__in=[Delivery.State.QUEUED, Delivery.State.SENDING])
 
     def retryable(self) -> "DeliveryQuerySet":
-        """What a person may queue again: failed or uncertain, and the content is still there."""
-        states = [Delivery.State.FAILED, Delivery.State.UNCERTAIN]
-        return self.filter(state__in=states, message__erased_at=None)
+        """What a person may queue again: failed or uncertain ones whose content is still there.
 
-    def requeue(self) -> int:
-        """Queue these again, as if for the first time; the number of rows."""
-        return self.update(
-            state=Delivery.State.QUEUED,
-            attempts=0,
-            reason="",
-            expires_at=None,
-            finished_at=None,
-            leased_until=None,
-            leased_by="",
-            not_before=timezone.now(),
-        )
+        Not the deliveries of people whose data was erased, nor those of a cancelled message.
+        """
+        states = [Delivery.State.FAILED, Delivery.State.UNCERTAIN]
+        able = self.filter(state__in=states, message__erased_at=None, message__cancel_reason="")
+        return able.exclude(address__startswith=Delivery.ERASED)
+
+    def update_returning(self, **columns: Any) -> list[int]:
+        """Update like `update()`, and return the primary keys of the rows that changed."""
+        query: Any = self.query.chain(UpdateQuery)
+        query.add_update_values(columns)
+        query.clear_ordering(force=True)
+        compiler: Any = query.get_compiler(self.db)
+        with transaction.mark_for_rollback_on_error(using=self.db):
+            try:
+                return [pk for (pk,) in compiler.execute_returning_sql([self.model._meta.pk])]
+            except EmptyResultSet:  # nothing was asked of the database
+                return []
 
 
 class Delivery(models.Model):
     """queued → sending → sent | failed | uncertain | skipped(reason).
 
     `address` is an address, never a key to a user: an account may go while its mail is under way.
+    Once its owner's data was erased, it is `ERASED` and the row's number.
     """
+
+    ERASED = "forgotten:"
 
     class State(models.TextChoices):
         QUEUED = "queued", _("queued")
@@ -152,6 +165,11 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk} to {self.address}"
+
+    @property
+    def is_erased(self) -> bool:
+        """True once the data of the person it went to was erased."""
+        return self.address.startswith(self.ERASED)
 
     @property
     def message_id_header(self) -> str:

@@ -22,6 +22,14 @@ class MessageQuerySet(models.QuerySet["Message"]):
         open_ones = Delivery.objects.unfinished().filter(message=models.OuterRef("pk"))
         return self.filter(~models.Exists(open_ones))
 
+    def held(self) -> "MessageQuerySet":
+        """Messages that are paused: nothing of them is claimed until they are released."""
+        return self.filter(held_at__isnull=False)
+
+    def stopped(self) -> "MessageQuerySet":
+        """Messages of which nothing may go out now: paused, or cancelled for good."""
+        return self.filter(Q(held_at__isnull=False) | ~Q(cancel_reason=""))
+
 
 class Message(models.Model):
     """What is sent: one row for a password reset, one for an issue with 100,000 deliveries.
@@ -50,6 +58,15 @@ class Message(models.Model):
     erased_at = models.DateTimeField(_("erased at"), null=True, blank=True, editable=False)
     # Paused since then: nothing of it is sent until it is released. See mailroom.holding.
     held_at = models.DateTimeField(_("on hold since"), null=True, blank=True, editable=False)
+    # Set where the rest was cancelled: a row that was in flight then is not tried again.
+    cancel_reason = models.CharField(
+        _("cancelled because"),
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+    )
 
     objects = MessageQuerySet.as_manager()
 

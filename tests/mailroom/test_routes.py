@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from mailroom import breaker
 from mailroom.backends.split import share_of
+from mailroom.holding import queue_again
 from mailroom.models import Delivery, MailerHealth, Message
 from mailroom.outbox import Recipient, add_deliveries, freeze
 from tests.mailroom.conftest import FROM, attempt, deliver, queue
@@ -194,7 +195,7 @@ class TestSplit:
             deliver()
             before = {one.address: one.alias for one in Delivery.objects.all()}
             Delivery.objects.update(state=FAILED)
-            Delivery.objects.all().requeue()
+            queue_again(Delivery.objects.all())
             deliver()
 
             assert min(len(first.received), len(second.received)) >= 2 * 5
