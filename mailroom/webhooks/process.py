@@ -17,6 +17,7 @@ from mailroom.addresses import address_key
 from mailroom.clock import every
 from mailroom.leases import locked
 from mailroom.models import Delivery, Event, Suppression
+from mailroom.record import FREE, announce, keep_overwritten
 
 logger = logging.getLogger(__name__)
 
@@ -126,14 +127,18 @@ def _settle(event: Event, delivery: Delivery) -> None:
     if delivery.state not in IN_DOUBT or not delivery.attempts or event.kind == Kind.UNKNOWN:
         return
     is_refused = event.kind == Kind.REJECTED
-    Delivery.objects.filter(pk=delivery.pk, state__in=IN_DOUBT).update(
+    in_doubt = Delivery.objects.filter(pk=delivery.pk, state__in=IN_DOUBT)
+    keep_overwritten(in_doubt)
+    settled = in_doubt.update(
         state=Delivery.State.FAILED if is_refused else Delivery.State.SENT,
         provider_id=event.told_provider_id,
         error=event.description if is_refused else "",
         finished_at=timezone.now(),
-        leased_by="",
-        leased_until=None,
+        **FREE,
     )
+    if settled:
+        delivery.refresh_from_db()
+        transaction.on_commit(lambda: announce([delivery]))
 
 
 def _update_feedback(delivery: Delivery) -> None:
