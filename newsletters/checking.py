@@ -95,7 +95,7 @@ def _about_the_subject(issue: Issue) -> Iterator[str]:
 
 def _about_the_way_out(issue: Issue, mail: Mail | None) -> Iterator[str]:
     """The template has the link; a site may have changed its template."""
-    if mail is None or issue.message:
+    if mail is None:
         return
     way_out = mail.extra_headers["List-Unsubscribe"].strip("<>").split(">")[0]
     if way_out not in html_of(mail):

@@ -52,15 +52,28 @@ def start(issue: Issue, ready: QuerySet[Issue]) -> bool:
     if not ready.filter(pk=issue.pk).update(**begun):
         return False
     issue.refresh_from_db()  # what goes out is what is stored, not what a stale page showed
-    validate(issue)
-    mail = emails.issue(issue)
-    tracking.mark(mail)
-    issue.message = freeze(mail)
-    issue.save(update_fields=["message"])
+    _freeze(issue)
     from newsletters.tasks import queue_issue  # tasks need this module
 
     transaction.on_commit(partial(queue_issue.enqueue, issue.pk))
     return True
+
+
+def _freeze(issue: Issue) -> None:
+    """Freeze an issue's content and check what was frozen. Raises ValidationError as `start`."""
+    issue.full_clean()
+    try:
+        mail = emails.issue(issue)
+        tracking.mark(mail)
+        issue.message = freeze(mail)
+        issue.save(update_fields=["message"])
+        validate(issue)
+    except ValueError as refused:
+        issue.message = None  # the transaction takes it back
+        raise ValidationError(str(refused)) from refused
+    except ValidationError:
+        issue.message = None
+        raise
 
 
 def validate(issue: Issue) -> None:
