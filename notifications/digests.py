@@ -14,7 +14,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user_model
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -22,6 +22,7 @@ from django.utils.functional import Promise
 from mailroom.leases import locked
 from mailroom.models import Delivery
 from mailroom.outbox import Recipient, add_deliveries, freeze
+from mailroom.outcomes import is_database_away
 from notifications import emails
 from notifications.deciding import wants
 from notifications.kinds import KINDS, Kind, Way
@@ -63,10 +64,9 @@ def _make_next(now: datetime) -> int | None:
         with transaction.atomic(durable=True):
             planned = locked(DueDigest.objects.due(now)).first()
             return None if planned is None else _make(planned)
-    except DatabaseError:
-        raise
-    except Exception:
-        assert planned
+    except Exception as error:
+        if planned is None or is_database_away(error):
+            raise
         logger.exception("The digest of user %s failed.", planned.user_id)
         DueDigest.objects.filter(pk=planned.pk).update(due_at=timezone.now() + LATER)
         return 0
@@ -80,9 +80,12 @@ def _make(planned: DueDigest) -> int:
         return 0
     DueDigest.objects.filter(pk=planned.pk).delete()  # by its number, which the object keeps
     address = _address(user)
-    waiting = Notification.objects.for_digest(user, _kinds(user))
+    kinds = _kinds(user) if address else []
+    # What can't be told by digest any more waits for none, or a digest would be planned for ever.
+    Notification.objects.awaiting_digest(user).exclude(kind__in=kinds).update(by_digest=False)
+    waiting = Notification.objects.for_digest(user, kinds)
     newest = list(waiting[: LINES + 1])
-    if not (address and newest):
+    if not newest:
         return 0
     _mail(user, address, newest[:LINES], waiting.count() - LINES if newest[LINES:] else 0)
     waiting.filter(pk__lte=newest[0].pk).update(mailed_at=timezone.now())

@@ -30,10 +30,13 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         """The older ones: pages are cut by key, so that page 1,000 costs no more than page 1."""
         return self.filter(pk__lt=pk) if pk else self
 
+    def awaiting_digest(self, user: Any) -> "NotificationQuerySet":
+        """What waits for a user's next digest: neither read nor mailed yet."""
+        return self.of(user).unread().filter(by_digest=True, mailed_at=None)
+
     def for_digest(self, user: Any, kinds: Iterable[str]) -> "NotificationQuerySet":
-        """What a digest may tell a user: neither read nor mailed yet."""
-        waiting = self.of(user).unread().filter(by_digest=True, mailed_at=None)
-        return waiting.filter(kind__in=list(kinds))
+        """What a digest may tell a user."""
+        return self.awaiting_digest(user).filter(kind__in=list(kinds))
 
     def old(self, limit: datetime) -> "NotificationQuerySet":
         return self.filter(read_at__lt=limit)
