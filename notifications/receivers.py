@@ -89,5 +89,5 @@ def new_issue(
         target=issue,
         dedupe_key=f"issue:{issue.pk}",
         newsletter=str(issue.newsletter),
-        subject=issue.subject,
+        subject=issue.title,
     )
