@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 
 from mailroom.models import Delivery, Event
 from mailroom.models.delivery import DeliveryQuerySet
+from mailroom.record import UNSENDABLE
 from newsletters import steering
 from newsletters.models import Issue
 
@@ -64,7 +65,9 @@ def _run_of_failures(issue: Issue, latest: Iterable[Any]) -> str:
 def _too_many(issue: Issue) -> str:
     mails = _since_resumed(issue)
     complaints = mails.filter(feedback=Delivery.Feedback.COMPLAINED).count()
-    failed = mails.filter(state=Delivery.State.FAILED).count()
+    # What could not even be built says nothing about the addresses of the list.
+    refused = mails.filter(state=Delivery.State.FAILED).exclude(reason=UNSENDABLE)
+    failed = refused.count()
     bounces = failed + _hard_bounces(mails)
     if max(complaints, bounces) < settings.ISSUE_STOP_MINIMUM:
         return ""
