@@ -7,19 +7,27 @@ from typing import Self
 
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db import DatabaseError
 
 from mailroom.anymail_answers import recipient_outcomes
-from mailroom.envelope import build
+from mailroom.envelope import build, personal_values
 from mailroom.handing import carry_each
 from mailroom.models import Delivery
 from mailroom.opening import mailer_for, takes_bytes
-from mailroom.outcomes import ACCEPTED, Fault, Outcome, Verdict, classify, describe
+from mailroom.outcomes import (
+    ACCEPTED,
+    Fault,
+    Outcome,
+    Verdict,
+    classify,
+    describe,
+    is_database_away,
+)
 from mailroom.ready import PersonalMail, Skeletons
 
 logger = logging.getLogger(__name__)
 
 Parcel = Sequence[Delivery]  # what shares one mail
+Built = tuple[EmailMultiAlternatives, Parcel]  # a mail and who gets it
 Outcomes = dict[int, Outcome]  # by the delivery's id
 
 
@@ -55,20 +63,34 @@ class Carrier:
         """A new batch: the mailer may be reachable again."""
         self._down = None
 
-    def send(self, parcels: Sequence[Parcel]) -> Outcomes:
-        """Send a window of parcels; the outcome of each delivery, by its id. Never raises."""
-        outcomes: Outcomes = {}
-        built: list[tuple[EmailMultiAlternatives, Parcel]] = []
+    def build(self, parcels: Sequence[Parcel]) -> tuple[list[Built], dict[int, str]]:
+        """The mails of a window, and the error of each delivery that can't be built, by its id.
+
+        Hooks of apps run here, before anything is sent. Raises OperationalError or InterfaceError
+        where the database is away or locked: that is no fault of any of them.
+        """
+        built: list[Built] = []
+        errors: dict[int, str] = {}
         for parcel in parcels:
             try:
                 built.append((self._mail(parcel), parcel))
-            except Exception as error:  # noqa: BLE001  (a hook of an app may raise anything)
-                outcomes |= dict.fromkeys([one.pk for one in parcel], _unbuildable(error))
+            except Exception as error:
+                if is_database_away(error):
+                    raise
+                errors |= dict.fromkeys([one.pk for one in parcel], describe(error))
+        return built, errors
+
+    def send(self, built: Sequence[Built]) -> Outcomes:
+        """Send what was built; the outcome of each delivery, by its id. Never raises."""
+        outcomes: Outcomes = {}
         errors = carry_each(self._opened, self.alias, [mail for mail, _ in built])
         for (mail, parcel), answer in zip(built, errors, strict=True):
             common = self._learn(answer)
+            refused_by = getattr(mail, "refused_by", [])
             for one in parcel:
                 one.alias = getattr(mail, "carried_by", self.alias)
+                # The last refusal is the outcome itself, unless another provider accepted.
+                one.refused_by = refused_by[:-1] if answer else refused_by  # type: ignore[attr-defined]
             outcomes |= _share(mail, parcel, common)
         return outcomes
 
@@ -77,7 +99,8 @@ class Carrier:
         first = parcel[0]
         message = first.message
         if message.is_bulk and not (message.to or message.cc or message.bcc):
-            return PersonalMail(first, self._skeletons.of(first) if self._skeletons else None)
+            skeleton = self._skeletons.of(first) if self._skeletons else None
+            return PersonalMail(first, personal_values(first), skeleton)
         return build(message, parcel)
 
     def _learn(self, error: Exception | None) -> Outcome:
@@ -103,13 +126,6 @@ class Carrier:
                 mailer.close()
             except Exception as error:  # noqa: BLE001  (the connection is given up anyway)
                 logger.info("Closing %s failed: %r", self.alias, error)
-
-
-def _unbuildable(error: Exception) -> Outcome:
-    """What can't be built now can't be built later either, unless the database was away."""
-    if isinstance(error, DatabaseError):
-        return classify(error)
-    return Outcome(Verdict.FOR_GOOD, describe(error), fault=Fault.MESSAGE)
 
 
 def _share(mail: EmailMultiAlternatives, parcel: Parcel, common: Outcome) -> Outcomes:

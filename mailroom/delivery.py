@@ -5,24 +5,32 @@ that takes many. Only a window's rows are ever `sending` without an outcome, so 
 -9 can leave in doubt.
 """
 
+import logging
+import random
 import time
 import uuid
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 
 from mailroom import health, leases, shutdown
 from mailroom.batches import Batch, Batches
-from mailroom.carrier import Carrier
+from mailroom.carrier import Built, Carrier
 from mailroom.channels import channel_options
+from mailroom.envelope import build
 from mailroom.gate import Gate
-from mailroom.models import Delivery
+from mailroom.models import Delivery, Message
 from mailroom.opening import window_limits
 from mailroom.pace import Pace
-from mailroom.record import record, skip
+from mailroom.record import announce, fail, record, skip
 from mailroom.windows import Parcel, Windows
+
+logger = logging.getLogger(__name__)
+
+PUT_OFF_SECONDS, PUT_OFF_STEPS = 2, 4
 
 
 class _Run(NamedTuple):
@@ -74,31 +82,68 @@ def _deliver_batch(batch: Batch, run: _Run) -> int:
 
 def _deliver_window(parcels: list[Parcel], gate: Gate, run: _Run) -> float:
     """Commit `sending`, send, commit the outcomes; seconds spent sending."""
-    parcels = _begin(parcels, gate, run.holder)
+    try:
+        built = _begin(parcels, gate, run)
+    except (OperationalError, InterfaceError) as error:
+        _put_off(parcels, error, run.holder)
+        return 0.0
     started = time.monotonic()
-    outcomes = run.carrier.send(parcels)
+    outcomes = run.carrier.send(built)
     seconds = time.monotonic() - started
-    record([(one, outcomes[one.pk]) for parcel in parcels for one in parcel], run.holder)
+    record([(one, outcomes[one.pk]) for _, parcel in built for one in parcel], run.holder)
     return seconds
 
 
-def _begin(parcels: list[Parcel], gate: Gate, holder: str) -> list[Parcel]:
-    """Skip what must not go out and mark the rest as in flight; what is really ours of it."""
+def _begin(parcels: list[Parcel], gate: Gate, run: _Run) -> list[Built]:
+    """Build what may go out and mark it as in flight; what is really ours of it.
+
+    What must not be sent is skipped, and what can't be built has failed: each by itself.
+    """
     deliveries = [one for parcel in parcels for one in parcel]
-    reasons = gate.reasons(len(deliveries))
+    found = gate.check(len(deliveries))
+    parcels = [[one for one in parcel if one.pk not in found.ids] for parcel in parcels]
+    built, errors = run.carrier.build([parcel for parcel in parcels if parcel])
+    ids = [one.pk for _, parcel in built for one in parcel]
     with transaction.atomic(durable=True):
-        skip(deliveries, reasons, holder)
-        ids = [one.pk for one in deliveries if one.pk not in reasons]
-        ours = Delivery.objects.held_by(holder).filter(pk__any_of=ids)
-        begun = ours.queued().update(
-            state=Delivery.State.SENDING,
-            attempts=F("attempts") + 1,
-            leased_until=leases.lease_end(),
+        ended = skip(deliveries, found.skip, run.holder)
+        ended += fail(deliveries, found.fail | errors, run.holder)
+        ours = Delivery.objects.held_by(run.holder).queued().filter(pk__any_of=ids)
+        # Whoever paused or cancelled a message meanwhile finds nothing more of it sent.
+        stopped = Message.objects.stopped().filter(pk__in={one.message_id for one in deliveries})
+        begun = set(
+            ours.exclude(message__in=stopped).update_returning(
+                state=Delivery.State.SENDING,
+                attempts=F("attempts") + 1,
+                leased_until=leases.lease_end(),
+            )
         )
-        sending = set(ids)
-        if begun != len(ids):  # a lease ran out, and somebody else has these
-            sending = set(ours.filter(state=Delivery.State.SENDING).values_list("pk", flat=True))
+        if len(begun) < len(ids):  # else a lease ran out, and somebody else has these
+            leases.give_back(run.holder, [pk for pk in ids if pk not in begun])
+    announce(ended)
     for one in deliveries:
-        one.attempts += 1
-    ready = ([one for one in parcel if one.pk in sending] for parcel in parcels)
-    return [parcel for parcel in ready if parcel]
+        one.attempts += one.pk in begun
+    return list(_still_ours(built, begun))
+
+
+def _still_ours(built: Sequence[Built], begun: set[int]) -> Iterator[Built]:
+    """What was begun of what was built; a grouped mail is built again without those who left it."""
+    for mail, parcel in built:
+        left = [one for one in parcel if one.pk in begun]
+        if len(left) == len(parcel):
+            yield mail, parcel
+        elif left:
+            yield build(left[0].message, left), left
+
+
+def _put_off(parcels: list[Parcel], error: Exception, holder: str) -> None:
+    """The database was away while a window was prepared: nothing was sent, and no attempt counts.
+
+    The rows come back at different times, so that one whose hook always ends like this soon keeps
+    no other from being sent.
+    """
+    logger.warning("The database is away (%s); a window waits.", type(error).__name__)
+    connection.close_if_unusable_or_obsolete()
+    ids = [one.pk for parcel in parcels for one in parcel]
+    random.shuffle(ids)
+    for place in range(PUT_OFF_STEPS):
+        leases.give_back(holder, ids[place::PUT_OFF_STEPS], PUT_OFF_SECONDS * (place + 1))

@@ -1,6 +1,7 @@
 """Out of the rows again: the e-mail that a delivery is."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.mail import EmailAlternative, EmailMultiAlternatives
@@ -13,12 +14,17 @@ from mailroom.mime import Mail
 from mailroom.models import Delivery, Message
 from mailroom.personal import fill
 
+# Unicode's categories Cc, Zl, Zp and Cs: controls, line and paragraph separators, surrogates.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
-def build(message: Message, deliveries: Sequence[Delivery]) -> Mail:
+
+def build(
+    message: Message, deliveries: Sequence[Delivery], values: Mapping[str, Any] | None = None
+) -> Mail:
     """Return the e-mail for deliveries that share one call to a provider.
 
-    deliveries: one, or those of a grouped message that still wait. Raises LookupError for a slot
-    without a value.
+    deliveries: one, or those of a grouped message that still wait. values: `personal_values` of
+    the one, where they are at hand. Raises LookupError for a slot without a value.
     """
     first = deliveries[0]
     mail = frozen_mail(message)
@@ -26,7 +32,7 @@ def build(message: Message, deliveries: Sequence[Delivery]) -> Mail:
     if message.to or message.cc or message.bcc:
         _address_visibly(mail, message, {address_key(one.address) for one in deliveries})
     else:
-        _address_alone(mail, first)
+        _address_alone(mail, first, personal_values(first) if values is None else values)
     _note(mail, first)
     mail.channel = message.channel  # type: ignore[attr-defined]
     mail.had_by = first.alias  # type: ignore[attr-defined]  # in an earlier attempt
@@ -69,8 +75,9 @@ def _address_visibly(mail: EmailMultiAlternatives, message: Message, waiting: se
         setattr(mail, name, texts)
 
 
-def _address_alone(mail: EmailMultiAlternatives, delivery: Delivery) -> None:
-    values = personal_values(delivery)
+def _address_alone(
+    mail: EmailMultiAlternatives, delivery: Delivery, values: Mapping[str, Any]
+) -> None:
     mail.to = [mailbox(delivery.name, delivery.address)]
     mail.subject = fill(str(mail.subject), values)
     mail.body = fill(str(mail.body), values, html=mail.content_subtype == "html")
@@ -85,11 +92,18 @@ def personal_values(delivery: Delivery) -> dict[str, Any]:
     """What fills the slots of a delivery: its own small values, and what its type's hook adds."""
     hook = delivery.message.row.personal
     more = import_string(hook)(delivery) if hook else {}
+    if not isinstance(more, Mapping):
+        raise TypeError(f"{hook} must return a dict of values, not {more!r:.80}")
     return {"name": delivery.name, "address": delivery.address, **delivery.values, **more}
 
 
 def mailbox(name: str, address: str) -> str:
-    """`"Name" <address>`, quoted as RFC 5322 section 3.4 asks; Django encodes what is not ASCII."""
+    """`"Name" <address>`, quoted as RFC 5322 section 3.4 asks; Django encodes what is not ASCII.
+
+    What a header can't hold is left out of the name: line ends, other control characters, lone
+    surrogates.
+    """
+    name = " ".join(UNPRINTABLE.sub(" ", name).split())
     if not name:
         return address
     quoted = name.replace("\\", r"\\").replace('"', r"\"")

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
+from django.utils import timezone
 
 from mailroom import breaker, staging
 from mailroom.anymail_answers import was_accepted
@@ -49,8 +50,9 @@ def hand_over_each(
     """Hand copies of messages to the provider `alias`, and tell its breaker what became of them.
 
     opened: returns the provider's backend with its connection open. What the provider does to a
-    copy never reaches the next one; its results and `carried_by` stand on the message afterwards.
-    For each message None, or what the provider raises for it.
+    copy never reaches the next one; its results, `carried_by` and, where it refused, an entry of
+    `refused_by` stand on the message afterwards. For each message None, or what the provider raises
+    for it.
     """
     for message in messages:
         message.carried_by = alias  # type: ignore[attr-defined]
@@ -63,6 +65,7 @@ def hand_over_each(
     else:
         errors = _send_each(mailer, alias, messages)
     _report(alias, errors)
+    _note_refusals(alias, messages, errors)
     return errors
 
 
@@ -140,6 +143,14 @@ def _report(alias: str, errors: Errors) -> None:
         if error is not last:
             breaker.report(alias, classify(error) if error else ACCEPTED)
         last = error
+
+
+def _note_refusals(alias: str, messages: Sequence[EmailMessage], errors: Errors) -> None:
+    """Note (alias, outcome, time) on each message that this provider did not take."""
+    for message, error in zip(messages, errors, strict=True):
+        if error:
+            refusal = (alias, classify(error), timezone.now())
+            message.refused_by = [*getattr(message, "refused_by", []), refusal]  # type: ignore[attr-defined]
 
 
 def _send_as(message: EmailMessage, sender: str) -> None:

@@ -6,6 +6,7 @@ for the table with its sources.
 """
 
 import smtplib
+import sqlite3
 
 from anymail.exceptions import (
     AnymailCancelSend,
@@ -14,7 +15,7 @@ from anymail.exceptions import (
 )
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import InvalidMailer, MailerDoesNotExist
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from mailroom.api_outcomes import API_ERRORS, api_error
 from mailroom.verdicts import ACCEPTED, Fault, Outcome, OutcomeUnknown, Unbuildable, Verdict
@@ -27,6 +28,7 @@ __all__ = [
     "Verdict",
     "classify",
     "describe",
+    "is_database_away",
     "is_down",
     "smtp_reply",
 ]
@@ -41,7 +43,7 @@ def classify(error: BaseException) -> Outcome:
     text = describe(error)
     match error:
         case Unbuildable():
-            return Outcome(Verdict.FOR_GOOD, describe(error.error), fault=Fault.MESSAGE)
+            return Outcome(Verdict.FOR_GOOD, describe(error.error), fault=Fault.CONTENT)
         case OutcomeUnknown():
             return Outcome(Verdict.UNKNOWN, text, fault=Fault.TRANSPORT)
         case AnymailCancelSend() | AnymailRecipientsRefused():
@@ -59,7 +61,7 @@ def classify(error: BaseException) -> Outcome:
         case AttributeError() | LookupError():  # a backend stumbled over an answer it didn't expect
             return Outcome(Verdict.UNKNOWN, text, fault=Fault.TRANSPORT)
     # Anything else was raised while the backend wrote the message: it will be raised again.
-    return Outcome(Verdict.FOR_GOOD, text, fault=Fault.MESSAGE)
+    return Outcome(Verdict.FOR_GOOD, text, fault=Fault.CONTENT)
 
 
 def is_down(error: BaseException) -> bool:
@@ -67,6 +69,17 @@ def is_down(error: BaseException) -> bool:
     outcome = classify(error)
     is_its_fault = outcome.fault in {Fault.TRANSPORT, Fault.ACCOUNT}
     return is_its_fault and outcome.verdict is Verdict.FOR_NOW
+
+
+def is_database_away(error: BaseException) -> bool:
+    """True for a lost connection or a locked database, which is no fault of what was being done.
+
+    SQLite also calls a missing table or column an operational error; that one stays.
+    """
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    code = getattr(error.__cause__, "sqlite_errorcode", None)
+    return code is None or code & 0xFF != sqlite3.SQLITE_ERROR
 
 
 def describe(error: BaseException) -> str:
@@ -79,7 +92,10 @@ def describe(error: BaseException) -> str:
         case AnymailRequestsAPIError():
             text = str(error).partition("Sending a message")[0] or str(error)
         case _:
-            text = f"{type(error).__name__}: {error}"
+            try:
+                text = f"{type(error).__name__}: {error}"
+            except Exception:  # noqa: BLE001  (an app's exception may fail to describe itself)
+                text = type(error).__name__
     return " ".join(text.replace("\x00", "").split())[:1000]
 
 

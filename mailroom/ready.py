@@ -1,12 +1,11 @@
 """Mails of many to one each, which need not be built as a whole by a mailer that knows better."""
 
 import logging
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from django.db import DatabaseError
-
-from mailroom.envelope import build, personal_values
+from mailroom.envelope import build
 from mailroom.mime import Mail
 from mailroom.models import Delivery
 from mailroom.skeleton import NotExpressible, Skeleton
@@ -19,22 +18,19 @@ class PersonalMail(Mail):
     """One delivery's mail out of a message that many get.
 
     A mailer may take it as ready bytes, `wire`, where there are any; as its `values` together with
-    others of the same message; or else as the `whole`.
+    others of the same message; or else as the `whole`. values: what fills the slots.
     """
 
-    def __init__(self, delivery: Delivery, skeleton: Skeleton | None = None) -> None:
+    def __init__(
+        self, delivery: Delivery, values: Mapping[str, Any], skeleton: Skeleton | None = None
+    ) -> None:
         headers = {"Message-ID": delivery.message_id_header}
         sender = delivery.message.from_email
         super().__init__(from_email=sender, to=[delivery.address], headers=headers)
         self.delivery = delivery
+        self.values = values
         self.had_by = delivery.alias
         self._skeleton = skeleton
-
-    @cached_property
-    def values(self) -> dict[str, Any]:
-        """What fills the slots. Raises Unbuildable where an app's hook fails."""
-        with _built_for_good():
-            return personal_values(self.delivery)
 
     @property
     def has_wire(self) -> bool:
@@ -68,19 +64,17 @@ class PersonalMail(Mail):
     def whole(self) -> Mail:
         """The same mail, built as every other is. Raises Unbuildable."""
         with _built_for_good():
-            return build(self.delivery.message, [self.delivery])
+            return build(self.delivery.message, [self.delivery], self.values)
 
 
 class _built_for_good:  # noqa: N801  (reads as the statement it is)
-    """What can't be built now can't be built later either, unless the database was away."""
+    """What can't be built now can't be built later either."""
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Exception) and not isinstance(
-            error, DatabaseError | NotExpressible | Unbuildable
-        ):
+        if isinstance(error, Exception) and not isinstance(error, NotExpressible | Unbuildable):
             raise Unbuildable(error) from error
 
 

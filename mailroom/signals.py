@@ -1,7 +1,8 @@
 """Signals of the outbox, sent for every backend alike, SMTP included.
 
-The first four carry `channel`, `alias` (the mailer that carries it; for about_to_send the
-channel's route) and `delivery`.
+The first six carry `channel`, `alias` (the mailer that carries it; for about_to_send the
+channel's route) and `delivery`. All but about_to_send are sent after the commit, for exactly the
+rows that it changed, and `delivery` says what the row says.
 """
 
 from django.dispatch import Signal
@@ -9,7 +10,9 @@ from django.dispatch import Signal
 # A receiver that raises mailroom.signals.Cancel stops this delivery: it becomes skipped.
 about_to_send = Signal()
 sent = Signal()
-failed = Signal()
+failed = Signal()  # refused for good, given up after five days, or it could not be built
+uncertain = Signal()  # bulk email that may have been accepted: it waits for evidence or a person
+skipped = Signal()  # not sent, for `delivery.reason`: expired, suppressed, opted out
 
 # A delivery waits, because its provider refuses our account (or password, or settings): that takes
 # a person. As above, with `error`, the provider's words.

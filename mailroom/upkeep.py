@@ -11,11 +11,13 @@ from mailroom import health
 from mailroom.channels import channels
 from mailroom.clock import every
 from mailroom.leases import locked
-from mailroom.models import Delivery, Message, WorkerBeat
-from mailroom.record import FREE
+from mailroom.models import Attempt, Delivery, Message, WorkerBeat
+from mailroom.record import FREE, announce, expire
+from mailroom.signals import uncertain
 from mailroom.tasks import nudge
 
 State = Delivery.State
+BATCH = 500  # rows a transaction
 
 
 @every(seconds=1)
@@ -38,13 +40,28 @@ def settle_abandoned() -> None:
         # One that is locked is just being settled by its own worker, which was only slow.
         abandoned = locked(Delivery.objects.abandoned()).values_list("pk", flat=True)
         lost = Delivery.objects.filter(pk__any_of=list(abandoned), state=State.SENDING)
-        lost.filter(message__is_bulk=True).update(
+        unknown = lost.filter(message__is_bulk=True).update_returning(
             state=State.UNCERTAIN,
             error="The worker ended before the answer was written.",
             finished_at=timezone.now(),
             **FREE,
         )
         lost.update(state=State.QUEUED, not_before=timezone.now(), **FREE)
+    if unknown and uncertain.has_listeners(Delivery):
+        announce(Delivery.objects.filter(pk__any_of=unknown, state=State.UNCERTAIN))
+
+
+@every(seconds=60)
+def expire_waiting() -> None:
+    """Skip what expired while its message or its channel was paused, and erase its secrets."""
+    late = Delivery.objects.queued().filter(expires_at__lte=timezone.now()).order_by("pk")
+    light = late.select_related("message").defer("message__body", "message__content")
+    while rows := list(light[:BATCH]):
+        with transaction.atomic(durable=True):
+            expired = expire(rows)
+        announce(expired)
+        if len(expired) < len(rows):
+            return  # a worker has the others in hand, and sees the same
 
 
 @every(seconds=3600)
@@ -54,6 +71,7 @@ def forget_old() -> None:
     old = Message.objects.finished().filter(created_at__lt=limit)
     while ids := list(old.values_list("pk", flat=True)[:100]):
         Message.objects.filter(pk__in=ids).delete()
+    Attempt.objects.filter(delivery=None, at__lt=limit).delete()
     WorkerBeat.objects.exclude(pk__in=WorkerBeat.alive()).delete()
     if settings.TASKS["default"]["BACKEND"].startswith("django_tasks_db"):
         call_command("prune_db_task_results", min_age_days=1, verbosity=0)

@@ -20,6 +20,7 @@ class Fault(enum.Enum):
     TRANSPORT = "transport"
     ACCOUNT = "account"
     MESSAGE = "message"
+    CONTENT = "content"  # it could not be built: no provider was asked about it
 
 
 class Outcome(NamedTuple):

@@ -14,6 +14,7 @@ from mailroom.backends.raw import RawMail, takes_raw
 from mailroom.batch_calls import BATCH_CALLS, batch_mail, groups
 from mailroom.outcomes import Fault, Verdict, classify, is_down
 from mailroom.ready import PersonalMail
+from mailroom.verdicts import Unbuildable
 
 logger = logging.getLogger(__name__)
 
@@ -85,15 +86,15 @@ class CallsBackend(BaseEmailBackend):
         try:
             mail: Any = batch_mail(group, self._batch_call)
         except Exception as error:  # noqa: BLE001  (an app's values may be anything)
-            return dict.fromkeys(map(id, group), error)
-        refusal = self._call(mail)
+            refusal: Exception | None = Unbuildable(error)
+        else:
+            refusal = self._call(mail)
         if refusal and _is_about_a_message(refusal):
             middle = len(group) // 2
             return self._together(group[:middle]) | self._together(group[middle:])
-        own = recipient_outcomes(mail)
+        own = {} if refusal else recipient_outcomes(mail)
         for one in group:
-            outcome = own.get(one.delivery.address.lower())
-            if outcome and not refusal:
+            if outcome := own.get(one.delivery.address.lower()):
                 one.outcomes = {one.delivery.address.lower(): outcome}  # type: ignore[attr-defined]
         return dict.fromkeys(map(id, group), refusal)
 
@@ -155,4 +156,5 @@ class CallsBackend(BaseEmailBackend):
 def _is_about_a_message(error: Exception) -> bool:
     """Refused for good, for one address perhaps: Mailgun refuses a whole call for that."""
     outcome = classify(error)
-    return outcome.verdict is Verdict.FOR_GOOD and outcome.fault is Fault.MESSAGE
+    is_its_own = outcome.fault in {Fault.MESSAGE, Fault.CONTENT}
+    return outcome.verdict is Verdict.FOR_GOOD and is_its_own
