@@ -27,7 +27,7 @@ def opened(channel: str, clock: SimpleNamespace) -> gate.Gate:
         queue(channel, to=[f"p{n}@example.com"])
     with Batches(channel, "me") as batches:
         opened = gate.Gate([one for parcel in batches.take() for one in parcel], "console")
-    opened.reasons(2)
+    opened.check(2)
     clock.now += 0.01
     return opened
 
@@ -39,9 +39,9 @@ def suppress(number: int) -> None:
 def test_bulk_mail_of_a_tenth_of_a_second_is_asked_about_together(clock, django_assert_num_queries):
     bulletin = opened("bulletin", clock)
 
-    bulletin.reasons(2)
+    bulletin.check(2)
     with django_assert_num_queries(0):
-        assert bulletin.reasons(2) == {}
+        assert bulletin.check(2) == ({}, {})
 
 
 @pytest.mark.parametrize(
@@ -53,18 +53,18 @@ def test_bulk_mail_of_a_tenth_of_a_second_is_asked_about_together(clock, django_
 )
 def test_what_is_decided_later_stops_what_goes_out_later(clock, channel, later):
     opened_gate = opened(channel, clock)
-    opened_gate.reasons(2)
+    opened_gate.check(2)
 
     suppress(5)
     clock.now += later
 
-    assert list(opened_gate.reasons(2).values()) == ["suppressed"]
+    assert list(opened_gate.check(2).skip.values()) == ["suppressed"]
 
 
 def test_what_was_found_beforehand_is_told_with_its_window(clock):
     suppress(4)
     bulletin = opened("bulletin", clock)
 
-    told = [list(bulletin.reasons(2).values()) for _ in range(3)]
+    told = [list(bulletin.check(2).skip.values()) for _ in range(3)]
 
     assert told == [[], ["suppressed"], []]

@@ -1,0 +1,500 @@
+"""All verbs of the outbox in any order, against a real database and the real engine.
+
+A state machine queues email, answers it in every way, kills workers, holds, releases, cancels,
+sends again, settles, suppresses and erases, and moves the clock. After each step it checks what
+must hold whatever happened before: see the invariants of the mail core in docs/delivery.md.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.mail import EmailMessage
+from django.utils import timezone
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from mailroom import holding, signals, upkeep
+from mailroom.forgetting import forget_address
+from mailroom.models import Attempt, Delivery, Event, Message, Suppression
+from mailroom.outbox import Recipient, add_deliveries, freeze
+from mailroom.personal import slot
+from tests.mailroom.meeting import world as the_world
+from tests.mailroom.meeting.world import MAILERS, TYPES, Sent, mortal, start_anew, work
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+State = Delivery.State
+ENDS = {State.SENT, State.FAILED, State.UNCERTAIN, State.SKIPPED}
+PEOPLE = [f"p{number}@example.com" for number in range(5)]
+NAMES = ["", "Ada", "O'Brien\r\nBcc: x@example.com", "Zoë \x00\u2028", 'a "b" <c>']
+ANSWERS = [
+    "accept",
+    "accept",
+    "450",
+    "550",
+    "account",
+    "lost",
+    "accept, lost",
+    "die",
+    "accept, die",
+]
+HOOKS = [
+    "",
+    "personal raises",
+    "personal returns nonsense",
+    "personal misses a slot",
+    "gate raises",
+    "gate returns nonsense",
+    "gate skips",
+    "database away",
+]
+WAITS = [10, 70, 300, 3600, 86_400, 6 * 86_400, -3600]
+
+people = st.sampled_from(PEOPLE)
+some_people = st.lists(people, min_size=1, max_size=4, unique=True)
+which = st.integers(0, 30)
+
+
+class Crossing(RuleBasedStateMachine):
+    """One example: an empty outbox, and what the machine knows of it."""
+
+    django_settings: Any
+
+    @initialize()
+    def begin(self) -> None:
+        self.world = start_anew()
+        self.world.heard = self.heard
+        self.traveller = time_machine.travel(timezone.now(), tick=True)
+        self.clock = self.traveller.start()
+        self.django_settings.STAGING_MAIL = []
+        self.written: dict[int, tuple[str, str]] = {}  # message -> its subject and body
+        self.rows: dict[int, tuple[int, str]] = {}  # delivery -> its message and address
+        self.held: set[int] = set()
+        self.cancelled: set[int] = set()
+        self.erased: dict[int, str] = {}  # delivery -> the address it had
+        self.gone: set[str] = set()  # addresses that were erased
+        self.gone_before: set[str] = set()  # and those of them that were when the step began
+        self.in_flight: set[int] = set()  # rows that a hold, cancel or erase found in flight
+        self.again: dict[int, int] = {}  # how often a person had a row sent again
+        self.taken: dict[int, int] = {}  # how often a provider accepted a row
+        self.signals: list[tuple[int, str]] = []
+        self.faults: list[str] = []
+        self.by_verb: set[int] = set()  # rows that a verb ended during the step
+        for state, signal in SIGNALS.items():
+            signal.connect(self.listeners.setdefault(state, self.listener(state)))
+
+    listeners: dict[str, Callable[..., None]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listeners = {}
+
+    def listener(self, state: str) -> Callable[..., None]:
+        def listen(sender: Any, delivery: Delivery, **_: Any) -> None:
+            row = Delivery.objects.get(pk=delivery.pk)
+            if not row.state == delivery.state == state:
+                self.faults.append(f"signal {state} for {row.pk}, which is {row.state}")
+            self.signals.append((row.pk, state))
+            raise RuntimeError("a receiver that fails")
+
+        return listen
+
+    # -- Queueing -------------------------------------------------------------------------------
+
+    @rule(person=people, name=st.sampled_from(NAMES))
+    def a_letter(self, person: str, name: str) -> None:
+        if person not in self.gone:
+            mail = EmailMessage("A letter", "Good day.", to=[person])
+            mail.send(using="letters")
+            self.learn()
+
+    @rule(person=people)
+    def a_code(self, person: str) -> None:
+        if person not in self.gone:
+            mail: Any = EmailMessage("Your code", "314-159", to=[person])
+            mail.type = "tests.code"
+            mail.send(using="letters")
+            self.learn()
+
+    @rule(to=some_people, cc=some_people)
+    def a_letter_to_several(self, to: list[str], cc: list[str]) -> None:
+        to = [one for one in to if one not in self.gone]
+        cc = [one for one in cc if one not in self.gone and one not in to]
+        if len(to) + len(cc) > 1:
+            EmailMessage("A meeting", "At ten.", to=to, cc=cc).send(using="letters")
+            self.learn()
+
+    @rule(to=some_people, is_hooked=st.booleans(), name=st.sampled_from(NAMES))
+    def a_bulletin(self, to: list[str], is_hooked: bool, name: str) -> None:
+        mail: Any = EmailMessage("News", "All is well.", to=[])
+        if is_hooked:
+            mail.type, mail.body = "tests.hooked", f"{slot('greeting')}! All is well."
+        message = freeze(mail, "bulletin")
+        to = [one for one in to if one not in self.gone]
+        add_deliveries(message, [Recipient(one, name) for one in to])
+        self.learn()
+
+    def learn(self) -> None:
+        """Note what was queued just now."""
+        message = Message.objects.latest("pk")
+        self.written[message.pk] = message.subject, message.body
+        for row in message.deliveries.all():
+            self.rows[row.pk] = message.pk, row.address
+
+    # -- The world ------------------------------------------------------------------------------
+
+    @rule(person=people, answer=st.sampled_from(ANSWERS))
+    def answer(self, person: str, answer: str) -> None:
+        self.world.answers[person] = answer
+
+    @rule(person=people, hook=st.sampled_from(HOOKS))
+    def hook(self, person: str, hook: str) -> None:
+        self.world.hooks[person] = hook
+
+    @rule(down=st.sets(st.sampled_from(["first", "second"])))
+    def providers_down(self, down: set[str]) -> None:
+        self.world.down = down
+
+    @rule(seconds=st.sampled_from(WAITS))
+    def wait(self, seconds: float) -> None:
+        self.clock.shift(timedelta(seconds=seconds))
+
+    @rule(is_on=st.booleans())
+    def staging(self, is_on: bool) -> None:
+        self.django_settings.STAGING_MAIL = ["p0@example.com"] if is_on else []
+
+    # -- Workers --------------------------------------------------------------------------------
+
+    @rule()
+    def a_worker_works(self) -> None:
+        with self.step():
+            work()
+
+    @rule(commit=st.integers(0, 6), after=st.booleans())
+    def a_worker_may_die(self, commit: int, after: bool) -> None:
+        with self.step():
+            with mortal(commit, after=after):
+                work()
+            self.is_mortal = True
+
+    @rule(
+        verb=st.sampled_from(["hold", "cancel", "erase", "overtake", "settle"]),
+        number=which,
+        person=people,
+    )
+    def something_happens_while_an_email_is_handed_over(
+        self, verb: str, number: int, person: str
+    ) -> None:
+        verbs: dict[str, Callable[[], None]] = {
+            "hold": lambda: self.hold(number),
+            "cancel": lambda: self.cancel(number),
+            "erase": lambda: self.erase(person),
+            "overtake": self.overtake,
+            "settle": upkeep.settle_abandoned,
+        }
+        self.world.during = verbs[verb]
+        with self.step():
+            work()
+        self.world.during = None
+
+    def overtake(self) -> None:
+        """The worker is slow, its leases run out, and another one does its work."""
+        self.clock.shift(timedelta(minutes=5))
+        answers, self.world.answers = self.world.answers, {}
+        work()
+        self.world.answers = answers
+
+    @rule(person=people)
+    def five_days_of_refusals(self, person: str) -> None:
+        before, self.world.answers = self.world.answers, {person: "450"}
+        with self.step():
+            work()
+            self.clock.shift(timedelta(days=6))
+            work()
+        self.world.answers = before
+
+    @rule()
+    def an_outage_ends(self) -> None:
+        """All providers refuse connections until they cool down, and then work again."""
+        before, self.world.down = self.world.down, {"first", "second"}
+        letter = EmailMessage("Ping", "Ping", to=["probe@example.com"])
+        with self.step():
+            for _ in range(4):
+                letter.send(using="letters")
+                self.learn()
+                work()
+            self.world.down = set()
+            for _ in range(2):
+                self.clock.shift(timedelta(minutes=10))
+                work()
+        self.world.down = before
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """Run a worker, and hold the signals against what changed."""
+        self.gone_before, self.in_flight = set(self.gone), set()
+        self.by_verb, self.signals, self.is_mortal = set(), [], False
+        before = self.ends()
+        self.is_mortal = any("die" in answer for answer in self.world.answers.values())
+        if self.is_mortal:
+            with mortal():
+                yield
+        else:
+            yield
+        changed = {item for item in self.ends().items() if item not in before.items()}
+        told = set(self.signals)
+        for pk, (state, _at) in changed:
+            if pk not in self.by_verb and not self.is_mortal:
+                assert (pk, state) in told, f"no signal that {pk} is {state}"
+        for pk, state in told:
+            assert pk in dict(changed) or self.signals.count((pk, state)) == 1
+
+    def ends(self) -> dict[int, tuple[str, Any]]:
+        rows = Delivery.objects.filter(state__in=ENDS)
+        return {pk: (state, at) for pk, state, at in rows.values_list("pk", "state", "finished_at")}
+
+    def heard(self, sent: Sent) -> None:
+        """A provider is handed an email: nobody may have stopped it, and it says what it should."""
+        message, address = self.rows[sent.delivery]
+        row_of = {one: pk for pk, (other, one) in self.rows.items() if other == message}
+        rows = {row_of[one] for one in sent.to if one in row_of} or {sent.delivery}
+        for pk in rows - self.in_flight:
+            if message in self.held:
+                self.faults.append(f"{pk} was handed over while on hold")
+            if message in self.cancelled:
+                self.faults.append(f"{pk} was handed over after it was cancelled")
+            if pk in self.erased:
+                self.faults.append(f"{pk} was handed over after its person was erased")
+        for one in self.gone_before:
+            if one in sent.visible or one in sent.to:
+                self.faults.append(f"{one} was erased and is named in {sent.delivery}")
+        subject, body = self.written[message]
+        greeting = f"Hello {address}"
+        if subject not in sent.subject or body.replace(slot("greeting"), greeting) != sent.body:
+            self.faults.append(f"{sent.delivery} says {sent.subject!r}, {sent.body!r}")
+        if message and Message.objects.get(pk=message).is_bulk:
+            self.taken[sent.delivery] = self.taken.get(sent.delivery, 0)
+
+    # -- People ---------------------------------------------------------------------------------
+
+    def message(self, number: int) -> Message | None:
+        found = list(Message.objects.order_by("pk"))
+        return found[number % len(found)] if found else None
+
+    @rule(number=which)
+    def hold(self, number: int) -> None:
+        if message := self.message(number):
+            holding.hold(message)
+            self.held.add(message.pk)
+            self.note_in_flight(message.deliveries.all())
+
+    @rule(number=which)
+    def release(self, number: int) -> None:
+        if message := self.message(number):
+            holding.release(message)
+            self.held.discard(message.pk)
+
+    @rule(number=which)
+    def cancel(self, number: int) -> None:
+        if message := self.message(number):
+            queued = set(message.deliveries.filter(state=State.QUEUED).values_list("pk", flat=True))
+            holding.cancel(message, "changed my mind")
+            self.by_verb |= queued
+            self.cancelled.add(message.pk)
+            self.note_in_flight(message.deliveries.all())
+
+    @rule(number=which, state=st.sampled_from([State.FAILED, State.UNCERTAIN]))
+    def send_again(self, number: int, state: str) -> None:
+        if message := self.message(number):
+            rows = message.deliveries.filter(state=state)
+            before = {row.pk: row.error for row in rows}
+            tell = holding.retry_failed if state == State.FAILED else holding.retry_uncertain
+            tell(message)
+            for row in message.deliveries.filter(pk__in=before, state=State.QUEUED):
+                self.again[row.pk] = self.again.get(row.pk, 0) + 1
+                kept = Attempt.objects.filter(delivery=row, outcome=state).latest("pk")
+                assert kept.error == before[row.pk]
+                assert kept.requeued_at
+
+    @rule(number=which)
+    def count_as_sent(self, number: int) -> None:
+        if message := self.message(number):
+            holding.count_as_sent(message)
+
+    @rule(person=people, reason=st.sampled_from(["bounced", "complained"]))
+    def suppress(self, person: str, reason: str) -> None:
+        if person not in self.gone:
+            Suppression.objects.get_or_create(
+                address=person, channel="", defaults={"reason": reason}
+            )
+
+    @rule(person=people)
+    def lift(self, person: str) -> None:
+        for row in Suppression.objects.of(person):
+            row.lift("looked at")
+
+    @rule(person=people)
+    def erase(self, person: str) -> None:
+        own = Delivery.objects.filter(address=person)
+        mine = {row.pk: row.state for row in own}
+        self.note_in_flight(own)
+        forget_address(person)
+        self.by_verb |= {pk for pk, state in mine.items() if state in {State.QUEUED, State.SENDING}}
+        self.erased |= dict.fromkeys(mine, person)
+        self.gone.add(person)
+
+    @rule(
+        number=which, kind=st.sampled_from(["delivered", "hard_bounce", "complained", "rejected"])
+    )
+    def a_provider_reports(self, number: int, kind: str) -> None:
+        tried = list(Delivery.objects.filter(attempts__gt=0).order_by("pk"))
+        if tried:
+            row = tried[number % len(tried)]
+            Event.objects.create(
+                provider="tests",
+                event_id=f"{Event.objects.count()}-{timezone.now().timestamp()}",
+                kind=kind,
+                told_delivery=row.pk,
+                address=self.rows[row.pk][1],
+            )
+            with self.step():
+                work()
+
+    @rule()
+    def old_messages_go(self) -> None:
+        open_ones = set(
+            Delivery.objects.unfinished().values_list("message_id", flat=True).distinct()
+        )
+        self.clock.shift(timedelta(days=100))
+        upkeep.forget_old()
+        assert open_ones <= set(Message.objects.values_list("pk", flat=True))
+
+    def note_in_flight(self, rows: Any) -> None:
+        """What a worker has handed over, or is about to, when a verb is committed."""
+        self.in_flight |= set(rows.filter(state=State.SENDING).values_list("pk", flat=True))
+
+    # -- What holds whatever happened -------------------------------------------------------------
+
+    @invariant()
+    def nothing_was_wrong(self) -> None:
+        assert not getattr(self, "faults", [])
+
+    @precondition(lambda self: hasattr(self, "rows"))
+    @invariant()
+    def rows_are_sound(self) -> None:
+        stored = {row.pk: row for row in Delivery.objects.select_related("message")}
+        for pk, (message, address) in self.rows.items():
+            row = stored.get(pk)
+            if row is None:
+                continue  # retention
+            assert bool(row.finished_at) == (row.state in ENDS), f"{row.state} {row.finished_at}"
+            group = {one for other, one in self.rows.values() if other == message}
+            strangers = {one for one in PEOPLE if one in row.error} - group
+            assert not strangers, f"{address} has the error of {strangers}"
+            if pk in self.erased:
+                assert row.state in ENDS, "what is erased is queued"
+                assert row.is_erased
+                assert "@" not in f"{row.name}{row.values}{row.error}"
+
+    @precondition(lambda self: getattr(self, "gone", None))
+    @invariant()
+    def erased_means_gone(self) -> None:
+        for model in (Delivery, Attempt, Event, Suppression):
+            texts = str(list(model.objects.values()))
+            assert not {one for one in self.gone if one in texts}, model
+        for message in Message.objects.all():
+            named = f"{message.to}{message.cc}{message.bcc}"
+            assert not {one for one in self.gone if one in named}
+
+    @precondition(lambda self: hasattr(self, "rows"))
+    @invariant()
+    def secrets_go_with_their_work(self) -> None:
+        done = Message.objects.finished().filter(is_secret=True, erased_at=None)
+        assert not done.exclude(deliveries=None).exists()
+
+    @precondition(lambda self: hasattr(self, "rows"))
+    @invariant()
+    def bulk_is_accepted_once(self) -> None:
+        bulk = set(Message.objects.filter(is_bulk=True).values_list("pk", flat=True))
+        counts: dict[int, int] = {}
+        for sent in self.world.log:
+            if self.rows[sent.delivery][0] in bulk:
+                counts[sent.delivery] = counts.get(sent.delivery, 0) + 1
+        for pk, count in counts.items():
+            assert count <= 1 + self.again.get(pk, 0), f"{pk} was accepted {count} times"
+
+    def teardown(self) -> None:
+        """Let everything work again: each row must reach an end."""
+        if not hasattr(self, "rows"):
+            return
+        try:
+            self.world.answers, self.world.hooks, self.world.down = {}, {}, set()
+            self.django_settings.STAGING_MAIL = []
+            for message in Message.objects.all():
+                holding.release(message)
+                self.held.discard(message.pk)
+            self.gone_before = set(self.gone)
+            for _ in range(8):
+                if not Delivery.objects.unfinished().exists():
+                    break
+                self.clock.shift(timedelta(hours=3))
+                work()
+            left = Delivery.objects.unfinished().values_list("pk", "state", "error")
+            assert not left, list(left)
+            self.nothing_was_wrong()
+            self.rows_are_sound()
+            self.bulk_is_accepted_once()
+        finally:
+            for state, signal in SIGNALS.items():
+                signal.disconnect(self.listeners[state])
+            self.traveller.stop()
+
+
+SIGNALS = {
+    State.SENT: signals.sent,
+    State.FAILED: signals.failed,
+    State.UNCERTAIN: signals.uncertain,
+    State.SKIPPED: signals.skipped,
+}
+
+
+@pytest.mark.parametrize(
+    "examples", [200, pytest.param(5_000, marks=pytest.mark.full)], ids=lambda n: f"{n} examples"
+)
+def test_features_meet_and_every_invariant_holds(examples, settings_):
+    Crossing.django_settings = settings_
+    run_state_machine_as_test(
+        Crossing,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=12,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.fixture
+def settings_(settings) -> Any:
+    """Django's settings with the channels and the provider of these tests."""
+    logging.disable(logging.CRITICAL)  # each failing hook and receiver is logged with its traceback
+    settings.MESSAGE_TYPES = TYPES
+    settings.MAILERS = MAILERS
+    settings.MAILER_URLS = {"first": "first:", "second": "second:"}
+    settings.MAILER_SENDERS = {}
+    yield settings
+    logging.disable(logging.NOTSET)
+    the_world.start_anew()
