@@ -24,7 +24,7 @@ def hold_messages(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('mailroom', '0006_hold_and_attempts'),
+        ('mailroom', '0010_one_delivery_a_key'),
     ]
 
     operations = [

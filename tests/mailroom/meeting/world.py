@@ -19,7 +19,7 @@ from mailroom.delivery import deliver_due
 from mailroom.models import Attempt, ClockLease, Delivery, Event, MailerHealth, Message, Suppression
 from mailroom.outcomes import OutcomeUnknown
 from mailroom.types import bulk, transactional
-from mailroom.webhooks.effects import handle_waiting
+from mailroom.webhooks.process import handle_waiting
 
 CHANNELS = ("letters", "bulletin")
 HOOKS = "tests.mailroom.meeting.world"
