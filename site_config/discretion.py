@@ -11,6 +11,8 @@ from django.dispatch import receiver
 from django.utils import log
 from pythonjsonlogger import json
 
+from site_config import error_limit
+
 # Links in mails carry signed tokens; whoever reads a log must not be able to follow them. The names
 # of Python's files, in tracebacks, may be as long.
 TOKEN = re.compile(r"/(?![\w.-]+\.py\b)[A-Za-z0-9_.:=-]{24,}")
@@ -34,7 +36,23 @@ class JsonFormatter(json.JsonFormatter):
 
 
 class AdminEmailHandler(log.AdminEmailHandler):
-    """Django's, whose mails hold the address of the page that failed."""
+    """Django's, with secrets redacted, and limited: see site_config.error_limit."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not settings.ADMINS:
+            return
+        left_out = error_limit.admit(error_limit.key_of(record))
+        if left_out is not None:
+            record.left_out = left_out
+            super().emit(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        left_out = getattr(record, "left_out", None)
+        if not left_out or not any(left_out):
+            return text
+        counts = f"this error {left_out.same} more times, other errors {left_out.others} times"
+        return f"{text}\n\nNot sent since the last email: {counts}."
 
     def send_mail(self, subject: Any, message: Any, *args: Any, **kwargs: Any) -> None:
         super().send_mail(conceal(str(subject)), conceal(str(message)), *args, **kwargs)

@@ -32,6 +32,7 @@ SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", []) or environment.hosts(PUBLIC_URL, DEBUG)
 ADMINS: list[str] = env.list("ADMINS", [])
 MANAGERS = ADMINS
+ERROR_EMAIL_STATE = VAR_DIR / "error-emails.json"  # how many were sent lately, over all processes
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
 
 INSTALLED_APPS = [

@@ -9,6 +9,7 @@ from django.conf import settings as django_settings
 from django.utils import translation
 
 from mailroom import health, shutdown, worker
+from site_config import error_limit
 from site_config import settings as site_settings
 
 # What waits for real processes and browsers begins first, so that the quick ones fill the gaps.
@@ -65,12 +66,14 @@ def _nothing_left_over() -> Iterator[None]:
     yield
     shutdown._wanted.clear()
     health.forget()
+    error_limit.forget()
     translation.deactivate()  # a request leaves its visitor's language to the thread
 
 
 @pytest.fixture(autouse=True)
 def _quick_hashes(settings) -> None:
     """A hash that is slow on purpose would be most of the time of the tests of accounts."""
+    settings.ERROR_EMAIL_STATE = None
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

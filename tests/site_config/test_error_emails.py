@@ -1,0 +1,109 @@
+"""Error emails to ADMINS: the same error once in ten minutes, about twenty an hour, no more."""
+
+import logging
+import os
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.core import mail
+from django.utils import timezone
+
+from site_config import error_limit
+from tests.processes import ROOT
+
+logger = logging.getLogger("mailroom.tests")
+
+
+@pytest.fixture(autouse=True)
+def _admins(settings) -> None:
+    settings.ADMINS = ["ops@example.com"]
+    settings.DEBUG = False
+
+
+def fail(word: str) -> None:
+    try:
+        raise ValueError(f"no {word}")
+    except ValueError:
+        logger.exception("A page failed: %s", word)
+
+
+def fail_elsewhere(number: int) -> None:
+    """Fail at a line of its own."""
+    code = compile("\n" * number + "raise ValueError('no')", "strangers.py", "exec")
+    try:
+        exec(code)
+    except ValueError:
+        logger.exception("A page failed.")
+
+
+def test_the_same_error_is_sent_once_in_ten_minutes_and_then_counted():
+    for number in range(30):
+        fail(f"word-{number}")
+    assert len(mail.outbox) == 1
+
+    with time_machine.travel(timezone.now() + timedelta(minutes=11)):
+        fail("again")
+
+    assert len(mail.outbox) == 2
+    assert "this error 29 more times" in mail.outbox[1].body
+
+
+def test_many_different_errors_are_capped_and_counted():
+    for number in range(50):
+        fail_elsewhere(number)
+    assert len(mail.outbox) == error_limit.MOST_AN_HOUR
+
+    with time_machine.travel(timezone.now() + timedelta(minutes=61)):
+        fail("word")
+
+    assert "other errors 30 times" in mail.outbox[-1].body
+
+
+def test_a_clock_that_was_wrong_silences_nothing():
+    with time_machine.travel(timezone.now() + timedelta(days=1)):
+        fail("tomorrow")
+    fail("today")
+
+    assert len(mail.outbox) == 2
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '{"sent": "x"}', '{"sent": [], "se'])
+def test_a_broken_file_is_started_anew(settings, tmp_path, content):
+    settings.ERROR_EMAIL_STATE = tmp_path / "state.json"
+    settings.ERROR_EMAIL_STATE.write_text(content)
+
+    fail("one")
+    fail("two")
+
+    assert len(mail.outbox) == 1
+
+
+def test_without_a_file_memory_serves(settings, tmp_path):
+    (tmp_path / "file").write_text("")
+    settings.ERROR_EMAIL_STATE = tmp_path / "file" / "state.json"
+
+    fail("one")
+    fail("two")
+
+    assert len(mail.outbox) == 1
+
+
+def test_all_processes_share_the_limit(tmp_path):
+    code = (
+        "import django; django.setup();"
+        "from django.conf import settings; from pathlib import Path; import sys;"
+        "settings.ERROR_EMAIL_STATE = Path(sys.argv[1]);"
+        "from site_config import error_limit;"
+        "print(sum(error_limit.admit(sys.argv[2] + str(n)) is not None for n in range(15)))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "state.json")]
+    running = [
+        subprocess.Popen([*command, name], cwd=ROOT, env=os.environ, stdout=subprocess.PIPE)
+        for name in "ab"
+    ]
+    sent = [int(one.communicate()[0]) for one in running]
+
+    assert sum(sent) == error_limit.MOST_AN_HOUR
