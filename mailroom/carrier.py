@@ -1,6 +1,7 @@
 """The carrier: one open mailer, a window of mails at a time, and what became of each."""
 
 import logging
+import re
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -90,7 +91,10 @@ class Carrier:
             for one in parcel:
                 one.alias = getattr(mail, "carried_by", self.alias)
                 # The last refusal is the outcome itself, unless another provider accepted.
-                one.refused_by = refused_by[:-1] if answer else refused_by  # type: ignore[attr-defined]
+                earlier = refused_by[:-1] if answer else refused_by
+                one.refused_by = [  # type: ignore[attr-defined]
+                    (alias, _about(one, parcel, refusal), at) for alias, refusal, at in earlier
+                ]
             outcomes |= _share(mail, parcel, common)
         return outcomes
 
@@ -133,4 +137,13 @@ def _share(mail: EmailMultiAlternatives, parcel: Parcel, common: Outcome) -> Out
     own = {**recipient_outcomes(mail), **getattr(mail, "outcomes", {})}
     if common.verdict is not Verdict.ACCEPTED and len(parcel) == 1:
         own = {}
-    return {one.pk: own.get(one.address.lower(), common) for one in parcel}
+    return {one.pk: _about(one, parcel, own.get(one.address.lower(), common)) for one in parcel}
+
+
+def _about(delivery: Delivery, parcel: Parcel, outcome: Outcome) -> Outcome:
+    """The outcome without the addresses of others: an error stays with its row."""
+    error = outcome.error
+    for other in parcel:
+        if other.pk != delivery.pk:
+            error = re.sub(re.escape(other.address), "…", error, flags=re.IGNORECASE)
+    return outcome._replace(error=error)
