@@ -1,5 +1,6 @@
 """People in the admin, whose log-in is allauth's, so that two factors count there too."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import allauth.account.admin
@@ -18,9 +19,12 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.db import models, transaction
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from mailroom.admin.timeline import Link, add_links
+from mailroom.models import Delivery
 
 
 def notify_owner(user: User, email: str, to: str = "", **values: Any) -> None:
@@ -59,6 +63,18 @@ class NotifiedPasswordForm(AdminPasswordChangeForm):
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.password_change_form = NotifiedOwnPasswordForm
+
+
+@add_links
+def account_links(request: HttpRequest, delivery: Delivery) -> Iterator[Link]:
+    """The account of the person a delivery went to, for its page."""
+    if request.user.has_perm("accounts.view_user"):
+        for user in User.objects.filter(email=delivery.address):
+            yield Link(_("Account of %(email)s") % {"email": user.email}, _page_of(user))
+
+
+def _page_of(user: User) -> str:
+    return reverse("admin:accounts_user_change", args=[user.pk])
 
 
 @admin.register(User)

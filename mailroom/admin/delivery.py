@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
-from mailroom.admin import sending_again
+from mailroom.admin import sending_again, timeline
 from mailroom.admin.record import RecordAdmin
 from mailroom.models import Delivery
 from mailroom.models.delivery import DeliveryQuerySet
@@ -85,4 +85,7 @@ class DeliveryAdmin(RecordAdmin):
         delivery = kwargs.get("obj")
         again = delivery and Delivery.objects.filter(pk=delivery.pk).retryable().exists()
         context["may_send_again"] = again and self.has_again_permission(request)
+        if delivery:
+            context["timeline"] = timeline.timeline(delivery)
+            context["links"] = timeline.links(request, delivery)
         return super().render_change_form(request, context, *args, **kwargs)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from mailroom.channels import channels, providers
 from mailroom.health import is_paused
-from mailroom.models import Delivery, MailerHealth, WorkerBeat
+from mailroom.models import Attempt, Delivery, MailerHealth, WorkerBeat
 from mailroom.outages import Outage, outage_of
 from mailroom.status.chart import Bar, bars
 
@@ -51,6 +51,7 @@ class QueueFigures:
 
     channel: str
     waiting: int
+    held: int
     sending: int
     uncertain: int
     failed: int
@@ -62,6 +63,7 @@ def provider_figures() -> list[ProviderFigures]:
     """All providers, in the order of the configuration."""
     rows = {row.alias: row for row in MailerHealth.objects.all()}
     volumes = _volumes()
+    refused = {alias: _refused(count) for alias, count in _refusals().items()}
     return [
         ProviderFigures(
             number=number,
@@ -69,7 +71,7 @@ def provider_figures() -> list[ProviderFigures]:
             url=url,
             health=rows.get(alias) or MailerHealth(alias=alias),
             channels=[one for one in channels() if alias in providers(one)],
-            totals=_totals(volumes.get(alias, {})),
+            totals=[*_totals(volumes.get(alias, {})), refused.get(alias, _refused(0))],
             bars=bars(volumes.get(alias, {}), _hours()),
             outage=outage_of(alias),
         )
@@ -80,15 +82,18 @@ def provider_figures() -> list[ProviderFigures]:
 def queue_figures() -> list[QueueFigures]:
     """All channels with what waits in them."""
     state = Delivery.State
+    is_held = Q(message__held_at__isnull=False)
+    is_waiting = Q(state=state.QUEUED) & ~is_held
     counted = Delivery.objects.filter(
         state__in=[state.QUEUED, state.SENDING, state.UNCERTAIN, state.FAILED]
     )
     rows = counted.order_by().values("channel").annotate(
-        waiting=Count("pk", filter=Q(state=state.QUEUED)),
+        waiting=Count("pk", filter=is_waiting),
+        held=Count("pk", filter=Q(state=state.QUEUED) & is_held),
         sending=Count("pk", filter=Q(state=state.SENDING)),
         uncertain=Count("pk", filter=Q(state=state.UNCERTAIN)),
         failed=Count("pk", filter=Q(state=state.FAILED)),
-        oldest=Min("created_at", filter=Q(state=state.QUEUED)),
+        oldest=Min("created_at", filter=is_waiting),
     )  # fmt: skip
     found: dict[str, dict[str, Any]] = {row["channel"]: dict(row) for row in rows}
     return [_queue(channel, found.get(channel, {})) for channel in channels()]
@@ -103,6 +108,7 @@ def _queue(channel: str, row: dict[str, Any]) -> QueueFigures:
     return QueueFigures(
         channel=channel,
         waiting=row.get("waiting", 0),
+        held=row.get("held", 0),
         sending=row.get("sending", 0),
         uncertain=row.get("uncertain", 0),
         failed=row.get("failed", 0),
@@ -127,6 +133,16 @@ def _volumes() -> dict[str, Volumes]:
     for alias, hour, state, count in rows:
         volumes.setdefault(alias, {}).setdefault(hour, {})[state] = count
     return volumes
+
+
+def _refusals() -> dict[str, int]:
+    """Tries that each provider refused, whoever accepted the email later."""
+    tries = Attempt.objects.filter(at__gte=_hours()[0], outcome=Attempt.Outcome.REFUSED)
+    return dict(tries.order_by().values_list("alias").annotate(Count("pk")))
+
+
+def _refused(count: int) -> tuple[str, str, int]:
+    return (Attempt.Outcome.REFUSED.value, str(Attempt.Outcome.REFUSED.label), count)
 
 
 def _totals(volumes: Volumes) -> list[tuple[str, str, int]]:

@@ -1,18 +1,31 @@
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from import_export.admin import ExportMixin
 from import_export.formats.base_formats import CSV
 from import_export.forms import ExportForm
 
+from mailroom.admin.timeline import Link, add_links
+from mailroom.models import Delivery
 from newsletters.imports import SubscriptionExport
 from newsletters.models import Subscription
 
 EVIDENCE: list[Any] = ["consent_at", "consent_source", "consent_ip", "consent_wording"]
 HISTORY: list[Any] = ["created_at", "confirmation_sent_at", "confirmed_at", "unsubscribed_at"]
+
+
+@add_links
+def subscriber_links(request: HttpRequest, delivery: Delivery) -> Iterator[Link]:
+    """The subscriptions of the person a delivery went to, for its page."""
+    if request.user.has_perm("newsletters.view_subscription"):
+        for row in Subscription.objects.of(delivery.address).select_related("newsletter"):
+            url = reverse("admin:newsletters_subscription_change", args=[row.pk])
+            yield Link(_("Subscriber of %(newsletter)s") % {"newsletter": row.newsletter}, url)
 
 
 @admin.register(Subscription)
