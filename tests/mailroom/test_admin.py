@@ -5,9 +5,11 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.mail import EmailMultiAlternatives
+from django.utils.timezone import now
 
+from mailroom.holding import queue_again
 from mailroom.messages import TemplatedMessage
-from mailroom.models import Delivery, Message
+from mailroom.models import Delivery, Message, Suppression
 from mailroom.outbox import Recipient, add_deliveries, freeze
 
 MESSAGES = "/admin/mailroom/message/"
@@ -71,6 +73,24 @@ class TestReading:
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
         assert "sandbox" in policy
+
+    def test_a_delivery_shows_its_timeline_and_links_to_its_person(self, desk, letter):
+        from newsletters.models import Newsletter, Subscription
+
+        address = "ann@example.com"
+        delivery = given(letter, address, error="550 no", alias="memory", finished_at=now())
+        newsletter = Newsletter.objects.create(name="Weekly", slug="weekly")
+        Subscription.objects.create(newsletter=newsletter, email=address)
+        Suppression.objects.create(address=address, reason="bounced")
+        get_user_model().objects.create_user(address)
+        queue_again(Delivery.objects.filter(pk=delivery.pk))
+
+        page = desk.get(f"{DELIVERIES}{delivery.pk}/change/").text
+
+        assert page.index("failed at memory: 550 no") < page.index("queued again")
+        assert "Subscriber of Weekly" in page
+        assert f"Account of {address}" in page
+        assert "Suppression (" in page
 
     def test_a_secret_is_shown_nowhere(self, desk):
         link = "https://mailroom.test/reset/very-secret"

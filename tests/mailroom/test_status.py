@@ -117,6 +117,31 @@ class TestLooking:
 
         assert cost() == before
 
+    def test_a_refusal_counts_at_the_provider_that_refused(self, staff, carry_by):
+        with SMTPServer() as first, SMTPServer() as second:
+            carry_by(f"failover({first.url} {second.url})")
+            first.script.rcpt = {"*": "450 busy"}
+            attempt()
+            page = text(staff.get(PAGE))
+
+        assert page.count("Refused 1") + page.count("refused 1") >= 1
+        assert page.index(alias(first)) < page.index("refused 1") < page.index(alias(second))
+
+    def test_a_paused_provider_is_not_said_to_work(self, staff, smtp):
+        breaker.set_mode(alias(smtp), "paused")
+
+        page = staff.get(PAGE).text
+
+        assert "paused" in page
+        assert "working" not in page
+
+    def test_what_is_on_hold_does_not_count_as_waiting(self, staff, smtp):
+        from mailroom import holding
+
+        holding.hold(queue("bulletin")[0].message)
+
+        assert "+ 1 on hold" in text(staff.get(PAGE))
+
 
 class TestActing:
     def test_needs_its_permission_and_a_post(self, staff, smtp):

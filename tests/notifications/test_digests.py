@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.db import IntegrityError
 from django.utils import timezone
 
 from notifications import digests
@@ -135,6 +136,33 @@ class TestPlan:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_broken_row_of_the_database_holds_up_nobody(reader, bob, eight_o_clock, monkeypatch):
+    Preference.choose(bob, KINDS["new_issue"], Way.DIGEST)
+    tell(reader)
+    tell(bob)
+    make = digests._make
+
+    def poisoned(planned):
+        if planned.user == reader:
+            raise IntegrityError("UNIQUE constraint failed")
+        return make(planned)
+
+    monkeypatch.setattr(digests, "_make", poisoned)
+    eight_o_clock()
+
+    assert [one.to for one in mail.outbox] == [[bob.email]]
+
+
+def test_what_comes_by_digest_no_longer_is_not_planned_for_ever(reader, eight_o_clock):
+    tell(reader)
+    Preference.choose(reader, KINDS["new_issue"], Way.IN_APP)
+    eight_o_clock()
+    plan_forgotten()
+
+    assert mail.outbox == []
+    assert not DueDigest.objects.exists()
+
+
 def test_two_workers_make_one(reader, drain):
     tell(reader)
     DueDigest.objects.update(due_at=timezone.now())
