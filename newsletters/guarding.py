@@ -46,7 +46,8 @@ def _being_sent() -> Any:
 
 def _latest_outcomes() -> list[Any]:
     """The last outcomes of all messages, newest first: one index serves, however many there are."""
-    ended = Delivery.objects.filter(finished_at__isnull=False).order_by("-finished_at", "-pk")
+    ended = Delivery.objects.filter(finished_at__isnull=False).exclude(reason=UNSENDABLE)
+    ended = ended.order_by("-finished_at", "-pk")
     return list(ended.values("message_id", "state", "error", "finished_at")[:LATEST])
 
 

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from mailroom.models import Delivery
+from mailroom.models import Delivery, Message
 from newsletters import publishing, tokens
 from newsletters.models import Issue, Subscription
 from newsletters.signals import issue_published
@@ -62,6 +62,34 @@ class TestPublishing:
         client.post(link.removeprefix("http://mailroom.test"), {"List-Unsubscribe": "One-Click"})
         left = Subscription.objects.filter(state="unsubscribed").values_list("email", flat=True)
         assert set(left) == {"left@example.com", "reader7@example.com"}
+
+    def test_a_notice_shows_the_title_as_readers_see_it(self, draft, subscribed, drain):
+        from notifications.models import Notification
+
+        ann = get_user_model().objects.create_user("ann@example.com")
+        subscribed(ann.email)
+        Issue.objects.filter(pk=draft.pk).update(subject="{name}, here are the news")
+        draft.refresh_from_db()
+        draft.publish()
+        drain()
+
+        told = Notification.objects.get(recipient=ann, kind="new_issue")
+        assert told.data["subject"] == "reader, here are the news"
+
+    def test_the_content_is_frozen_once(self, draft, subscribed, drain):
+        subscribed("ann@example.com")
+        draft.publish()
+
+        assert Message.objects.count() == 1
+
+    def test_a_row_that_cannot_be_built_is_no_bounce_of_the_list(self, draft, crowd, drain):
+        draft.publish()
+        publishing.queue(draft)
+        Delivery.objects.filter(address__contains="reader1").update(values={})
+        drain()
+
+        assert reload(draft).state == Issue.State.SENT
+        assert Delivery.objects.filter(state="failed").count() == 111
 
     def test_twice_sends_once(self, draft, subscribed, drain):
         subscribed("ann@example.com")
