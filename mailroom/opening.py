@@ -5,8 +5,7 @@ from django.core.mail import mailers
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.module_loading import import_string
 
-from mailroom.backends.calls import CALLS_AT_ONCE, CallsBackend
-from mailroom.backends.raw import takes_raw
+from mailroom.backends.calls import CALLS_AT_ONCE, CallsBackend, takes_raw
 from mailroom.batch_calls import BATCH_CALLS
 from mailroom.channels import providers
 

@@ -1,20 +1,24 @@
 """A provider's API behind Anymail: many messages in a call, or else many calls side by side."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import requests
 from django.core.mail import EmailMessage, mailers
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connection
 
-from mailroom.anymail_answers import recipient_outcomes, was_accepted
-from mailroom.backends.raw import RawMail, takes_raw
+from mailroom.api_outcomes import recipient_outcomes, was_accepted
+from mailroom.backends.deadlines import DeadlineResponse
 from mailroom.batch_calls import BATCH_CALLS, batch_mail, groups
-from mailroom.outcomes import Fault, Verdict, classify, is_down
+from mailroom.envelope import thaw_extras
+from mailroom.mime import Mail
+from mailroom.outcomes import Fault, Unbuildable, Verdict, classify, is_down
+from mailroom.personal import fill
 from mailroom.ready import PersonalMail
-from mailroom.verdicts import Unbuildable
+from mailroom.wire_text import header
 
 logger = logging.getLogger(__name__)
 
@@ -99,17 +103,17 @@ class CallsBackend(BaseEmailBackend):
         return dict.fromkeys(map(id, group), refusal)
 
     def _side_by_side(self, messages: Sequence[EmailMessage]) -> Errors:
-        """One call each, several at once. Nobody knocks at a door that was just shut."""
+        """One call each, several at once. No more are begun once the provider is down."""
         if len(messages) <= 1:
             return [self._call(message) for message in messages]
-        shut: Errors = []
+        answers: Errors = []  # in the order in which they came
 
         def call(message: EmailMessage) -> Exception | None:
-            if shut:
-                return shut[0]
+            latest = list(answers)  # other threads add to them meanwhile
+            if is_down(latest):
+                return latest[-1]
             error = self._call(message)
-            if error and is_down(error):
-                shut.append(error)
+            answers.append(error)
             connection.close()  # a receiver of Anymail's signals may have opened one
             return error
 
@@ -147,6 +151,7 @@ class CallsBackend(BaseEmailBackend):
         except IndexError:
             mailer = mailers[self._alias]
             mailer.open()
+            _limit_answers(mailer)
             return mailer
 
     def _give_back(self, mailer: BaseEmailBackend) -> None:
@@ -156,5 +161,95 @@ class CallsBackend(BaseEmailBackend):
 def _is_about_a_message(error: Exception) -> bool:
     """Refused for good, for one address perhaps: Mailgun refuses a whole call for that."""
     outcome = classify(error)
-    is_its_own = outcome.fault in {Fault.MESSAGE, Fault.CONTENT}
+    is_its_own = outcome.fault in {Fault.MESSAGE, Fault.RECIPIENT, Fault.CONTENT}
     return outcome.verdict is Verdict.FOR_GOOD and is_its_own
+
+
+class _DeadlineAdapter(requests.adapters.HTTPAdapter):
+    """requests' own, with the read timeout for a whole answer, directly or through a proxy."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        _limit_pools(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        _limit_pools(manager)
+        return manager
+
+
+def _limit_answers(mailer: Any) -> None:
+    """Let no answer of a provider take longer than its timeout, in however many pieces it comes."""
+    session = getattr(mailer, "session", None)
+    if isinstance(session, requests.Session):
+        session.mount("https://", _DeadlineAdapter())
+        session.mount("http://", _DeadlineAdapter())
+    elif boto := getattr(getattr(mailer, "client", None), "_endpoint", None):  # Amazon SES
+        _limit_pools(boto.http_session._manager)
+
+
+def _limit_pools(manager: Any) -> None:
+    """Give a urllib3 manager connections whose answers have a deadline."""
+    manager.pool_classes_by_scheme = {
+        scheme: _limited(pool) for scheme, pool in manager.pool_classes_by_scheme.items()
+    }
+
+
+def _limited(pool: Any) -> Any:
+    if pool.ConnectionCls.response_class is DeadlineResponse:
+        return pool
+    own = {"response_class": DeadlineResponse}
+    connection = type(pool.ConnectionCls.__name__, (pool.ConnectionCls,), own)
+    return type(pool.__name__, (pool,), {"ConnectionCls": connection})
+
+
+# Anymail's backends that send what `message()` gives, byte for byte.
+RAW = {"anymail.backends.amazon_ses.EmailBackend"}
+
+
+def takes_raw(path: str) -> bool:
+    """True where Anymail's backend of that path sends what `message()` gives, byte for byte."""
+    return path in RAW
+
+
+class RawMail(Mail):
+    """A personal mail whose MIME message is its ready bytes.
+
+    mail: one that has them. Anymail reads addresses and its own extras off it as ever.
+    """
+
+    def __init__(self, mail: PersonalMail, wire: bytes) -> None:
+        delivery = mail.delivery
+        frozen = delivery.message
+        super().__init__(
+            subject=fill(frozen.subject, mail.values),
+            from_email=frozen.from_email,
+            to=[delivery.address],
+            headers={"Message-ID": delivery.message_id_header},
+        )
+        thaw_extras(self, frozen.content, delivery)
+        self._wire = wire
+
+    def message(self, **_: Any) -> Any:
+        """What Anymail takes for a MIME message: it adds headers, looks at parts, wants bytes."""
+        return _Bytes(self._wire)
+
+
+class _Bytes:
+    """As much of email.message.Message as Anymail's SES payload uses."""
+
+    def __init__(self, wire: bytes) -> None:
+        self._lines: list[bytes] = []
+        self._wire = wire
+
+    def add_header(self, name: str, value: str) -> None:
+        self._lines.append(header(name, value))
+
+    __setitem__ = add_header
+
+    def walk(self) -> Iterator[Any]:
+        """No part needs another transfer encoding: a skeleton is ASCII throughout."""
+        return iter(())
+
+    def as_bytes(self) -> bytes:
+        return b"".join([*self._lines, self._wire])

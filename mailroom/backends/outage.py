@@ -11,7 +11,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.module_loading import import_string
 
 from mailroom.outages import Outage, outage_of
-from mailroom.verdicts import OutcomeUnknown
+from mailroom.outcomes import OutcomeUnknown
 
 SILENCE_SECONDS = 3
 

@@ -17,6 +17,7 @@ class Answer(NamedTuple):
     headers: dict[str, str] = {}
     after: float = 0  # seconds
     cut: bool = False  # promise more than is sent
+    drip: float = 0  # seconds between two bytes of the body
 
 
 class Call(NamedTuple):
@@ -53,7 +54,12 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Type": "application/json", **answer.headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(text.encode())
+        if not answer.drip:
+            self.wfile.write(text.encode())
+            return
+        for byte in text.encode():
+            self.wfile.write(bytes([byte]))
+            time.sleep(answer.drip)
 
     def log_message(self, *args: object) -> None:
         """Say nothing on stderr."""

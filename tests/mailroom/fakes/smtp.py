@@ -24,10 +24,12 @@ class Script:
     rcpt: dict[str, str] = field(default_factory=dict)  # by address; "*" for everybody
     data: str = ""  # to the command DATA
     content: str = ""  # after the final dot
+    starttls: str = ""  # to that command, which is offered for it
     password: str = ""  # the only one that is right
     deaf: bool = False  # close the connection in the middle of the content
     pipelining: bool = False  # RFC 2920
     only: str = ""  # the recipient whose mail the answers to DATA and to the content are for
+    drip: str = ""  # replies that begin so come byte by byte, four a second
     most: int = 0  # mails that one connection may bring: the next MAIL is answered with 421
 
 
@@ -61,7 +63,25 @@ class _Dialogue(SMTP):
                 await asyncio.sleep(30)
             finally:  # the server stops only once all connections are gone
                 self.transport.abort()
-        await super().push(text)
+        if self.script.drip and text.startswith(self.script.drip):
+            await self._drip(text)
+        else:
+            await super().push(text)
+
+    async def _drip(self, text: str) -> None:
+        transport = self.transport
+        try:
+            for byte in f"{text}\r\n".encode():
+                transport.write(bytes([byte]))
+                await asyncio.sleep(0.25)
+        except asyncio.CancelledError:  # the server stops only once all connections are gone
+            transport.abort()
+            raise
+        if self._reader.at_eof():
+            transport.abort()
+
+    async def smtp_STARTTLS(self, arg: str) -> None:
+        await self.push(self.script.starttls or "454 TLS not available")
 
     async def smtp_DATA(self, arg: str) -> None:
         if self.script.only and self.script.only not in self.envelope.rcpt_tos:
@@ -112,7 +132,7 @@ class SMTPServer(Controller):
         """Its mailer URL; a time-out is short only where it is what a test waits for."""
         script = self.script
         silent = SILENCE in (script.greeting, script.mail, script.data, script.content)
-        seconds = 1 if silent or SILENCE in script.rcpt.values() else 20
+        seconds = 1 if silent or script.drip or SILENCE in script.rcpt.values() else 20
         return f"smtp+plain://127.0.0.1:{self.port}?timeout={seconds}"
 
     def _is_right(
@@ -126,7 +146,8 @@ class SMTPServer(Controller):
     ) -> list[str]:
         session.host_name = hostname
         session.mails = 0  # type: ignore[attr-defined]
-        return [*answers[:-1], *["250-PIPELINING"] * self.script.pipelining, answers[-1]]
+        offered = ["250-STARTTLS"] * bool(self.script.starttls)
+        return [*answers[:-1], *offered, *["250-PIPELINING"] * self.script.pipelining, answers[-1]]
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
