@@ -9,19 +9,22 @@ from typing import Self
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 
-from mailroom.anymail_answers import recipient_outcomes
+from mailroom.api_outcomes import recipient_outcomes
 from mailroom.envelope import build, personal_values
 from mailroom.handing import carry_each
 from mailroom.models import Delivery
 from mailroom.opening import mailer_for, takes_bytes
 from mailroom.outcomes import (
     ACCEPTED,
+    IN_A_ROW,
+    PROVIDER_FAULTS,
     Fault,
     Outcome,
     Verdict,
     classify,
     describe,
     is_database_away,
+    is_down,
 )
 from mailroom.ready import PersonalMail, Skeletons
 
@@ -42,6 +45,7 @@ class Carrier:
         self.alias = alias
         self._mailer: BaseEmailBackend | None = None
         self._down: Outcome | None = None
+        self._answers: list[Exception | None] = []
         self._skeletons = Skeletons() if takes_bytes(alias) else None
 
     def __enter__(self) -> Self:
@@ -109,12 +113,14 @@ class Carrier:
 
     def _learn(self, error: Exception | None) -> Outcome:
         """The outcome that an answer stands for; a mailer that is at fault is closed."""
+        self._answers = [*self._answers[1 - IN_A_ROW :], error]
         if error is None:
             return ACCEPTED
         outcome = classify(error)
-        if outcome.fault in {Fault.TRANSPORT, Fault.ACCOUNT}:
+        if outcome.fault in PROVIDER_FAULTS:
             self._close()
-            self._down = outcome if outcome.verdict is Verdict.FOR_NOW else self._down
+        if is_down(self._answers):
+            self._down = outcome
         return outcome
 
     def _opened(self) -> BaseEmailBackend:
@@ -137,6 +143,8 @@ def _share(mail: EmailMultiAlternatives, parcel: Parcel, common: Outcome) -> Out
     own = {**recipient_outcomes(mail), **getattr(mail, "outcomes", {})}
     if common.verdict is not Verdict.ACCEPTED and len(parcel) == 1:
         own = {}
+    elif common.fault is Fault.RECIPIENT:  # said of all of them: nobody knows of whom
+        common = common._replace(fault=Fault.MESSAGE)
     return {one.pk: _about(one, parcel, own.get(one.address.lower(), common)) for one in parcel}
 
 

@@ -12,7 +12,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 
 from mailroom import breaker, staging
-from mailroom.anymail_answers import was_accepted
+from mailroom.api_outcomes import was_accepted
 from mailroom.channels import children
 from mailroom.outcomes import ACCEPTED, classify, is_down
 from mailroom.ready import PersonalMail
@@ -88,12 +88,12 @@ def _send_each(mailer: Any, alias: str, messages: Sequence[EmailMessage]) -> Err
 
 
 def _one_by_one(mailer: BaseEmailBackend) -> Callable[[Sequence[EmailMessage]], Errors]:
-    """`send_each` for a backend that has none. Nobody knocks at a door that was just shut."""
+    """`send_each` for a backend that has none. It stops once the provider is down."""
 
     def send_each(messages: Sequence[EmailMessage]) -> Errors:
         errors: Errors = []
         for message in messages:
-            if errors and errors[-1] and is_down(errors[-1]):
+            if is_down(errors):
                 errors.append(errors[-1])
                 continue
             try:

@@ -1,55 +1,85 @@
-"""Outcomes: what became of one attempt, and which exception means which.
+"""Outcomes: what became of one attempt, whose fault a refusal is, and which error means which.
 
 Every attempt ends as one of four. *Accepted*: the provider answered yes. *Refused for now* and
-*refused for good*: it certainly did not take the mail. *Unknown*: it may have. See docs/outcomes.md
-for the table with its sources.
+*refused for good*: it certainly did not take the message. *Unknown*: it may have. See
+docs/outcomes.md for the tables and their sources. Imports nothing but Django, so that the SMTP
+backend works in any project.
 """
 
+import enum
+import re
 import smtplib
 import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from anymail.exceptions import (
-    AnymailCancelSend,
-    AnymailRecipientsRefused,
-    AnymailRequestsAPIError,
-)
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import InvalidMailer, MailerDoesNotExist
 from django.db import DatabaseError, InterfaceError, OperationalError
 
-from mailroom.api_outcomes import API_ERRORS, api_error
-from mailroom.verdicts import ACCEPTED, Fault, Outcome, OutcomeUnknown, Unbuildable, Verdict
 
-__all__ = [
-    "ACCEPTED",
-    "Fault",
-    "Outcome",
-    "OutcomeUnknown",
-    "Verdict",
-    "classify",
-    "describe",
-    "is_database_away",
-    "is_down",
-    "smtp_reply",
-]
+class Verdict(enum.Enum):
+    """The four outcomes of an attempt."""
 
-# RFC 5321 section 4.2.1: 4yz is transient, 5yz permanent. These permanent ones speak of us and not
-# of the message: another provider, or the same after a correction, may well take it.
-SMTP_ACCOUNT = {530, 534, 535, 538}  # authentication: RFC 4954 section 6
+    ACCEPTED = "accepted"
+    FOR_NOW = "refused for now"
+    FOR_GOOD = "refused for good"
+    UNKNOWN = "unknown"
+
+
+class Fault(enum.Enum):
+    """Whose fault it is.
+
+    Those of the transport and of the account count against the provider. RECIPIENT: the address
+    does not exist, which is a hard bounce. CONTENT: the message could not be built, and no provider
+    was asked about it. MESSAGE: anything else about this one message.
+    """
+
+    NONE = ""
+    TRANSPORT = "transport"
+    ACCOUNT = "account"
+    MESSAGE = "message"
+    RECIPIENT = "recipient"
+    CONTENT = "content"
+
+
+class Outcome(NamedTuple):
+    """One attempt's end: verdict, the provider's words, its id, seconds to wait, whose fault."""
+
+    verdict: Verdict
+    error: str = ""
+    provider_id: str = ""
+    retry_after: float | None = None
+    fault: Fault = Fault.NONE
+
+
+class OutcomeUnknown(Exception):  # noqa: N818  (named after the outcome)
+    """The content was handed over and no answer came: it may have been accepted."""
+
+
+class Unbuildable(Exception):  # noqa: N818  (named after the outcome)
+    """A message that can't be built, and never will be. error: what was raised."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+ACCEPTED = Outcome(Verdict.ACCEPTED)
+PROVIDER_FAULTS = frozenset({Fault.TRANSPORT, Fault.ACCOUNT})
+IN_A_ROW = 3  # refusals of the account, before no further message is tried
 
 
 def classify(error: BaseException) -> Outcome:
     """Return the outcome that an exception of a backend's send_messages stands for."""
     text = describe(error)
+    if api := _api_outcome(error, text):
+        return api
     match error:
         case Unbuildable():
             return Outcome(Verdict.FOR_GOOD, describe(error.error), fault=Fault.CONTENT)
         case OutcomeUnknown():
             return Outcome(Verdict.UNKNOWN, text, fault=Fault.TRANSPORT)
-        case AnymailCancelSend() | AnymailRecipientsRefused():
-            return Outcome(Verdict.FOR_GOOD, text, fault=Fault.MESSAGE)
-        case _ if isinstance(error, API_ERRORS):
-            return api_error(error, text)
         case smtplib.SMTPException():
             return _smtp(error, text)
         case ImproperlyConfigured() | InvalidMailer() | MailerDoesNotExist():
@@ -58,17 +88,30 @@ def classify(error: BaseException) -> Outcome:
             return Outcome(Verdict.FOR_NOW, text)
         case OSError():  # no connection, no TLS: nothing was handed over
             return Outcome(Verdict.FOR_NOW, text, fault=Fault.TRANSPORT)
-        case AttributeError() | LookupError():  # a backend stumbled over an answer it didn't expect
+        case AttributeError() | LookupError():  # a backend met an answer it didn't expect
             return Outcome(Verdict.UNKNOWN, text, fault=Fault.TRANSPORT)
     # Anything else was raised while the backend wrote the message: it will be raised again.
     return Outcome(Verdict.FOR_GOOD, text, fault=Fault.CONTENT)
 
 
-def is_down(error: BaseException) -> bool:
-    """True where the provider is at fault and took nothing: the next message needn't try."""
-    outcome = classify(error)
-    is_its_fault = outcome.fault in {Fault.TRANSPORT, Fault.ACCOUNT}
-    return is_its_fault and outcome.verdict is Verdict.FOR_NOW
+def is_down(errors: Sequence[Exception | None]) -> bool:
+    """Return whether the next message needn't try: the provider took nothing and is at fault.
+
+    errors: the provider's latest answers in their order, None where it accepted. A fault of the
+    transport is enough; one of the account may be about one message's sender, so it takes several
+    in a row.
+    """
+    if not errors or errors[-1] is None:
+        return False
+    latest = classify(errors[-1])
+    if latest.verdict is not Verdict.FOR_NOW or latest.fault not in PROVIDER_FAULTS:
+        return False
+    return latest.fault is Fault.TRANSPORT or _account_refused(errors[-IN_A_ROW:])
+
+
+def _account_refused(errors: Sequence[Exception | None]) -> bool:
+    refusals = [error for error in errors if error and classify(error).fault is Fault.ACCOUNT]
+    return len(refusals) == IN_A_ROW
 
 
 def is_database_away(error: BaseException) -> bool:
@@ -86,10 +129,10 @@ def describe(error: BaseException) -> str:
     """The error in the provider's words, in one line, at most 1,000 characters."""
     match error:
         case smtplib.SMTPResponseException():
-            words = error.smtp_error
-            reply = words.decode(errors="replace") if isinstance(words, bytes) else str(words)
-            text = f"{error.smtp_code} {reply}"
-        case AnymailRequestsAPIError():
+            text = f"{error.smtp_code} {_text(error.smtp_error)}"
+        case smtplib.SMTPRecipientsRefused():
+            text = "; ".join(f"{code} {_text(words)}" for code, words in error.recipients.values())
+        case _ if "anymail" in _libraries(error):
             text = str(error).partition("Sending a message")[0] or str(error)
         case _:
             try:
@@ -99,31 +142,179 @@ def describe(error: BaseException) -> str:
     return " ".join(text.replace("\x00", "").split())[:1000]
 
 
-def smtp_reply(code: int, words: bytes | str) -> Outcome:
-    """The outcome of an SMTP reply to MAIL, RCPT or the content (RFC 5321 section 4.2)."""
-    text = words.decode(errors="replace") if isinstance(words, bytes) else words
-    reply = " ".join(f"{code} {text}".split())[:1000]
+def _text(words: bytes | str) -> str:
+    return words.decode(errors="replace") if isinstance(words, bytes) else str(words)
+
+
+def _libraries(error: BaseException) -> set[str]:
+    """The packages whose classes an exception is an instance of."""
+    return {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
+
+
+def _api_outcome(error: BaseException, text: str) -> Outcome | None:
+    """The outcome of an HTTP API's error, None for any other; loads no library for that."""
+    has_response = hasattr(getattr(error, "response", None), "status_code")
+    if not has_response and not _libraries(error) & {"anymail", "botocore", "requests", "urllib"}:
+        return None
+    from mailroom.api_outcomes import api_outcome
+
+    return api_outcome(error, text)
+
+
+# SMTP. RFC 5321 section 4.2.1: 4yz is transient, 5yz permanent. But a permanent reply may be about
+# our account and not about the message; another provider may well take it then.
+
+
+class Stage(enum.Flag):
+    """To what of an SMTP session a reply is."""
+
+    SESSION = enum.auto()  # the greeting, EHLO, STARTTLS
+    AUTH = enum.auto()
+    MAIL = enum.auto()
+    RCPT = enum.auto()
+    DATA = enum.auto()  # the command and the content
+    ANY = SESSION | AUTH | MAIL | RCPT | DATA
+
+
+class Rule(NamedTuple):
+    """Replies that mean something else than their code's first digit does.
+
+    Matches where `codes` has the basic code, `status` matches the enhanced code without its first
+    digit (RFC 3463), and `words` is found in the text; what is left out matches always.
+    """
+
+    verdict: Verdict
+    fault: Fault
+    stages: Stage
+    codes: frozenset[int] | range
+    status: str = ""
+    words: str = ""
+
+
+PERMANENT, REFUSAL = range(500, 600), range(400, 600)
+ACCOUNT = (Verdict.FOR_NOW, Fault.ACCOUNT)
+BUSY = (Verdict.FOR_NOW, Fault.TRANSPORT)
+GONE = (Verdict.FOR_GOOD, Fault.RECIPIENT)
+
+# Subjects and details of enhanced codes by which Exchange Online speaks of the sender's account
+# ("Email non-delivery reports and SMTP errors in Exchange Online"), and the sender authentication
+# of RFC 7372 (SPF, DKIM, reverse DNS) and RFC 7505 (7.27).
+SENDER_STATUS = (
+    r"1\.8|1\.90|2\.252|4\.5|7\.2[0-7]|7\.5[47]|7\.60|7\.64|7\.50[1-9]|7\.51[1-2]"
+    r"|7\.6[0-4]\d|7\.7(?:0[1358]|50)"
+)
+NOT_VERIFIED = r"\bnot (?:yet |been )*verified\b|does not match a verified|verify failed"
+SENDER_REFUSED = (
+    r"\bsender(?:'s)?(?: e?-?mail)?(?: address)?(?: \S+)? (?:is |was |has been )?"
+    r"(?:rejected|refused|denied|not allowed|not permitted|not authori[sz]ed|not owned)"
+    r"|bad outbound sender|\bsend ?as ?denied|permissions? to send as"
+    r"|unauthenticated senders? not allowed"
+    r"|not (?:allowed|permitted|authori[sz]ed) to send\b(?! (?:\w+ ){0,4}to\b)"
+    r"|not (?:allowed|permitted|authori[sz]ed) to (?:use|perform)\b"
+)
+CLIENT_REFUSED = r"\bclient host\b|\bhelo command rejected|\bthe ip (?:address )?you're using"
+RELAYING = (
+    r"\brelay(?:ing)?\b.{0,40}\b(?:denied|not permitted|not allowed|prohibited|disabled|refused)"
+    r"|(?:unable|not (?:allowed|permitted|authori[sz]ed)) to relay|not an open relay|rcpthosts"
+    r"|\bwe do not relay\b|relay not permitted"
+)
+SUSPENDED = (
+    r"\bsending (?:is |has been |was )?(?:suspended|paused|disabled|blocked)"
+    r"|\b(?:your|this|sending) account\b.{0,30}\b(?:suspended|paused|disabled|blocked|locked)"
+)
+# A limit of what we may send; the recipient's own (mailbox full, X.2.y) is another matter.
+LIMIT = r"\b(?:limit|quota|credits?)s?\b"
+SENDING_LIMIT = (
+    rf"\b(?:sending|send|outbound|outgoing|relay)\b.{{0,30}}{LIMIT}"
+    rf"|\byour\b.{{0,40}}\b(?:sending|daily|hourly|monthly|account)\b.{{0,20}}{LIMIT}"
+    r"|exceeded the max (?:emails|defers)|unusual sending activity|maximum credits exceeded"
+)
+PERIOD_LIMIT = rf"\b(?:daily|hourly|monthly)\b.{{0,40}}{LIMIT}|{LIMIT}.{{0,20}} per (?:day|hour)"
+TOO_FAST = (
+    r"maximum sending rate|too many (?:concurrent )?(?:smtp )?(?:connections|sessions)"
+    r"|throttling failure"
+)
+UNKNOWN_USER = (
+    r"\b(?:user|recipient|mailbox|address|account)\b.{0,80}?\b(?:is |was )?"
+    r"(?:unknown|does(?: not|n't) exist|do(?: not|n't) exist|doesn't have an? \S+ account"
+    r"|not found|no longer exists)\b"
+    r"|\b(?:unknown|no such|nonexistent|non-existent) (?:local )?"
+    r"(?:user|recipient|mailbox|address|account|person|part)\b"
+    r"|\b(?:no|not a(?: valid)?) (?:mailbox|user) (?:here|by that name)\b"
+)
+NEEDS_LOGIN = (
+    r"authentication (?:is )?(?:required|failed|unsuccessful|credentials)"
+    r"|(?:must|need to|please) (?:be )?(?:first )?authenticate|\bnot authenticated|\blog ?in first"
+)
+
+# The first that matches decides; where none does, the first digit of the code.
+SMTP_RULES = (
+    Rule(*BUSY, Stage.SESSION | Stage.AUTH, frozenset({421})),
+    # RFC 4954 section 6; 525 is RFC 5248's "user account disabled".
+    Rule(*ACCOUNT, Stage.ANY, frozenset({525, 530, 534, 535, 538})),
+    Rule(*ACCOUNT, Stage.AUTH, REFUSAL),
+    # The greeting, EHLO and STARTTLS come before any message, whatever is said there.
+    Rule(*BUSY, Stage.SESSION, range(-1, 1000)),
+    Rule(*BUSY, Stage.ANY, REFUSAL, words=r"maximum sending rate"),
+    Rule(*ACCOUNT, Stage.ANY, REFUSAL, words=NOT_VERIFIED),
+    Rule(*ACCOUNT, Stage.ANY, REFUSAL, words=SENDER_REFUSED),
+    Rule(*ACCOUNT, Stage.ANY, REFUSAL, words=CLIENT_REFUSED),
+    Rule(*ACCOUNT, Stage.MAIL | Stage.RCPT, REFUSAL, words=RELAYING),
+    Rule(*ACCOUNT, Stage.MAIL | Stage.DATA, REFUSAL, words=SUSPENDED),
+    Rule(*ACCOUNT, Stage.MAIL | Stage.RCPT, REFUSAL, words=NEEDS_LOGIN),
+    Rule(*ACCOUNT, Stage.ANY, REFUSAL, r"(?!2\.|3\.4).*", SENDING_LIMIT),
+    Rule(*ACCOUNT, Stage.MAIL | Stage.DATA, REFUSAL, r"(?!2\.|3\.4).*", PERIOD_LIMIT),
+    Rule(*ACCOUNT, Stage.ANY, PERMANENT, SENDER_STATUS),
+    # To MAIL a server can only mean the sender: addresses (X.1) and policies (X.7). X.1.7 is a
+    # mistake in how the sender's address is written.
+    Rule(*ACCOUNT, Stage.MAIL, PERMANENT, r"1\.(?!7$)\d+|7\.\d+"),
+    # After that what is busy, since a quota that is used up is often called throttling as well.
+    Rule(*BUSY, Stage.ANY, REFUSAL, words=TOO_FAST),
+    Rule(*BUSY, Stage.ANY, frozenset({421})),
+    # RFC 5321 section 4.5.3.1.10: too many recipients in one transaction may come again.
+    Rule(Verdict.FOR_NOW, Fault.NONE, Stage.RCPT, PERMANENT, r"5\.3"),
+    Rule(Verdict.FOR_NOW, Fault.NONE, Stage.RCPT, PERMANENT, words=r"too many recipients"),
+    # RFC 3463: no such mailbox, moved without forwarding; RFC 7505: the domain takes no mail.
+    Rule(*GONE, Stage.RCPT | Stage.DATA, PERMANENT, r"1\.(?:1|6|10)", r"^(?!.*\b(?:full|quota)\b)"),
+    Rule(*GONE, Stage.RCPT, PERMANENT, r"(?!2\.[23]|7\.).*", UNKNOWN_USER),
+)
+STAGES = {
+    smtplib.SMTPAuthenticationError: Stage.AUTH,
+    smtplib.SMTPSenderRefused: Stage.MAIL,
+    smtplib.SMTPDataError: Stage.DATA,
+}
+STATUS = re.compile(r"\s*#?([245])\.(\d{1,3}\.\d{1,3})(?![\d.])")
+
+
+def smtp_reply(code: int, words: bytes | str, stage: Stage = Stage.DATA) -> Outcome:
+    """Return the outcome of an SMTP reply (RFC 5321 section 4.2) at a stage of the session."""
+    text = " ".join(_text(words).split())
+    reply = f"{code} {text}".strip()[:1000]
     if 200 <= code < 300:
         return Outcome(Verdict.ACCEPTED, reply)
-    if code in SMTP_ACCOUNT:
-        return Outcome(Verdict.FOR_NOW, reply, fault=Fault.ACCOUNT)
-    if code == 421:
-        return Outcome(Verdict.FOR_NOW, reply, fault=Fault.TRANSPORT)
+    found = STATUS.match(text)
+    status = found[2] if found and found[1] == str(code)[:1] else ""
+    for rule in SMTP_RULES:
+        if stage in rule.stages and code in rule.codes and _matches(rule, status, text):
+            return Outcome(rule.verdict, reply, fault=rule.fault)
     if 500 <= code < 600:
         return Outcome(Verdict.FOR_GOOD, reply, fault=Fault.MESSAGE)
     return Outcome(Verdict.FOR_NOW, reply)  # 4yz, and what is no reply at all
 
 
+def _matches(rule: Rule, status: str, text: str) -> bool:
+    if rule.status and not re.fullmatch(rule.status, status):
+        return False
+    return not rule.words or re.search(rule.words, text, re.IGNORECASE) is not None
+
+
 def _smtp(error: smtplib.SMTPException, text: str) -> Outcome:
     match error:
         case smtplib.SMTPRecipientsRefused():
-            replies = [smtp_reply(*reply) for reply in error.recipients.values()]
+            replies = [smtp_reply(*reply, Stage.RCPT) for reply in error.recipients.values()]
             return next((one for one in replies if one.verdict is Verdict.FOR_NOW), replies[0])
-        case smtplib.SMTPAuthenticationError():
-            return Outcome(Verdict.FOR_NOW, text, fault=Fault.ACCOUNT)
-        case smtplib.SMTPConnectError() | smtplib.SMTPHeloError():
-            return Outcome(Verdict.FOR_NOW, text, fault=Fault.TRANSPORT)
         case smtplib.SMTPResponseException():
-            return smtp_reply(error.smtp_code, error.smtp_error)
+            stages = (stage for kind, stage in STAGES.items() if isinstance(error, kind))
+            return smtp_reply(error.smtp_code, error.smtp_error, next(stages, Stage.SESSION))
     # SMTPServerDisconnected and SMTPNotSupportedError, before the content was handed over.
     return Outcome(Verdict.FOR_NOW, text, fault=Fault.TRANSPORT)

@@ -8,8 +8,8 @@ from typing import Any
 from mailroom.envelope import build
 from mailroom.mime import Mail
 from mailroom.models import Delivery
+from mailroom.outcomes import Unbuildable
 from mailroom.skeleton import NotExpressible, Skeleton
-from mailroom.verdicts import Unbuildable
 
 logger = logging.getLogger(__name__)
 

@@ -1,8 +1,8 @@
 """What makes the sending of an issue stop by itself and wait for a person.
 
-A provider that refuses our account is told by a signal, at once. The rest is looked at by the clock
-while something is being sent: a run of failures, too many hard bounces, too many complaints. After
-a person resumed it, only what was sent since then counts.
+A provider that refuses our account several times in a row is reported by a signal. The rest is
+looked at periodically while something is being sent: a run of failures, too many hard bounces, too
+many complaints. After a person resumed it, only what was sent since then counts.
 """
 
 from collections.abc import Iterable
@@ -13,6 +13,8 @@ from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from mailroom.breaker import OPENS_AFTER
+from mailroom.health import health
 from mailroom.models import Delivery, Event
 from mailroom.models.delivery import DeliveryQuerySet
 from mailroom.record import UNSENDABLE
@@ -23,8 +25,13 @@ LATEST = 500  # outcomes that are looked through for a run of failures
 
 
 def account_refused(sender: object, delivery: Delivery, error: str, **kwargs: Any) -> None:
-    """The provider takes nothing from our account: somebody must mend that first."""
+    """The provider refuses our account: somebody must fix that first.
+
+    One refusal may be about one message only, so it takes as many in a row as open the breaker.
+    """
     if delivery.message.type != "newsletters.issue":
+        return
+    if health(delivery.alias).failures < OPENS_AFTER:
         return
     told = _("The mailer %(alias)s refuses our account: %(error)s")
     for issue in _being_sent().filter(message=delivery.message_id):

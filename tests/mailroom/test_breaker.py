@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from mailroom import breaker, health
 from mailroom.models import ChannelPace, Delivery, MailerHealth
+from mailroom.outcomes import ACCEPTED, Fault, Outcome, Verdict
 from mailroom.signals import mailer_alert
-from mailroom.verdicts import ACCEPTED, Fault, Outcome, Verdict
 from tests.mailroom.conftest import attempt, deliver, queue
 from tests.mailroom.fakes.http import Answer, HTTPServer
 from tests.mailroom.fakes.ports import closed_port
