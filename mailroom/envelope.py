@@ -69,9 +69,17 @@ def metadata_of(delivery: Delivery) -> dict[str, str]:
 
 
 def _address_visibly(mail: EmailMultiAlternatives, message: Message, waiting: set[str]) -> None:
-    """To, Cc and Bcc as they were, less those who have it already: they must not get it twice."""
+    """To, Cc and Bcc as they were, less those who have it already: nobody must get it twice.
+
+    Of several spellings of one address the first stays: an API sends to each that it is given.
+    """
+    left = set(waiting)
     for name in ("to", "cc", "bcc"):
-        texts = [text for text in getattr(message, name) if address_key(text) in waiting]
+        texts = []
+        for text in getattr(message, name):
+            if (key := address_key(text)) in left:
+                left.remove(key)
+                texts.append(text)
         setattr(mail, name, texts)
 
 
