@@ -26,6 +26,7 @@ from mailroom.models import Delivery, Message
 from mailroom.opening import window_limits
 from mailroom.pace import Pace
 from mailroom.record import announce, fail, record, skip
+from mailroom.webhooks.process import handle
 from mailroom.windows import Parcel, Windows
 
 logger = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ def _deliver_window(parcels: list[Parcel], gate: Gate, run: _Run) -> float:
     started = time.monotonic()
     outcomes = run.carrier.send(built)
     seconds = time.monotonic() - started
-    record([(one, outcomes[one.pk]) for _, parcel in built for one in parcel], run.holder)
+    handle(record([(one, outcomes[one.pk]) for _, parcel in built for one in parcel], run.holder))
     return seconds
 
 

@@ -6,6 +6,7 @@ Logs and signals report those and no others.
 
 import logging
 import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from mailroom import signals
-from mailroom.models import Attempt, Delivery, Message
+from mailroom.addresses import address_key
+from mailroom.models import Attempt, Delivery, Event, Message
 from mailroom.models.delivery import DeliveryQuerySet
 from mailroom.outcomes import Fault, Outcome, Verdict
 from mailroom.retries import is_hopeless, next_try
@@ -38,17 +40,21 @@ SIGNALS = {
 Results = Sequence[tuple[Delivery, Outcome]]
 
 
-def record(outcomes: Results, holder: str) -> None:
+def record(outcomes: Results, holder: str) -> list[Event]:
     """Commit the outcomes of a window, then send the signals of what changed.
+
+    Returns the hard bounces among them, stored and still to be handled.
 
     A database that is away for a moment is waited for: what is in our hands was sent, and to
     forget it would leave it in doubt.
     """
-    for delivery, outcome in _patiently(lambda: _write(outcomes, holder)):
+    results, bounces = _patiently(lambda: _write(outcomes, holder))
+    for delivery, outcome in results:
         _log(delivery, outcome)
         announce([delivery])
         if delivery.state == State.QUEUED and outcome.fault is Fault.ACCOUNT:
             _send(signals.account_refused, delivery, error=outcome.error)
+    return bounces
 
 
 def skip(deliveries: Sequence[Delivery], reasons: Mapping[int, str], holder: str) -> list[Delivery]:
@@ -124,7 +130,7 @@ def _change(
     return changed
 
 
-def _patiently(write: Callable[[], list[Any]]) -> list[Any]:
+def _patiently[T](write: Callable[[], T]) -> T:
     for attempt in range(PATIENCE + 1):
         try:
             with transaction.atomic(durable=True):
@@ -135,10 +141,10 @@ def _patiently(write: Callable[[], list[Any]]) -> list[Any]:
             logger.warning("The database is away; outcomes are kept and written when it is back.")
             connection.close()
             time.sleep(1)
-    return []
+    raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def _write(outcomes: Results, holder: str) -> list[tuple[Delivery, Outcome]]:
+def _write(outcomes: Results, holder: str) -> tuple[Results, list[Event]]:
     by_id = {one.pk: outcome for one, outcome in outcomes}
     accepted = [pair for pair in outcomes if pair[1].verdict is Verdict.ACCEPTED]
     changed = _write_accepted(accepted, holder)
@@ -148,8 +154,10 @@ def _write(outcomes: Results, holder: str) -> list[tuple[Delivery, Outcome]]:
             changed += _change(in_flight, [delivery], _refusal(delivery, outcome))
     results = [(one, by_id[one.pk]) for one in changed]
     Attempt.objects.bulk_create(_attempts(results))
+    gone = [pair for pair in results if pair[1].fault is Fault.RECIPIENT]
+    bounces = Event.objects.bulk_create([_hard_bounce(*pair) for pair in gone])
     erase_finished({one.message_id for one in changed if one.message.is_secret})
-    return results
+    return results, bounces
 
 
 def _write_accepted(accepted: Results, holder: str) -> list[Delivery]:
@@ -216,6 +224,21 @@ def _attempts(results: Results) -> list[Attempt]:
                 attempt.delivery = delivery
                 kept.append(attempt)
     return [*kept, *faults.values()]
+
+
+def _hard_bounce(delivery: Delivery, outcome: Outcome) -> Event:
+    """A server that refuses an address for good says what a webhook would report later.
+
+    It is stored with the outcome, so that its effects survive a worker that dies here.
+    """
+    return Event(
+        provider=delivery.alias[:50],
+        event_id=uuid.uuid4().hex,
+        kind=Event.Kind.HARD_BOUNCE,
+        told_delivery=delivery.pk,
+        address=address_key(delivery.address),
+        description=outcome.error,
+    )
 
 
 def _log(delivery: Delivery, outcome: Outcome) -> None:

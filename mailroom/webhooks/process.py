@@ -63,6 +63,12 @@ def handle_waiting() -> int:
     return handled
 
 
+def handle(events: Iterable[Event]) -> None:
+    """Handle stored events at once; one that can't be now is taken up again later."""
+    for event in events:
+        _handle(event.pk)
+
+
 def _handle(pk: int) -> bool:
     try:
         with transaction.atomic():

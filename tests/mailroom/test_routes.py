@@ -34,7 +34,7 @@ REFUSED_FOR_NOW = {
     "time-out before the content": Script(rcpt={"*": SILENCE}),
 }
 REFUSED_FOR_GOOD = {
-    "RCPT 550": Script(rcpt={"*": "550 no such user"}),
+    "RCPT 550": Script(rcpt={"*": "550 mailbox unavailable"}),
     "content 552": Script(content="552 too large"),
 }
 UNKNOWN = {

@@ -69,7 +69,7 @@ class TestLooking:
 
     def test_shows_volumes_states_errors_and_what_waits(self, staff, smtp):
         attempt("letters")
-        smtp.script.rcpt = {"*": "550 no such user"}
+        smtp.script.rcpt = {"*": "550 mailbox unavailable"}
         attempt("letters")
         smtp.script.rcpt = {"*": "450 busy"}
         attempt("bulletin")

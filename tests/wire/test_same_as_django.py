@@ -9,7 +9,7 @@ from django.core.mail.backends.smtp import EmailBackend as DjangoBackend
 from hypothesis import example
 
 from mailroom.backends.smtp import EmailBackend
-from mailroom.envelope import mailbox
+from mailroom.envelope import mailbox, personal_values
 from mailroom.ready import PersonalMail, Skeletons
 from tests.mailroom.conftest import carry_by, in_memory  # noqa: F401  (fixtures)
 from tests.mailroom.fakes.smtp import Received, Script, SMTPServer
@@ -75,7 +75,8 @@ def sent_fast(fast, server, case: tuple[str, ...]) -> Received | type[Exception]
     skeletons = Skeletons()
     people = [("A", NEIGHBOURS[0]), (name, address), ("B", NEIGHBOURS[1])]
     deliveries = [delivery_of(row, *person) for person in people]
-    errors = fast.send_each([PersonalMail(one, skeletons.of(one)) for one in deliveries])
+    mails = [PersonalMail(one, personal_values(one), skeletons.of(one)) for one in deliveries]
+    errors = fast.send_each(mails)
     assert errors[0] == errors[2], "the neighbours differ in nothing"
     received = {one.recipients[0]: one for one in server.received}
     assert (set(NEIGHBOURS) <= received.keys()) is (errors[0] is None)
