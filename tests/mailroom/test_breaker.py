@@ -98,6 +98,16 @@ class TestProbing:
         with later(row):
             assert [breaker.admits(A) for _ in range(3)] == [True, False, False]
 
+    def test_only_the_quickest_of_several_processes_may_try(self):
+        row = open_breaker()
+
+        with later(row):
+            assert not health.rests(A)  # as this process read it a moment ago
+            probing = {"state": State.HALF_OPEN, "retry_at": timezone.now() + breaker.PROBE}
+            MailerHealth.objects.filter(alias=A).update(**probing)  # another process was quicker
+
+            assert not breaker.admits(A)
+
     def test_a_probe_that_fails_doubles_the_rest_up_to_a_limit(self, settings):
         settings.MAIL_BREAKER_SECONDS = 30
         row = open_breaker()
