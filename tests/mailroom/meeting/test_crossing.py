@@ -2,7 +2,7 @@
 
 A state machine queues email, answers it in every way, kills workers, holds, releases, cancels,
 sends again, settles, suppresses and erases, and moves the clock. After each step it checks what
-must hold whatever happened before: see the invariants of the mail core in docs/delivery.md.
+must hold whatever happened before.
 """
 
 import logging
