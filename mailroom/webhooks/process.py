@@ -17,7 +17,7 @@ from mailroom.addresses import address_key
 from mailroom.clock import every
 from mailroom.leases import locked
 from mailroom.models import Delivery, Event, Suppression
-from mailroom.record import FREE, announce, keep_overwritten
+from mailroom.record import FREE, announce, erase_finished, keep_overwritten
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +143,7 @@ def _settle(event: Event, delivery: Delivery) -> None:
         **FREE,
     )
     if settled:
+        erase_finished({delivery.message_id})
         delivery.refresh_from_db()
         transaction.on_commit(lambda: announce([delivery]))
 
