@@ -6,7 +6,7 @@ from typing import NamedTuple
 from django.core.mail import EmailAlternative, EmailMultiAlternatives
 from django.utils.html import escape
 
-from mailroom.envelope import frozen_mail, mailbox, metadata_of
+from mailroom.envelope import frozen_mail, headers_of, mailbox, metadata_of
 from mailroom.models import Message
 from mailroom.personal import OPEN, fill, slots_in
 from mailroom.ready import PersonalMail
@@ -65,7 +65,7 @@ def batch_mail(mails: Sequence[PersonalMail], call: BatchCall) -> EmailMultiAlte
         EmailAlternative(fill(str(content), in_html if kind == "text/html" else in_text), kind)
         for content, kind in mail.alternatives
     ]
-    personal = {name for name, value in message.headers.items() if OPEN in value}
+    personal = {name for name, value in headers_of(message).items() if OPEN in value}
     mail.extra_headers = {k: v for k, v in mail.extra_headers.items() if k not in personal}
     mail.to = [mailbox(one.delivery.name, one.delivery.address) for one in mails]
     mail.merge_data = {one.delivery.address: _data(one, names) for one in mails}  # type: ignore[attr-defined]

@@ -46,10 +46,15 @@ def frozen_mail(message: Message) -> Mail:
         body=message.body,
         from_email=message.from_email,
         reply_to=message.reply_to,
-        headers=message.headers,
+        headers=headers_of(message),
     )
     thaw_content(mail, message.content)
     return mail
+
+
+def headers_of(message: Message) -> dict[str, str]:
+    """The headers of a frozen message, less its Message-ID, which is each delivery's own."""
+    return {name: text for name, text in message.headers.items() if name.lower() != "message-id"}
 
 
 def thaw_extras(mail: EmailMultiAlternatives, content: dict[str, Any], delivery: Delivery) -> None:

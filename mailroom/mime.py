@@ -6,44 +6,53 @@ from typing import Any
 
 from django.core.mail import EmailMultiAlternatives
 
-LONGEST_LINE = 998  # RFC 5322 section 2.1.1, without the line end
-# RFC 2369, 2919 and 8058: their values are links and names for programs, never text to decode.
-LINK_HEADERS = (
-    "list-archive",
-    "list-help",
-    "list-id",
-    "list-owner",
-    "list-post",
-    "list-subscribe",
-    "list-unsubscribe",
-    "list-unsubscribe-post",
-)
-
-
-# Their words must not be cut or encoded: beside the links, the one by which all is told apart.
-WHOLE_HEADERS = (*LINK_HEADERS, "message-id")
+LINE = 78  # RFC 5322 section 2.1.1: what a line should not exceed
+LONGEST_LINE = 998  # RFC 5322 section 2.1.1: what it must not, without the line end
+# People read these: a mail program shows them decoded (RFC 2047). Any other header is for programs
+# (In-Reply-To, References, List-*, Feedback-ID, a provider's own): its words stay as they are.
+READ = {"subject", "comments", "keywords"}
 
 
 class Mail(EmailMultiAlternatives):
-    """Writes the links in List-* headers whole.
+    """Writes the headers that are for programs in their own words.
 
-    Python turns a word that is longer than a line into `=?utf-8?q?…?=`, and a mailbox provider
-    then finds no link to unsubscribe by.
+    Python turns a word that is longer than a line into `=?utf-8?q?…?=`. A mailbox provider then
+    finds no link to unsubscribe by, and a mail program no message that this one answers.
     """
 
     def message(self, *, policy: Any = email.policy.default) -> Any:
         return super().message(policy=policy.clone(header_factory=_headers))
 
 
-class _LinkHeader(UnstructuredHeader):
+def folded(name: str, text: str, linesep: str = "\r\n") -> str | None:
+    """A header that is for programs, folded only between its words; None where that can't be.
+
+    Links and names in List-* stay on one line for as long as that may be, since some programs read
+    only the first. Others are folded as RFC 5322 section 2.2.3 asks, never before the first word.
+    """
+    if not (text.isascii() and text.isprintable()):
+        return None
+    line, lines = f"{name}:", []
+    longest = LONGEST_LINE if name.lower().startswith("list-") else LINE
+    for place, word in enumerate(text.split()):
+        if place and len(line) + 1 + len(word) > longest:
+            lines.append(line)
+            line = ""
+        line += f" {word}"
+    lines.append(line)
+    if max(map(len, lines)) > LONGEST_LINE:
+        return None
+    return linesep.join([*lines, ""])
+
+
+class _ForPrograms(UnstructuredHeader):
     def fold(self, *, policy: email.policy.EmailPolicy) -> str:
-        line = f"{self.name}: {self}"  # type: ignore[attr-defined]
-        if line.isascii() and len(line) <= LONGEST_LINE:
-            return line + policy.linesep
-        return str(super().fold(policy=policy))  # type: ignore[misc]
+        whole = folded(self.name, str(self), policy.linesep)  # type: ignore[attr-defined]
+        return whole or str(super().fold(policy=policy))  # type: ignore[misc]
 
 
-_headers = HeaderRegistry()
-_kind: Any = _LinkHeader
-for _name in WHOLE_HEADERS:
-    _headers.map_to_type(_name, _kind)
+_for_programs: Any = _ForPrograms
+_headers = HeaderRegistry(default_class=_for_programs)
+_headers.map_to_type("message-id", _for_programs)
+for _name in READ:
+    _headers.map_to_type(_name, UnstructuredHeader)  # type: ignore[arg-type]

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from django.core.mail import EmailAlternative
 from django.utils.crypto import get_random_string
 
+from mailroom.envelope import headers_of
 from mailroom.frozen import thaw_content
-from mailroom.mime import LONGEST_LINE, WHOLE_HEADERS, Mail
+from mailroom.mime import READ, Mail, folded
 from mailroom.models import Message
 from mailroom.personal import OPEN, SLOT, WHOLE, fill
 from mailroom.wire_text import (
@@ -74,17 +75,17 @@ class Skeleton:
 
 
 def _headers(message: Message) -> dict[str, str]:
-    return {"Subject": message.subject, **message.headers}
+    return {"Subject": message.subject, **headers_of(message)}
 
 
 def _header(name: str, text: str) -> bytes:
-    """A personal header; some stay whole, as in mailroom.mime."""
-    if name.lower() not in WHOLE_HEADERS:
+    """A personal header; those for programs stay in their own words, as in mailroom.mime."""
+    if name.lower() in READ:
         return header(name, text)
-    line = f"{name}: {text}"
-    if not (line.isascii() and line.isprintable()) or len(line) > LONGEST_LINE:
+    line = folded(name, text)
+    if line is None:
         raise NotExpressible(f"the header {name}")
-    return line.encode() + b"\r\n"
+    return line.encode()
 
 
 def _pieces(message: Message, without: Mapping[str, str]) -> list[Piece]:
@@ -117,7 +118,7 @@ def _pieces(message: Message, without: Mapping[str, str]) -> list[Piece]:
 
 
 def _unpersonal(message: Message, without: Mapping[str, str]) -> Mail:
-    headers = {name: value for name, value in message.headers.items() if name not in without}
+    headers = {name: value for name, value in headers_of(message).items() if name not in without}
     mail = Mail(
         subject="" if "Subject" in without else message.subject,
         body=message.body,

@@ -14,7 +14,7 @@ from mailroom.api_outcomes import recipient_outcomes, was_accepted
 from mailroom.backends.deadlines import DeadlineResponse
 from mailroom.batch_calls import BATCH_CALLS, batch_mail, groups
 from mailroom.envelope import thaw_extras
-from mailroom.mime import Mail
+from mailroom.mime import Mail, folded
 from mailroom.outcomes import Fault, Unbuildable, Verdict, classify, is_down
 from mailroom.personal import fill
 from mailroom.ready import PersonalMail
@@ -243,7 +243,8 @@ class _Bytes:
         self._wire = wire
 
     def add_header(self, name: str, value: str) -> None:
-        self._lines.append(header(name, value))
+        line = folded(name, value)
+        self._lines.append(line.encode() if line else header(name, value))
 
     __setitem__ = add_header
 

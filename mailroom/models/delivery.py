@@ -173,5 +173,8 @@ class Delivery(models.Model):
 
     @property
     def message_id_header(self) -> str:
-        """The one Message-ID of this delivery over all its attempts (RFC 5322 section 3.6.4)."""
-        return f"<{self.pk}.{self.message.id_right}>"
+        """The one Message-ID of this delivery over all its attempts (RFC 5322 section 3.6.4).
+
+        The caller's where it set one, in whatever case it wrote the header's name.
+        """
+        return self.message.own_message_id or f"<{self.pk}.{self.message.id_right}>"

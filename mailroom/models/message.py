@@ -9,6 +9,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.addresses import address_key
+from mailroom.personal import OPEN
 from mailroom.types import MessageType, type_or_untyped
 
 
@@ -88,6 +89,13 @@ class Message(models.Model):
     def row(self) -> MessageType:
         """This message's row in the table of types."""
         return type_or_untyped(self.type, self.channel)
+
+    @cached_property
+    def own_message_id(self) -> str:
+        """The Message-ID that the caller set, "" for none; one with slots is not one."""
+        given = {name.lower(): str(value) for name, value in self.headers.items()}
+        own = given.get("message-id", "").strip()
+        return "" if OPEN in own else own
 
     @cached_property
     def id_right(self) -> str:

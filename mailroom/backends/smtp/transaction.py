@@ -141,17 +141,26 @@ def _as_on_the_wire(message: Any) -> Any:
     """
     fields = ("to", "cc", "bcc", "reply_to")
     texts = [message.from_email, *(text for name in fields for text in getattr(message, name))]
-    if all(str(text).isascii() for text in texts):
+    if all(_domain(text).isascii() for text in texts):
         return message
     try:
         from mailroom.addresses import for_wire
     except ImportError:
         return message
-    wired = copy(message)
-    wired.from_email = for_wire(str(message.from_email))
+
+    def wired(text: Any) -> str:
+        return str(text) if _domain(text).isascii() else for_wire(str(text))
+
+    copied = copy(message)
+    copied.from_email = wired(message.from_email)
     for name in fields:
-        setattr(wired, name, [for_wire(str(text)) for text in getattr(message, name)])
-    return wired
+        setattr(copied, name, [wired(text) for text in getattr(message, name)])
+    return copied
+
+
+def _domain(text: Any) -> str:
+    mailbox = str(text)
+    return "" if mailbox.isascii() else parseaddr(mailbox)[1].rpartition("@")[2]
 
 
 def _envelope(recipients: Sequence[str], prep_address: Callable[[str], str]) -> dict[str, str]:
