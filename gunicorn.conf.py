@@ -20,6 +20,8 @@ graceful_timeout = 20
 max_requests = 10_000
 max_requests_jitter = 1_000
 control_socket_disable = True
+# By default a header SCRIPT_NAME or PATH_INFO of a trusted proxy's request bends every link.
+forwarder_headers = ""
 accesslog = "-"
 # Without the query string and the referrer, and without what looks like a token in the path: links
 # in mails carry them.

@@ -46,8 +46,8 @@ class AccountAdapter(DefaultAccountAdapter):
         return public_url("account_confirm_email", emailconfirmation.key)
 
     def get_reset_password_from_key_url(self, key: str) -> str:
-        path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
-        return public_url("home") + path.lstrip("/").replace("UID-KEY", key)
+        url = public_url("account_reset_password_from_key", uidb36="UID", key="KEY")
+        return url.replace("UID-KEY", key)
 
     def login(self, request: HttpRequest, user: User) -> None:
         is_first = user.last_login is None
@@ -78,6 +78,13 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_account_already_exists_mail(self, email: str) -> None:
         self.send_mail("account/email/account_already_exists", email, {})
+
+    def is_safe_url(self, url: str | None) -> bool:
+        """As allauth's, where a text that is no URL fails the page."""
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:
+            return False
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """By X-Forwarded-For, as often as we know proxies; else who is connected to us.

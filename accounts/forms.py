@@ -1,10 +1,15 @@
 """Forms for accounts: allauth's, with a name, and levelled so that they tell nothing."""
 
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from allauth.account import fields as allauth_fields
 from allauth.account import forms as allauth_forms
+from allauth.account.adapter import get_adapter
 from allauth.core import context, ratelimit
+from allauth.mfa.webauthn import forms as webauthn
 from django import forms
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
@@ -97,6 +102,54 @@ class RequestLoginCodeForm(allauth_forms.RequestLoginCodeForm):
         if device and ratelimit.consume(request, action="request_login_code", key=device):
             return User.objects.filter(email=email, is_active=True).first()
         return None
+
+
+class CredentialField(forms.JSONField):
+    """What a browser says about a passkey. Whoever posts it by hand can nest it without end."""
+
+    widget = forms.HiddenInput
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except RecursionError:
+            raise get_adapter().validation_error("incorrect_code") from None
+
+
+class PasskeyMixin:
+    """Answers a credential of the wrong shape with an error of the form."""
+
+    def clean_credential(self) -> Any:
+        with _incorrect_if_malformed():
+            return super().clean_credential()  # type: ignore[misc]
+
+
+class AuthenticateWebAuthnForm(PasskeyMixin, webauthn.AuthenticateWebAuthnForm):
+    credential = CredentialField()
+
+
+class LoginWebAuthnForm(PasskeyMixin, webauthn.LoginWebAuthnForm):
+    credential = CredentialField()
+
+
+class ReauthenticateWebAuthnForm(PasskeyMixin, webauthn.ReauthenticateWebAuthnForm):
+    credential = CredentialField()
+
+
+class AddWebAuthnForm(webauthn.AddWebAuthnForm):
+    credential = CredentialField()
+
+    def clean(self) -> Any:
+        with _incorrect_if_malformed():
+            return super().clean()
+
+
+@contextmanager
+def _incorrect_if_malformed() -> Iterator[None]:
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error):
+        raise get_adapter().validation_error("incorrect_code") from None
 
 
 class ProfileForm(forms.ModelForm[User]):

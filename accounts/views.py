@@ -38,7 +38,7 @@ class ProfileView(LoginRequiredMixin, SuccessMessageMixin, UpdateView):
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
         # What this browser was told before would win over the language just chosen.
-        response.delete_cookie(settings.LANGUAGE_COOKIE_NAME)
+        response.delete_cookie(settings.LANGUAGE_COOKIE_NAME, settings.LANGUAGE_COOKIE_PATH)
         return response
 
 

@@ -56,7 +56,7 @@ class Stand:
             "DATABASE_URL": database_url or f"sqlite:///{folder / 'bench.sqlite3'}",
             "TASKS_URL": self.broker.url if self.broker else "",
             "MAILER_URL": mailer_url,
-            "WEBHOOK_SECRET": "bench:bench",  # a provider's feedback must be told from forged
+            "WEBHOOK_SECRET": "bench:a-password-for-the-bench",
             "WEBHOOK_KEY_MAILGUN": "bench",
             "MAIL_LEASE_SECONDS": str(lease),
             "MAIL_RETRY_SECONDS": "0.5",

@@ -91,10 +91,13 @@ def for_wire(mailbox: str) -> str:
 
 
 def is_address(mailbox: str) -> bool:
-    """Whether a text is one address that can stand in a header, with a name or without."""
+    """Whether a text is one address that can stand in a header, with a name or without.
+
+    Translates nothing: the settings ask while they are being read.
+    """
     try:
-        for_wire(mailbox)
-    except ValueError:
+        _parsed(parseaddr(mailbox)[1], SPECIAL_USE_DOMAIN_NAMES, is_global=False)
+    except EmailNotValidError:
         return False
     return mailbox.isprintable()
 

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 
 STAND_IN = "token"
 
@@ -14,7 +14,18 @@ def public_url(view: str, *args: Any, **kwargs: Any) -> str:
 
     The Host header is never asked, since who sends the request chooses it. Raises NoReverseMatch.
     """
-    return f"{settings.PUBLIC_URL}{reverse(view, args=args, kwargs=kwargs)}"
+    return absolute(reverse(view, args=args, kwargs=kwargs))
+
+
+def absolute(path: str) -> str:
+    """PUBLIC_URL followed by a path of this site, with or without the path of PUBLIC_URL itself."""
+    return settings.PUBLIC_URL + own_path(path)
+
+
+def own_path(path: str) -> str:
+    """A path of this site without the prefix that `reverse` puts before all of them."""
+    prefix = get_script_prefix()
+    return f"/{path.removeprefix(prefix)}" if path.startswith(prefix) else path
 
 
 def public_link(view: str, token: str) -> str:
@@ -29,5 +40,5 @@ def public_link(view: str, token: str) -> str:
 
 @cache
 def _around(view: str) -> tuple[str, str]:
-    before, _, after = reverse(view, args=[STAND_IN]).partition(STAND_IN)
+    before, _, after = own_path(reverse(view, args=[STAND_IN])).partition(STAND_IN)
     return before, after

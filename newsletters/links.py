@@ -13,6 +13,7 @@ from django.urls import Resolver404, ResolverMatch, resolve
 from django.utils.translation import gettext as _
 from markdown_it.token import Token
 
+from mailroom.links import own_path
 from newsletters.markdown.parser import inline_tokens, parse
 from newsletters.models import Issue, Newsletter, Picture
 
@@ -31,7 +32,7 @@ def dead(body: str, own: str = "") -> list[str]:
     return [
         told % {"line": line, "url": url}
         for line, _kind, url in _targets(body)
-        if (path := _own_path(url)) not in (None, own) and not _exists(path)
+        if (path := _own_path(url)) not in (None, own_path(own)) and not _exists(path)
     ]
 
 
@@ -105,14 +106,18 @@ def _blocks(body: str) -> Iterator[tuple[int, list[Token]]]:
 
 
 def _own_path(url: str) -> str | None:
-    """The path of an address on this site; None for others."""
+    """The path of an address on this site, below that of PUBLIC_URL; None for others."""
     own, parts = urlsplit(settings.PUBLIC_URL), urlsplit(url)
-    return unquote(parts.path) or "/" if parts.netloc.lower() == own.netloc.lower() else None
+    path = unquote(parts.path) or "/"
+    if parts.netloc.lower() != own.netloc.lower() or not f"{path}/".startswith(f"{own.path}/"):
+        return None
+    return path.removeprefix(own.path) or "/"
 
 
 def _exists(path: str) -> bool:
-    if path.startswith(settings.STATIC_URL):
-        return _is_static(path.removeprefix(settings.STATIC_URL))
+    static = own_path(settings.STATIC_URL)
+    if path.startswith(static):
+        return _is_static(path.removeprefix(static))
     found = _resolved(path) or _resolved(f"{path}/")
     if found is None:
         return False

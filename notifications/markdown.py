@@ -5,6 +5,8 @@ from django.conf import settings
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 
+from mailroom.links import absolute
+
 TAGS = {"a", "blockquote", "br", "code", "em", "h2", "h3", "li", "ol", "p", "pre", "strong", "ul"}
 
 
@@ -18,7 +20,13 @@ def render_html(text: str) -> SafeString:
         raw,
         tags=TAGS,
         attributes={"a": {"href", "title"}},
+        attribute_filter=_absolute,
         url_schemes={"http", "https", "mailto"},
         url_relative=("rewrite_with_base", f"{settings.PUBLIC_URL}/"),
     )
     return mark_safe(clean)  # noqa: S308  (nh3 has cleaned it)
+
+
+def _absolute(tag: str, name: str, value: str) -> str:
+    is_path = name == "href" and value.startswith("/") and not value.startswith("//")
+    return absolute(value) if is_path else value

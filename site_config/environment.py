@@ -2,14 +2,17 @@
 
 import hmac
 import os
+import re
+from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import dj_database_url
 from django.utils.csp import CSP
-from environs import Env, EnvValidationError
+from environs import Env, EnvValidationError, validate
 
+from mailroom.addresses import is_address
 from mailroom.mailer_urls import Fault
 
 # Django refuses an empty key at import, which would break a build that has no variables. Nothing is
@@ -38,10 +41,26 @@ CONTENT_SECURITY_POLICY: dict[str, list[str]] = {
 }
 
 
-def hosts(public_url: str, debug: bool) -> list[str]:
+fraction: Any = validate.Range(0, 1)
+
+
+def at_least(number: int) -> validate.Range:
+    return validate.Range(min=number)
+
+
+def split_url(url: str) -> SplitResult:
+    """Split a URL as `urlsplit` does; one that cannot be read counts as empty."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  (raises for one that is no number)
+    except ValueError:
+        return urlsplit("")
+    return parts
+
+
+def hosts(host: str | None, debug: bool) -> list[str]:
     """The host names to answer to: that of PUBLIC_URL, and this machine's own in development."""
     own = ["127.0.0.1", "localhost", "[::1]"] if debug else []
-    host = urlsplit(public_url).hostname
     return [*own, host] if host and host not in own else own
 
 
@@ -92,31 +111,130 @@ def picture_storage(env: Env) -> dict[str, Any]:
 
 
 def faults(
-    env: Env, *, debug: bool, public_url: str, secret_key: str, mail: list[Fault]
+    env: Env, *, debug: bool, hosts: list[str], secret_key: str, mail: list[Fault]
 ) -> list[Fault]:
-    """All that is missing or wrong in the environment, each with the variable's name."""
-    found = list(mail)
+    """All that is missing or wrong in the environment, each with the variable's name.
+
+    Keys and secrets that can be guessed, and a site without TLS, are faults outside development.
+    """
+    public_url = env.str("PUBLIC_URL", "")
+    found = [*mail, *_public_url_faults(public_url, debug)]
     if secret_key == PLACEHOLDER_KEY:
         found.append(Fault("SECRET_KEY", "is missing: set it to a long random text"))
-    found += _public_url_faults(public_url)
-    if not debug and not env.str("DATABASE_URL", ""):
-        found.append(Fault("DATABASE_URL", "is missing: for instance postgres://user:pw@host/name"))
-    found += _webhook_faults(env)
-    found += _cache_faults(env)
+    if not debug:
+        if not env.str("DATABASE_URL", ""):
+            told = "is missing: for instance postgres://user:pw@host/name"
+            found.append(Fault("DATABASE_URL", told))
+        found += [*_weak_keys(env), *_host_faults(hosts, public_url)]
+    found += [*_webhook_faults(env, debug), *_url_faults(env), *_storage_faults(env)]
+    admins: list[str] = env.list("ADMINS", [])
+    if not all(map(is_address, admins)):
+        found.append(Fault("ADMINS", "must hold addresses, separated by commas"))
     return [*found, *_database_faults(env), *_unreadable(env)]  # sealing comes last
 
 
-def _webhook_faults(env: Env) -> list[Fault]:
+# -- Keys and secrets -----------------------------------------------------------------------------
+
+KEY_LENGTH = 32  # characters; a key of secrets.token_urlsafe(50) has 67
+PASSWORD_LENGTH = 12
+DIFFERENT = 5  # characters, as Django's own check asks for
+PLACEHOLDER = re.compile(r"django-insecure|change.?me|replace.?me|your.?(secret|key)", re.I)
+
+
+def _is_weak(secret: str, length: int) -> bool:
+    is_short = len(secret) < length or len(set(secret)) < DIFFERENT
+    return is_short or bool(PLACEHOLDER.search(secret))
+
+
+def _weak_keys(env: Env) -> Iterator[Fault]:
+    told = f"can be guessed: make it a random text of at least {KEY_LENGTH} characters"
+    for name, keys in {
+        "SECRET_KEY": [env.str("SECRET_KEY", "")],
+        "SECRET_KEY_FALLBACKS": env.list("SECRET_KEY_FALLBACKS", []),
+    }.items():
+        if any(key and _is_weak(key, KEY_LENGTH) for key in keys):
+            yield Fault(name, told)
+
+
+def _webhook_faults(env: Env, debug: bool) -> Iterator[Fault]:
     secrets: list[str] = env.list("WEBHOOK_SECRET", [])
-    if all(":" in secret for secret in secrets):
-        return []
-    return [Fault("WEBHOOK_SECRET", "must look like user:password, as in the webhook's URL")]
+    parts = [secret.partition(":") for secret in secrets]
+    if not all(user and password for user, _colon, password in parts):
+        yield Fault("WEBHOOK_SECRET", "must look like user:password, as in the webhook's URL")
+    elif not debug and any(
+        _is_weak(password, PASSWORD_LENGTH) for _user, _colon, password in parts
+    ):
+        told = (
+            f"has a password that can be guessed: use {PASSWORD_LENGTH} random characters or more"
+        )
+        yield Fault("WEBHOOK_SECRET", told)
 
 
-def _cache_faults(env: Env) -> list[Fault]:
-    if urlsplit(env.str("CACHE_URL", "")).scheme in {"", "redis", "rediss"}:
-        return []
-    return [Fault("CACHE_URL", "has an unknown scheme: redis://… and rediss://… work")]
+# -- Addresses ------------------------------------------------------------------------------------
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+PUBLIC_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*/*")
+
+
+def _public_url_faults(public_url: str, debug: bool) -> list[Fault]:
+    if not public_url:
+        told = "is missing: set it to the site's own https:// address"
+        return [] if debug else [Fault("PUBLIC_URL", told)]
+    parts = split_url(public_url)
+    is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
+    is_read = parts.scheme in {"http", "https"} and parts.hostname and is_plain
+    if not is_read or not PUBLIC_PATH.fullmatch(parts.path) or public_url.strip() != public_url:
+        return [Fault("PUBLIC_URL", "must look like https://www.example.com")]
+    if parts.scheme == "http" and not debug and parts.hostname not in LOOPBACK:
+        told = "must begin with https://: passwords and sessions would travel in clear"
+        return [Fault("PUBLIC_URL", told)]
+    return []
+
+
+def _host_faults(hosts: list[str], public_url: str) -> Iterator[Fault]:
+    host = split_url(public_url).hostname or ""
+    names = [one.strip("[]").lower() for one in hosts]
+    is_in = any(host == one or (one[:1] == "." and f".{host}".endswith(one)) for one in names)
+    if any("/" in one or "*" in one for one in hosts):
+        yield Fault("ALLOWED_HOSTS", "must hold host names, without scheme, path or *")
+    elif host and not is_in:
+        yield Fault("ALLOWED_HOSTS", "must hold the host of PUBLIC_URL, or be left empty")
+
+
+# -- Services -------------------------------------------------------------------------------------
+
+SCHEMES = {
+    "CACHE_URL": ("redis", "rediss"),
+    "TASKS_URL": ("redis", "rediss", "amqp", "amqps"),
+}
+
+
+def _url_faults(env: Env) -> Iterator[Fault]:
+    for name, schemes in SCHEMES.items():
+        url = env.str(name, "")
+        if url and not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            known = " and ".join(f"{scheme}://…" for scheme in schemes)
+            yield Fault(name, f"has an unknown scheme: {known} work")
+
+
+def _storage_faults(env: Env) -> Iterator[Fault]:
+    wanted = env.str("PICTURE_STORAGE", "")
+    if wanted and not wanted.startswith("file:///"):
+        module = wanted.rpartition(".")[0]
+        try:
+            is_there = bool(module and find_spec(module))
+        except (ImportError, ValueError):
+            is_there = False
+        if not is_there:
+            yield Fault("PICTURE_STORAGE", "must be file:///folder or the dotted name of a storage")
+
+
+def _database_faults(env: Env) -> list[Fault]:
+    try:
+        dj_database_url.parse(env.str("DATABASE_URL", "") or "sqlite://:memory:")
+    except ValueError:
+        return [Fault("DATABASE_URL", "has an unknown scheme: postgres://… and sqlite:///… work")]
+    return []
 
 
 def _unreadable(env: Env) -> list[Fault]:
@@ -125,21 +243,4 @@ def _unreadable(env: Env) -> list[Fault]:
     except EnvValidationError as error:
         messages: Any = error.error_messages  # by variable, when an Env that isn't eager is sealed
         return [Fault(name, "; ".join(texts)) for name, texts in messages.items()]
-    return []
-
-
-def _public_url_faults(public_url: str) -> list[Fault]:
-    if not public_url:
-        return [Fault("PUBLIC_URL", "is missing: set it to the site's own https:// address")]
-    parts = urlsplit(public_url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
-        return [Fault("PUBLIC_URL", "must look like https://www.example.com")]
-    return []
-
-
-def _database_faults(env: Env) -> list[Fault]:
-    try:
-        dj_database_url.parse(env.str("DATABASE_URL", "") or "sqlite://:memory:")
-    except ValueError:
-        return [Fault("DATABASE_URL", "has an unknown scheme: postgres://… and sqlite:///… work")]
     return []

@@ -40,6 +40,31 @@ class Context(logging.Filter):
         return True
 
 
+# What a request did wrong: Django logs these as errors, and strangers could fill the mailboxes of
+# ADMINS by them.
+FAULTS_OF_REQUESTS = (
+    "DisallowedHost",
+    "DisallowedRedirect",
+    "InvalidSessionKey",
+    "RequestDataTooBig",
+    "SuspiciousFileOperation",
+    "SuspiciousMultipartForm",
+    "SuspiciousOperation",
+    "SuspiciousSession",
+    "TooManyFieldsSent",
+    "TooManyFilesSent",
+)
+
+
+class AsWarning(logging.Filter):
+    """Make a warning of an error that is the request's fault."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno == logging.ERROR:
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+
 def configuration(debug: bool) -> dict[str, Any]:
     """Everything to stdout; errors also to ADMINS, through the mailer that never raises."""
     return {
@@ -48,6 +73,7 @@ def configuration(debug: bool) -> dict[str, Any]:
         "filters": {
             "production": {"()": "django.utils.log.RequireDebugFalse"},
             "context": {"()": "site_config.logs.Context"},
+            "as_warning": {"()": "site_config.logs.AsWarning"},
         },
         "formatters": {
             "line": {
@@ -77,8 +103,7 @@ def configuration(debug: bool) -> dict[str, Any]:
         "loggers": {
             "django": {"handlers": ["admins"], "level": "INFO", "propagate": True},
             "django.server": {"handlers": ["stdout"], "level": "INFO", "propagate": False},
-            # Strangers choose the Host header, and could fill the mailboxes of ADMINS by it.
-            "django.security.DisallowedHost": {"handlers": ["stdout"], "propagate": False},
+            **{f"django.security.{one}": {"filters": ["as_warning"]} for one in FAULTS_OF_REQUESTS},
             # A line for each nudge would drown everything else.
             "django.tasks": {"level": "WARNING"},
             "django_tasks_db": {"level": "WARNING"},

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from email.utils import formataddr
 from typing import Any
-from urllib.parse import urlsplit
 
 from environs import Env
 
@@ -165,9 +164,9 @@ class MailVariables:
             self.faults.append(fault)
 
 
-def own_address(public_url: str) -> str:
+def own_address(host: str | None) -> str:
     """The From of a site that names none: mailroom@ its own host."""
-    host = urlsplit(public_url).hostname or "localhost"
+    host = host or "localhost"
     domain = (
         host if "." in host and not host.replace(".", "").isdigit() else "localhost.localdomain"
     )

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -10,6 +11,24 @@ from django.middleware import common
 from django.utils.log import log_response
 
 from mailroom.readiness import readiness
+
+
+class PublicPathMiddleware:
+    """Serve below the path of PUBLIC_URL. The proxy passes the path on as it is.
+
+    FORCE_SCRIPT_NAME alone makes links begin with it; Django then expects that the server took it
+    off the request's path, which gunicorn does by a header only, and headers are not trusted here.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        prefix = settings.FORCE_SCRIPT_NAME
+        if prefix and f"{request.path_info}/".startswith(f"{prefix}/"):
+            request.path_info = request.path_info.removeprefix(prefix) or "/"
+            request.path = prefix + request.path_info
+        return self.get_response(request)
 
 
 class HealthMiddleware:
@@ -22,9 +41,9 @@ class HealthMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path == "/healthz":
+        if request.path_info == "/healthz":
             return HttpResponse("ok", content_type="text/plain")
-        if request.path == "/readyz":
+        if request.path_info == "/readyz":
             return _ready(request)
         return self.get_response(request)
 

@@ -8,7 +8,6 @@ every other command reports them through the system checks.
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from environs import Env, validate
 
@@ -27,13 +26,16 @@ if env_file := os.environ.get("ENV_FILE", str(BASE_DIR / ".env")):
 SITE_NAME = "Mailroom"
 DEBUG = env.bool("DEBUG", False)
 PUBLIC_URL = env.str("PUBLIC_URL", "http://127.0.0.1:8000" if DEBUG else "").rstrip("/")
+_public = environment.split_url(PUBLIC_URL)
+# Links begin with the path of PUBLIC_URL. "" and not None: no header of a request can set it.
+FORCE_SCRIPT_NAME = _public.path
 SECRET_KEY = env.str("SECRET_KEY", "") or environment.PLACEHOLDER_KEY
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", []) or environment.hosts(PUBLIC_URL, DEBUG)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", []) or environment.hosts(_public.hostname, DEBUG)
 ADMINS: list[str] = env.list("ADMINS", [])
 MANAGERS = ADMINS
 ERROR_EMAIL_STATE = VAR_DIR / "error-emails.json"  # how many were sent lately, over all processes
-CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
+CSRF_TRUSTED_ORIGINS = [f"https://{_public.netloc}"] if _public.scheme == "https" else []
 
 INSTALLED_APPS = [
     "site_config",
@@ -60,6 +62,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "site_config.middleware.PublicPathMiddleware",
     "site_config.middleware.HealthMiddleware",
     "site_config.logs.RequestIdMiddleware",
     "accounts.middleware.SecretPathsMiddleware",
@@ -124,6 +127,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "account_profile"
 LOGOUT_REDIRECT_URL = "home"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
@@ -160,19 +164,25 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds; a sign-in counts as well
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {
+    "add_webauthn": "accounts.forms.AddWebAuthnForm",
+    "authenticate_webauthn": "accounts.forms.AuthenticateWebAuthnForm",
+    "login_webauthn": "accounts.forms.LoginWebAuthnForm",
+    "reauthenticate_webauthn": "accounts.forms.ReauthenticateWebAuthnForm",
+}
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 # Without this, people with two-factor authentication could not change their address.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 REQUIRE_TWO_FACTOR_FOR_STAFF = env.bool("REQUIRE_TWO_FACTOR_FOR_STAFF", False)
 USERSESSIONS_TRACK_ACTIVITY = True
-ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0, validate=environment.at_least(0))
 
 # -- Mail: channels, routes, providers ------------------------------------------------------------
 
 mail = mailers.MailVariables(env, debug=DEBUG)
 
 MAILER_URL = mail.url("MAILER_URL", add_ons.add_on_url(env) or ("inbox:" if DEBUG else ""))
-MAIL_FROM = mail.address("MAIL_FROM", mailers.own_address(PUBLIC_URL))
+MAIL_FROM = mail.address("MAIL_FROM", mailers.own_address(_public.hostname))
 MAIL_REPLY_TO = mail.address("MAIL_REPLY_TO")
 
 MAILERS: dict[str, dict[str, Any]] = {
@@ -246,18 +256,24 @@ WEBHOOK_KEYS = environment.webhook_keys(env)
 SIMULATE_OUTAGES = (
     mail.simulate_outages
 )  # the status page can make providers fail; never in production
-MAIL_LEASE_SECONDS = env.int("MAIL_LEASE_SECONDS", 60)
-MAIL_RETRY_SECONDS = env.float("MAIL_RETRY_SECONDS", 30)
-MAIL_BREAKER_SECONDS = env.float("MAIL_BREAKER_SECONDS", 30)
-MAIL_RETENTION_DAYS = env.int("MAIL_RETENTION_DAYS", 90)
-NOTIFICATION_RETENTION_DAYS = env.int("NOTIFICATION_RETENTION_DAYS", 180)  # once they are read
-PUBLISH_GRACE_SECONDS = env.int("PUBLISH_GRACE_SECONDS", 60)  # to undo "publish now"
+MAIL_LEASE_SECONDS = env.int("MAIL_LEASE_SECONDS", 60, validate=environment.at_least(1))
+MAIL_RETRY_SECONDS = env.float("MAIL_RETRY_SECONDS", 30, validate=environment.at_least(0))
+MAIL_BREAKER_SECONDS = env.float("MAIL_BREAKER_SECONDS", 30, validate=environment.at_least(0))
+MAIL_RETENTION_DAYS = env.int("MAIL_RETENTION_DAYS", 90, validate=environment.at_least(1))
+NOTIFICATION_RETENTION_DAYS = env.int(
+    "NOTIFICATION_RETENTION_DAYS", 180, validate=environment.at_least(1)
+)  # once they are read
+PUBLISH_GRACE_SECONDS = env.int(
+    "PUBLISH_GRACE_SECONDS", 60, validate=environment.at_least(0)
+)  # to undo "publish now"
 # When the sending of an issue stops by itself. Gmail and Yahoo ask for complaints below 0.3 %, and
 # providers suspend accounts at 5 to 10 % of hard bounces; a few of either are nobody's fault.
-ISSUE_STOP_COMPLAINTS = env.float("ISSUE_STOP_COMPLAINTS", 0.003)
-ISSUE_STOP_BOUNCES = env.float("ISSUE_STOP_BOUNCES", 0.05)
-ISSUE_STOP_MINIMUM = env.int("ISSUE_STOP_MINIMUM", 5)
-ISSUE_STOP_FAILURES = env.int("ISSUE_STOP_FAILURES", 25)  # in a row
+ISSUE_STOP_COMPLAINTS = env.float("ISSUE_STOP_COMPLAINTS", 0.003, validate=environment.fraction)
+ISSUE_STOP_BOUNCES = env.float("ISSUE_STOP_BOUNCES", 0.05, validate=environment.fraction)
+ISSUE_STOP_MINIMUM = env.int("ISSUE_STOP_MINIMUM", 5, validate=environment.at_least(1))
+ISSUE_STOP_FAILURES = env.int(
+    "ISSUE_STOP_FAILURES", 25, validate=environment.at_least(1)
+)  # in a row
 # What of its readers an issue records: "opens", "clicks", nothing by default. Readers are told.
 NEWSLETTER_TRACKING: list[str] = env.list(
     "NEWSLETTER_TRACKING", [], validate=validate.ContainsOnly(["opens", "clicks"])
@@ -293,7 +309,8 @@ STORAGES = {
 
 # -- Security -------------------------------------------------------------------------------------
 
-_https = urlsplit(PUBLIC_URL).scheme == "https"
+_https = _public.scheme == "https"
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = LANGUAGE_COOKIE_PATH = f"{_public.path}/"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
 SECURE_SSL_REDIRECT = _https
@@ -309,5 +326,5 @@ SILENCED_SYSTEM_CHECKS = environment.SILENCED
 LOGGING = logs.configuration(DEBUG)
 
 CONFIGURATION_FAULTS = environment.faults(
-    env, debug=DEBUG, public_url=PUBLIC_URL, secret_key=SECRET_KEY, mail=mail.faults
+    env, debug=DEBUG, hosts=ALLOWED_HOSTS, secret_key=SECRET_KEY, mail=mail.faults
 )

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from django.conf import settings
 from django.templatetags.static import static
 
 from accounts.models import User
+from mailroom.links import absolute
 from newsletters.imports import import_subscribers
 from newsletters.models import Issue, Newsletter, Subscription
 
@@ -46,7 +46,7 @@ def subscribers(newsletter: Newsletter) -> None:
 
 def issue(newsletter: Newsletter, author: User) -> Issue:
     """A draft, for the editor to publish."""
-    picture = f"{settings.PUBLIC_URL}{static('demo/letter.svg')}"
+    picture = absolute(static("demo/letter.svg"))
     body = (FOLDER / "issue.md").read_text("utf-8").replace("IMAGE_URL", picture)
     draft, _ = Issue.objects.get_or_create(
         newsletter=newsletter,

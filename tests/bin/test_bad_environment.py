@@ -67,7 +67,7 @@ def test_an_unknown_option_of_a_mailer_is_refused_with_its_alias() -> None:
         "manage.py",
         "worker",
         DEBUG="1",
-        SECRET_KEY="x" * 50,
+        SECRET_KEY="x7-random-key-of-tests-Q2w9Zr4Lk8Vb",
         MAILER_URL=f"smtp://user:{SECRET}@mail.example.com?tiemout=10",
     )
 
@@ -106,7 +106,9 @@ def test_the_settings_import_with_no_variable_at_all() -> None:
     ],
 )
 def test_a_wrong_mailer_url_is_told_with_its_variable(url: str, problem: str) -> None:
-    found = settings_with(DEBUG="1", SECRET_KEY="x" * 50, MAILER_URL_NEWSLETTERS=url)
+    found = settings_with(
+        DEBUG="1", SECRET_KEY="x7-random-key-of-tests-Q2w9Zr4Lk8Vb", MAILER_URL_NEWSLETTERS=url
+    )
 
     assert [one.variable for one in found.CONFIGURATION_FAULTS] == ["MAILER_URL_NEWSLETTERS"]
     assert problem in str(found.CONFIGURATION_FAULTS[0])
@@ -115,7 +117,7 @@ def test_a_wrong_mailer_url_is_told_with_its_variable(url: str, problem: str) ->
 def test_one_wrong_url_in_two_variables_is_told_of_both() -> None:
     urls = dict.fromkeys(["MAILER_URL", "MAILER_URL_OPS"], "pigeon://loft")
 
-    found = settings_with(DEBUG="1", SECRET_KEY="x" * 50, **urls)
+    found = settings_with(DEBUG="1", SECRET_KEY="x7-random-key-of-tests-Q2w9Zr4Lk8Vb", **urls)
 
     assert [one.variable for one in found.CONFIGURATION_FAULTS] == [*urls]
 
@@ -130,7 +132,7 @@ def test_the_development_inbox_is_refused_in_production_by_its_variable() -> Non
 
 
 WHOLE = {
-    "SECRET_KEY": "x" * 50,
+    "SECRET_KEY": "x7-random-key-of-tests-Q2w9Zr4Lk8Vb",
     "PUBLIC_URL": "https://www.example.com",
     "DATABASE_URL": "postgres://user:pw@127.0.0.1:1/name",
     "MAILER_URL": "smtp://user:pw@mail.example.com",
@@ -160,3 +162,110 @@ def test_the_web_starts_with_the_variables_of_an_add_on(variables: dict[str, str
     code, output = run(*IMPORT, **rest, **variables)
 
     assert code == 0, output
+
+
+WEAK = {
+    "SECRET_KEY": [
+        "x",
+        "x" * 50,
+        "secret",
+        "django-insecure-x7Q2w9Zr4Lk8Vb1Nm6Tp3Yh5Jc0Gd7Sf4Ae",
+        "change-me-change-me-change-me-change-me-1234567890",
+        "0123456789012345678901234567890",
+    ],
+    "SECRET_KEY_FALLBACKS": ["x", f"{WHOLE['SECRET_KEY']},old"],
+    "WEBHOOK_SECRET": [
+        "a:b",
+        "user",
+        "user:",
+        ":a-long-password-1234",
+        "user:changeme1234567",
+        "user:aaaaaaaaaaaaaaaaaaaa",
+        "user:a-good-password-1234,a:b",
+    ],
+    "PUBLIC_URL": [
+        "http://www.example.com",
+        "http://www.example.com:8080/post",
+        "HTTP://www.example.com",
+        "www.example.com",
+        "https://",
+        "https://[bad",
+        "https://www.example.com:port",
+        "https://user:pw@www.example.com",
+        "https://www.example.com/#top",
+        "https://www.example.com/?a=b",
+        "https://www.example.com/a b",
+        "ftp://www.example.com",
+    ],
+    "ALLOWED_HOSTS": [
+        "*",
+        "https://www.example.com",
+        "example.com",
+        "other.example",
+        ".example.org",
+    ],
+    "ADMINS": ["boss", "boss@example.com,nobody"],
+    "TRUSTED_PROXY_COUNT": ["-1", "one"],
+    "MAIL_RETENTION_DAYS": ["0", "-5"],
+    "NOTIFICATION_RETENTION_DAYS": ["0"],
+    "MAIL_LEASE_SECONDS": ["0", "-1"],
+    "MAIL_RETRY_SECONDS": ["-1", "nan", "inf"],
+    "MAIL_BREAKER_SECONDS": ["-1"],
+    "PUBLISH_GRACE_SECONDS": ["-1"],
+    "ISSUE_STOP_COMPLAINTS": ["0.3%", "3", "-0.1"],
+    "ISSUE_STOP_BOUNCES": ["5"],
+    "ISSUE_STOP_MINIMUM": ["0"],
+    "ISSUE_STOP_FAILURES": ["0"],
+    "TASKS_URL": ["mysql://host/0", "redis", "http://host"],
+    "CACHE_URL": ["memcached://host"],
+    "PICTURE_STORAGE": ["no.such.Storage", "folder", "/srv/pictures"],
+    "REQUIRE_TWO_FACTOR_FOR_STAFF": ["perhaps"],
+}
+
+
+@pytest.mark.parametrize("variable", WEAK)
+def test_what_an_operator_got_wrong_is_refused_by_its_name(variable: str) -> None:
+    for value in WEAK[variable]:
+        found = settings_with(**{**WHOLE, variable: value}).CONFIGURATION_FAULTS
+
+        assert [one.variable for one in found] == [variable], value
+        assert "1234" not in str(found[0])
+
+
+GOOD = [
+    {},
+    {"SECRET_KEY": "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0"},
+    {"SECRET_KEY": "Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MGFiY2RlZmdoaQ=="},
+    {"WEBHOOK_SECRET": "hook:kd83-Ls72-qP01"},
+    {"WEBHOOK_SECRET": "hook:pass:with:colons-1234"},
+    {"PUBLIC_URL": "https://www.example.com/"},
+    {"PUBLIC_URL": "https://www.example.com/post/office"},
+    {"PUBLIC_URL": "https://www.example.com:8443"},
+    {"PUBLIC_URL": "http://127.0.0.1:8000"},
+    {"PUBLIC_URL": "http://localhost"},
+    {"PUBLIC_URL": "http://[::1]:8000"},
+    {"ALLOWED_HOSTS": "www.example.com,10.0.0.7"},
+    {"ALLOWED_HOSTS": ".example.com"},
+    {"ADMINS": "boss@example.com"},
+    {"TASKS_URL": "amqp://u:p@host"},
+    {"PICTURE_STORAGE": "django.core.files.storage.FileSystemStorage"},
+]
+
+
+@pytest.mark.parametrize("variables", GOOD)
+def test_what_is_right_is_accepted(variables: dict[str, str]) -> None:
+    assert settings_with(**{**WHOLE, **variables}).CONFIGURATION_FAULTS == []
+
+
+def test_development_may_have_weak_keys() -> None:
+    weak = {"DEBUG": "1", "SECRET_KEY": "x", "WEBHOOK_SECRET": "a:b", "ALLOWED_HOSTS": "*"}
+    assert settings_with(**weak, PUBLIC_URL="http://www.example.com").CONFIGURATION_FAULTS == []
+
+
+def test_the_web_does_not_start_with_a_weak_key() -> None:
+    code, output = run(*IMPORT, **{**WHOLE, "SECRET_KEY": "x", "WEBHOOK_SECRET": "a:b"})
+
+    assert code == 3
+    assert "SECRET_KEY can be guessed" in output
+    assert "WEBHOOK_SECRET" in output
+    assert "Traceback" not in output

@@ -17,7 +17,7 @@ ENVIRONMENT = {
     "MAILER_URL_PASSWORD_RESET": f"failover(postmark://{SECRET} smtp://user:{SECRET}@mail.example)",
     "MAIL_FROM": "The site <site@example.com>",
     "MAIL_FROM_NEWSLETTERS": "News <news@example.com>",
-    "SECRET_KEY": "x" * 50,
+    "SECRET_KEY": "x7-random-key-of-tests-Q2w9Zr4Lk8Vb",
     "PUBLIC_URL": "https://example.com",
     "DATABASE_URL": "postgres://127.0.0.1:1/name",
 }

@@ -23,7 +23,7 @@ CASES = {
 
 
 PRODUCTION = {
-    "SECRET_KEY": "x" * 50,
+    "SECRET_KEY": "x7-random-key-of-tests-Q2w9Zr4Lk8Vb",
     "PUBLIC_URL": "https://www.example.com",
     "DATABASE_URL": "postgres://user:pw@127.0.0.1:1/name",
 }

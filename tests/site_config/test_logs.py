@@ -3,6 +3,9 @@
 import io
 import json
 import logging.config
+from base64 import b64encode
+from html import escape
+from urllib.parse import quote
 
 import pytest
 from django.test import override_settings
@@ -50,6 +53,102 @@ def test_no_secret_stands_in_a_line(told):
         "No page at /accounts/password/reset/key/…/ with …",
         "smtp://…@mail.example.com is away",
     ]
+
+
+PASSWORDS = ['quo"te-word', "back\\slash-word", "fünf-word-ü", "sla/sh@at-word", "<tag>&-word'"]
+
+
+def forms(password: str) -> dict[str, str]:
+    """A password as texts show it."""
+
+    def base64(text: str) -> str:
+        return b64encode(text.encode()).decode()
+
+    return {
+        "plain": password,
+        "quoted by Python": repr(password),
+        "as bytes": repr(password.encode()),
+        "in JSON": json.dumps(password),
+        "in a URL": f"smtp://user:{quote(password, safe='')}@mail.example:587",
+        "in a URL, as it is": f"amqp://user:{password}@host/vhost",
+        "in lower-case escapes": quote(password, safe="").lower(),
+        "in HTML": escape(password),
+        "AUTH PLAIN": base64(f"\0user\0{password}"),
+        "AUTH LOGIN": base64(password),
+        "basic auth": base64(f"user:{password}"),
+    }
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_a_mailers_password_is_masked_in_every_form(told, settings, password):
+    options = {"username": "user", "password": password}
+    settings.MAILERS = {**settings.MAILERS, "smtp": {"BACKEND": "x", "OPTIONS": options}}
+    logger, lines = told
+
+    for name, form in forms(password).items():
+        logger.error("%s: reply to %s", name, form)
+        logger.error({"reply": form, "nested": [{"deep": (form,)}]})
+        logger.error("told beside", extra={"answer": form, "error": ValueError(form)})
+        try:
+            raise ValueError(form)
+        except ValueError:
+            logger.exception("It failed")
+
+    for line in lines():
+        text = json.dumps(line, ensure_ascii=False)
+        assert [name for name, form in forms(password).items() if form in text] == []
+        assert "-word" not in text.lower()
+
+
+SECRET_TEXTS = [
+    ("amqp://u:pw/x@h", "pw/x"),
+    ("redis://:p@ss@redis.example:6379/0 is away", "p@ss"),
+    ("GET /accounts/login/?next=/&key=1-abc-0123", "1-abc-0123"),
+    ("/x/?next=%2Faccounts%2Fpassword%2Freset%2Fkey%2F1-abcdefghijklmnopqrstuvwxyz%2F", "abcdefgh"),
+    ("/x/?next=%2Fy%2F%3Fkey%3D1-abc-0123%26b%3D1", "1-abc-0123"),
+    ("/x/?token=abc.def", "abc.def"),
+    ("/x/?reset_key=abc", "=abc"),
+    ("POST /x/?access_token=s3&b=1", "=s3"),
+    ("send: 'AUTH PLAIN AHVzZXIAcGFzc3dvcmQ=\\r\\n'", "AHVzZXIAcGFzc3dvcmQ"),
+    ("Authorization: Basic aG9vazpzM2NyZXQ=", "aG9vazpzM2NyZXQ"),
+    ("Authorization: Bearer abc.def-ghi", "abc.def-ghi"),
+]
+
+
+@pytest.mark.parametrize(("text", "secret"), SECRET_TEXTS)
+def test_what_opens_something_is_masked_wherever_it_comes_from(told, text, secret):
+    logger, lines = told
+    logger.error("Seen: %s", text)
+
+    (line,) = lines()
+    assert secret not in line["message"]
+    assert line["message"].startswith("Seen: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Delivery 7 to ann@example.com went out by smtp:mail.example.com.",
+        "The breaker of postmark opens for 30 seconds; keyword=value",
+        'File "/srv/site/mailroom/a_module_with_quite_a_long_name.py", line 7, in send',
+        "https://www.example.com/newsletters/weekly/?page=2",
+    ],
+)
+def test_ordinary_lines_stay_as_they_are(told, text):
+    logger, lines = told
+    logger.info(text)
+
+    assert lines()[0]["message"] == text
+
+
+def test_the_password_of_a_broker_a_cache_and_a_webhook_is_masked(told, settings):
+    settings.TASKS_URL = "amqp://u:bro/ker-word@h"
+    settings.CACHES = {"default": {"BACKEND": "x", "LOCATION": "redis://:cache%2Fword@h"}}
+    settings.WEBHOOK_SECRETS = ["hook:web-word"]
+    logger, lines = told
+    logger.error("bro/ker-word cache%2Fword cache/word web-word aG9vazp3ZWItd29yZA==")
+
+    assert lines()[0]["message"] == "… … … … …"
 
 
 @pytest.mark.parametrize(("given", "kept"), [("from-the-router-1", True), ("a b", False)])

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from mailroom.webhooks.signatures import canonical
 
-BASIC = "hook:s3cret"
+BASIC = "hook:a-secret-of-tests"
 KEY = "0123456789abcdef0123456789abcdef"
 SVIX_KEY = "whsec_" + base64.b64encode(KEY.encode()).decode()
 CERTIFICATE_URL = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123.pem"
