@@ -64,6 +64,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "site_config.middleware.PublicPathMiddleware",
     "site_config.middleware.HealthMiddleware",
+    "site_config.middleware.EqualTimeMiddleware",
     "site_config.logs.RequestIdMiddleware",
     "accounts.middleware.SecretPathsMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -159,6 +160,10 @@ ACCOUNT_RATE_LIMITS = {
     "newsletter_address": "5/h/key",
     "specimens": "5/h/user",
 }
+# The time of an answer must not tell whether an address has an account or a subscription.
+ANSWER_STEP_SECONDS = env.float(
+    "ANSWER_STEP_SECONDS", 0 if DEBUG else 0.5, validate=environment.at_least(0)
+)
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds; a sign-in counts as well

@@ -22,6 +22,7 @@ FORMS = {
     "reset": ("/accounts/password/reset/", address_field),
     "log-in code": ("/accounts/login/code/", address_field),
     "sign-up": ("/accounts/signup/", sign_up_fields),
+    "subscribe": ("/newsletters/weekly/", address_field),
 }
 
 
