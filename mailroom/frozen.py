@@ -6,6 +6,7 @@ import email.policy
 from datetime import date, datetime
 from email.message import Message as MIMEMessage
 from email.message import MIMEPart
+from email.utils import format_datetime
 from typing import Any
 
 from django.core.mail import EmailAlternative, EmailAttachment, EmailMessage
@@ -54,6 +55,11 @@ def thaw_content(message: EmailMessage, content: dict[str, Any]) -> None:
     message.attachments = [EmailAttachment(*a) if isinstance(a, list) else a for a in thawed]
     for name, value in content.get("extras", {}).items():
         setattr(message, name, _thaw(value))
+
+
+def header_text(value: Any) -> str:
+    """A header's value as text; a time, as Django allows in Date, by RFC 5322 section 3.3."""
+    return format_datetime(value) if isinstance(value, datetime) else str(value)
 
 
 def _parts(attachment: Any) -> Any:

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from mailroom.addresses import address_key, for_wire
 from mailroom.channels import channel_options
-from mailroom.frozen import freeze_content
+from mailroom.frozen import freeze_content, header_text
 from mailroom.models import Delivery, Message
 from mailroom.tasks import nudge
 from mailroom.types import type_or_untyped
@@ -83,7 +83,7 @@ def frozen(message: EmailMessage, channel: str = "") -> Message:
         cc=_for_wire(message.cc),
         bcc=_for_wire(message.bcc),
         reply_to=_for_wire(message.reply_to or options.reply_to),
-        headers={str(name): str(value) for name, value in message.extra_headers.items()},
+        headers={str(name): header_text(value) for name, value in message.extra_headers.items()},
         content=freeze_content(message),
     )
     content.is_grouped = len({address_key(text) for text in _recipients(content)}) > 1

@@ -1,5 +1,7 @@
 """Headers for programs arrive in their own words; the caller's Message-ID is the only one."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.core.mail import EmailMessage
 
@@ -102,6 +104,12 @@ def test_many_references_are_folded_between_them(smtp):
     lines = lines_of(smtp.received[0].raw, "References")
     assert len(lines) > 10
     assert max(map(len, lines)) <= 100
+
+
+def test_a_time_in_date_is_written_as_django_writes_it(smtp):
+    attempt("letters", headers={"Date": datetime(2001, 11, 9, 1, 8, 47, tzinfo=UTC)})
+
+    assert smtp.received[0].mail["Date"] == "Fri, 09 Nov 2001 01:08:47 +0000"
 
 
 def test_a_subject_beyond_ascii_is_still_encoded(smtp):
