@@ -23,6 +23,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from accounts.own_data import delete_account
 from mailroom.admin.timeline import Link, add_links
 from mailroom.models import Delivery
 
@@ -97,6 +98,14 @@ class UserAdmin(DjangoUserAdmin):
     add_fieldsets = (
         (None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),
     )
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        """With everything that is stored about the person."""
+        delete_account(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
+        for user in queryset:
+            delete_account(user)
 
     def save_model(
         self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool

@@ -8,9 +8,10 @@ class AccountsConfig(AppConfig):
     verbose_name = _("People")
 
     def ready(self) -> None:
-        from accounts import bounced, known_devices
+        from accounts import bounced, known_devices, own_data
         from accounts.checks import every_allauth_email_has_a_type
 
         bounced.connect()
         known_devices.connect()
+        own_data.register()
         checks.register(every_allauth_email_has_a_type)

@@ -152,6 +152,10 @@ def _incorrect_if_malformed() -> Iterator[None]:
         raise get_adapter().validation_error("incorrect_code") from None
 
 
+class DeleteAccountForm(forms.Form):
+    sure = forms.BooleanField(label=_("Yes, delete my account and all data about me"))
+
+
 class ProfileForm(forms.ModelForm[User]):
     """What people may change about themselves without proving again who they are."""
 

@@ -3,7 +3,7 @@ from allauth.account.urls import urlpatterns as allauth_patterns
 from django.urls import URLPattern, path
 
 from accounts.transactions import View, in_one_transaction
-from accounts.views import Mend, Mended, ProfileView, SignInAgain
+from accounts.views import DeleteAccount, Mend, Mended, ProfileView, SignInAgain, YourData
 
 # No email reports a sign-in, and its slow hash should not hold a transaction open.
 CHANGES = [one for one in allauth_patterns if one.name not in {"account_login", "account_logout"}]
@@ -17,8 +17,14 @@ def _protected(pattern: URLPattern) -> View:
     return in_one_transaction(view)
 
 
+_delete_account = in_one_transaction(
+    reauthentication_required(app="allauth.account")(DeleteAccount.as_view())
+)
+
 urlpatterns = [
     path("profile/", ProfileView.as_view(), name="account_profile"),
+    path("data/", YourData.as_view(), name="account_data"),
+    path("delete/", _delete_account, name="account_delete"),
     path("sign-in-again/", SignInAgain.as_view(), name="account_sign_in_again"),
     path("mend/", Mend.as_view(), name="account_mend"),
     path("mend/<str:token>/", Mended.as_view(), name="account_mended"),

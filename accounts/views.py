@@ -7,19 +7,20 @@ from allauth.account.adapter import get_adapter
 from allauth.account.utils import get_next_redirect_url
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.messages.views import SuccessMessageMixin
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.generic import TemplateView, UpdateView
+from django.views.generic import FormView, TemplateView, UpdateView
 
-from accounts import bounced
-from accounts.forms import ProfileForm
+from accounts import bounced, own_data
+from accounts.forms import DeleteAccountForm, ProfileForm
 from accounts.models import User
 from mailroom.models import Suppression
 
@@ -40,6 +41,33 @@ class ProfileView(LoginRequiredMixin, SuccessMessageMixin, UpdateView):
         # What this browser was told before would win over the language just chosen.
         response.delete_cookie(settings.LANGUAGE_COOKIE_NAME, settings.LANGUAGE_COOKIE_PATH)
         return response
+
+
+class YourData(LoginRequiredMixin, TemplateView):
+    """Everything stored about the account's owner: a POST downloads it."""
+
+    template_name = "account/data.html"
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        found = own_data.export_account(_person(request))
+        response = JsonResponse(found, safe=False, json_dumps_params={"indent": 2})
+        response["Content-Disposition"] = 'attachment; filename="my-data.json"'
+        return response
+
+
+class DeleteAccount(LoginRequiredMixin, FormView):
+    """Delete the account and everything stored about its addresses."""
+
+    template_name = "account/delete.html"
+    form_class = DeleteAccountForm
+    success_url = reverse_lazy("home")
+
+    def form_valid(self, form: DeleteAccountForm) -> HttpResponse:
+        user = _person(self.request)
+        logout(self.request)
+        own_data.delete_account(user)
+        messages.success(self.request, gettext("Your account and your data have been deleted."))
+        return super().form_valid(form)
 
 
 class SignInAgain(LoginRequiredMixin, TemplateView):

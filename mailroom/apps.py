@@ -8,10 +8,11 @@ class MailroomConfig(AppConfig):
     verbose_name = _("Mailroom")
 
     def ready(self) -> None:
-        from mailroom import any_of, checks, defaults, tree_checks, upkeep  # noqa: F401  (some register)
+        from mailroom import any_of, checks, defaults, personal_data, tree_checks, upkeep  # noqa: F401  (some register)
         from mailroom.webhooks import ingest, process  # noqa: F401  (one registers its jobs)
 
         defaults.fill_in()
+        personal_data.register_own()
         checks.register()
         tree_checks.register()
         ingest.connect()

@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest
 from django.urls import get_script_prefix, reverse
 
 STAND_IN = "token"
@@ -36,6 +37,17 @@ def public_link(view: str, token: str) -> str:
     """
     before, after = _around(view)
     return f"{settings.PUBLIC_URL}{before}{token}{after}"
+
+
+def is_one_click(request: HttpRequest) -> bool:
+    """Whether a mailbox provider posts to a List-Unsubscribe link (RFC 8058 section 3.1).
+
+    A chunked body has no length, so Django does not read it; no browser sends a form that way.
+    """
+    if request.method != "POST":
+        return False
+    is_chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
+    return is_chunked or request.POST.get("List-Unsubscribe") == "One-Click"
 
 
 @cache

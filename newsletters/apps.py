@@ -14,6 +14,7 @@ class NewslettersConfig(AppConfig):
         from mailroom import signals
         from newsletters import guarding, people, receivers
 
+        people.register()
         email_changed.connect(people.address_changed, dispatch_uid="newsletters-address")
         pre_delete.connect(
             people.account_deleted, settings.AUTH_USER_MODEL, dispatch_uid="newsletters-account"

@@ -18,7 +18,7 @@ from mailroom.personalising import is_rendered_each, personalised, whole_values
 from newsletters import tracking
 from newsletters.markdown import fill, render_html, render_text, used_in
 from newsletters.models import Issue, Newsletter, Subscription
-from newsletters.tokens import confirm_token, member_token
+from newsletters.tokens import access_token, confirm_token, member_token
 
 SLOTS = ("name", "greeting", "unsubscribe_url", "preferences_url")
 
@@ -36,6 +36,16 @@ def confirm_subscription(subscription: Subscription) -> TemplatedMessage:
             "confirm_url": public_url("newsletters:confirm", confirm_token(subscription)),
         },
         language=subscription.language,
+    )
+
+
+def data_link(address: str, language: str) -> TemplatedMessage:
+    """A link, good for an hour, to all that is stored about an address."""
+    return TemplatedMessage(
+        "newsletters.data_link",
+        to=[address],
+        context={"data_url": public_url("newsletters:all_preferences", access_token(address))},
+        language=language,
     )
 
 
@@ -117,7 +127,7 @@ def public_values(issue: Issue) -> dict[str, str]:
 def personal_values(delivery: Delivery) -> dict[str, str]:
     """The slots of one delivery, filled when it is sent."""
     own = delivery.values
-    token = member_token(own["subscription"], delivery.pk)
+    token = member_token(own["subscription"], delivery.pk, own.get("moves", 0))
     values = reader_values(token, own["name"], own["language"])
     if is_rendered_each(delivery.message):
         published = Issue.objects.get(message=delivery.message)
@@ -137,7 +147,12 @@ def reader_values(token: str, name: str, language: str) -> dict[str, str]:
 
 def delivery_columns(language: str) -> dict[str, F | Value]:
     """The small values kept with each delivery, as columns of the table of subscriptions."""
-    return {"subscription": F("pk"), "name": F("name"), "language": Value(language)}
+    return {
+        "subscription": F("pk"),
+        "moves": F("moves"),
+        "name": F("name"),
+        "language": Value(language),
+    }
 
 
 def greeting(name: str, language: str) -> dict[str, str]:

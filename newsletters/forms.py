@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from newsletters.models import Newsletter, Subscription
@@ -67,16 +68,23 @@ class LeavingForm(forms.ModelForm):
 class ForgetForm(forms.Form):
     """Deleting can't be undone: it is asked for by a tick, not by a click alone."""
 
-    sure = forms.BooleanField(label=_("Yes, delete all that you keep about this address"))
+    sure = forms.BooleanField(label=_("Yes, delete all data about this address"))
 
 
 class PreferencesForm(forms.Form):
+    """On or off for each of the newsletters that a link reaches."""
+
     language = forms.ChoiceField(
         choices=settings.LANGUAGES, required=False, label=_("Language of mails to me")
     )
     newsletters = forms.ModelMultipleChoiceField(
-        Newsletter.objects.all(),
+        Newsletter.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
         label=_("Newsletters"),
     )
+
+    def __init__(self, *args: Any, newsletters: QuerySet[Newsletter], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen: Any = self.fields["newsletters"]
+        chosen.queryset = newsletters

@@ -1,10 +1,11 @@
-"""What becomes of subscriptions when an account changes its address or goes."""
+"""Subscriptions of a person: a change of address, an account that goes, export and erasure."""
 
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 
+from mailroom import personal_data
 from newsletters.models import Subscription
 
 
@@ -39,3 +40,27 @@ def account_deleted(sender: object, instance: AbstractBaseUser, **kwargs: Any) -
     """Whoever deletes an account expects silence."""
     for subscription in Subscription.objects.of(getattr(instance, "email", "")):
         subscription.unsubscribe()
+
+
+def register() -> None:
+    """Declare what this app stores about an address, and where one may be mentioned."""
+    personal_data.register("subscriptions", export=_export, erase=_erase)
+    personal_data.register_quotes("newsletters.Subscription", "name", "consent_source")
+    personal_data.register_quotes("newsletters.HistoryEntry", "who", "note")
+    personal_data.register_quotes("newsletters.IssueTest", "addresses")
+    personal_data.register_quotes("newsletters.SubscriberImport", "data", "faults", "sample")
+
+
+HIDDEN = {"id", "newsletter_id", "confirmation_wanted", "left_by_id", "moves"}
+
+
+def _export(key: str) -> list[dict[str, Any]]:
+    shown = [one.attname for one in Subscription._meta.concrete_fields if one.attname not in HIDDEN]
+    return [
+        {"newsletter": row.newsletter.name} | {name: getattr(row, name) for name in shown}
+        for row in Subscription.objects.of(key).select_related("newsletter")
+    ]
+
+
+def _erase(key: str) -> None:
+    Subscription.objects.of(key).delete()

@@ -34,6 +34,10 @@ class NewsletterEmails(EmailPreview):
         subscription.language = self._language()
         return emails.confirm_subscription(subscription)
 
+    def data_link(self) -> object:
+        """A link, good for an hour, to everything stored about an address."""
+        return emails.data_link("ada@example.com", self._language())
+
     def issue(self) -> object:
         """An issue, as one reader gets it."""
         issue = Issue(

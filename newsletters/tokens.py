@@ -1,8 +1,8 @@
-"""Links that speak for the owner of an address, without a log-in.
+"""Links that speak for the owner of an address, without a sign-in. docs/links.md has the table.
 
-Signed with SECRET_KEY, and still good with a key in SECRET_KEY_FALLBACKS. Each names one
-subscription, and the delivery it was sent in. A newsletter in an old mailbox must still let its
-reader out: only the link that *confirms* runs out.
+Signed with SECRET_KEY, and still good with a key in SECRET_KEY_FALLBACKS. Emails are forwarded with
+their links, so a link that never expires is good for one subscription only. After a change of
+address the links in the old mailbox unsubscribe, and do nothing else.
 """
 
 from datetime import timedelta
@@ -10,19 +10,23 @@ from typing import Any
 
 from django.core.signing import BadSignature, TimestampSigner
 
+from mailroom.addresses import address_key
 from mailroom.keyed import QuickSigner
 from newsletters.models import Subscription
 
 CONFIRM_WITHIN = timedelta(days=7)
+OPEN_WITHIN = timedelta(hours=1)
 
 # Letters, digits, - _ and . only: mail programs don't break or re-encode such a link.
 _confirm = TimestampSigner(salt="newsletters.confirm", sep=".")
+_access = TimestampSigner(salt="newsletters.access", sep=".")
 _member = QuickSigner(salt="newsletters.member", sep=".")
 
 
 def confirm_token(subscription: Subscription) -> str:
-    """For the confirmation mail. Worthless once the person has left after it was made."""
-    return _confirm.sign_object({"s": subscription.pk, "left": _left(subscription)})
+    """For the confirmation email. Ends when the person leaves, or changes the address."""
+    named = {"s": subscription.pk, "left": _left(subscription)}
+    return _confirm.sign_object({**named, **_version(subscription.moves)})
 
 
 def to_confirm(token: str) -> Subscription | None:
@@ -32,16 +36,18 @@ def to_confirm(token: str) -> Subscription | None:
     except _BAD:
         return None
     found = _subscription(content)
-    return found if found and _left(found) == content.get("left") else None
+    is_current = found and _left(found) == content.get("left") and _is_current(found, content)
+    return found if is_current else None
 
 
-def member_token(subscription_id: int | str, delivery_id: int | None = None) -> str:
-    """For the links in every issue: leave, and preferences. One signature, no query.
+def member_token(subscription_id: int | str, delivery_id: int | None = None, moves: int = 0) -> str:
+    """For the links in every issue: unsubscribe, and preferences. One signature, no query.
 
-    delivery_id: the mail that the link stands in, so that leaving by it is known to be about it.
+    delivery_id: the email that the link is in, to know which one led to unsubscribing.
+    moves: how often the subscription has changed its address (`Subscription.moves`).
     """
     named = {"d": delivery_id} if delivery_id else {}
-    return _member.sign_object({"s": int(subscription_id), **named})
+    return _member.sign_object({"s": int(subscription_id), **named, **_version(moves)})
 
 
 def member(token: str) -> Subscription | None:
@@ -50,6 +56,29 @@ def member(token: str) -> Subscription | None:
         return _subscription(_member.unsign_object(token))
     except _BAD:
         return None
+
+
+def current_member(token: str) -> Subscription | None:
+    """As `member`, but None once the subscription has moved to another address."""
+    try:
+        content = _member.unsign_object(token)
+    except _BAD:
+        return None
+    found = _subscription(content)
+    return found if found and _is_current(found, content) else None
+
+
+def access_token(address: str) -> str:
+    """For the email that opens all data of an address for an hour."""
+    return _access.sign_object({"a": address_key(address)})
+
+
+def address_of(token: str) -> str:
+    """Return the key of the address whose data a token opens; "" for a bad or old one."""
+    try:
+        return str(_access.unsign_object(token, max_age=OPEN_WITHIN)["a"])
+    except _BAD:
+        return ""
 
 
 def is_ours(token: str) -> bool:
@@ -73,6 +102,14 @@ def delivery_of(token: str) -> int | None:
 def _subscription(content: Any) -> Subscription | None:
     rows = Subscription.objects.select_related("newsletter")
     return rows.filter(pk=content["s"]).first()
+
+
+def _version(moves: int) -> dict[str, int]:
+    return {"v": moves} if moves else {}
+
+
+def _is_current(subscription: Subscription, content: Any) -> bool:
+    return subscription.moves == content.get("v", 0)
 
 
 def _left(subscription: Subscription) -> str | None:

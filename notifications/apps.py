@@ -8,8 +8,9 @@ class NotificationsConfig(AppConfig):
     verbose_name = _("Notifications")
 
     def ready(self) -> None:
-        from notifications import receivers
+        from notifications import receivers, retention
         from notifications.checks import every_kind_is_whole
 
         receivers.connect()
+        retention.register()
         checks.register(every_kind_is_whole)

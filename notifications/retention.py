@@ -5,8 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 
+from mailroom import personal_data
 from notifications.models import Notification, Preference, Schedule
 
 BATCH = 1000
@@ -33,6 +35,17 @@ def export(user: Any) -> dict[str, Any]:
         },
         "notifications": list(_rows(user)),
     }
+
+
+def register() -> None:
+    """Declare what this app stores about an account, and where an address may be mentioned."""
+    personal_data.register("notifications", export=_export, erase=lambda key: None, of_account=True)
+    personal_data.register_quotes("notifications.Notification", "data", "actor", "target_url")
+
+
+def _export(key: str) -> dict[str, Any] | None:
+    user = get_user_model().objects.filter(email=key).first()
+    return export(user) if user else None
 
 
 def _rows(user: Any) -> Iterator[dict[str, Any]]:

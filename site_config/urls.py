@@ -2,10 +2,10 @@
 
 from django.conf import settings
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, reverse_lazy
+from django.views.generic import RedirectView
 
 from site_config import views
-from site_config.preferences import notifications_of
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -15,8 +15,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path(
         "newsletters/preferences/<str:token>/notifications/",
-        notifications_of,
-        name="newsletter_notifications",
+        RedirectView.as_view(url=reverse_lazy("notifications:preferences")),
     ),
     path("newsletters/", include("newsletters.urls")),
     path("notifications/", include("notifications.urls")),

@@ -55,9 +55,20 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         return self.filter(address__in=forms_of(address))
 
     def anonymise(self, address: str) -> int:
-        """Keep that these addresses get no mail, and forget which they are; the number of rows."""
-        rows = self.active().filter(address=address_key(address))
-        return rows.update(address=hashed(address), note="", evidence="")
+        """Keep that an address gets no email, and forget which one it is; the number of rows.
+
+        What was lifted goes whole. Where an earlier erasure left a row, the one that stops more
+        stays.
+        """
+        rows = list(self.of(address).select_for_update())
+        staying = {}
+        for row in sorted(rows, key=lambda row: row.reason == Suppression.Reason.BOUNCED):
+            if row.is_active:
+                staying[row.channel] = row
+        self.filter(pk__in={row.pk for row in rows} - {row.pk for row in staying.values()}).delete()
+        return self.filter(pk__in=[row.pk for row in staying.values()]).update(
+            address=hashed(address), note="", evidence=""
+        )
 
     def try_once_a_day(self, address: str) -> bool:
         """True for one caller a day: the address bounced, and its owner asks for a mail now."""

@@ -183,10 +183,11 @@ def _event_id(event: AnymailTrackingEvent, name: str) -> str:
     if isinstance(raw, dict) and isinstance(raw.get("event-data"), dict):
         own = raw["event-data"]
         event_id = f"{own['id']} {own.get('timestamp')}" if own.get("id") else event_id
+    parts: tuple[object, ...]
     if event_id:
-        text = _storable(f"{event_id} {_address(event)}").strip()
-        return text if len(text) <= 200 else hashlib.sha256(text.encode()).hexdigest()
-    parts = (name, event.message_id, event.recipient, event.timestamp)
+        parts = (event_id, _address(event))  # hashed, or the address would outlive its erasure
+    else:
+        parts = (name, event.message_id, event.recipient, event.timestamp)
     return hashlib.sha256(_storable("\n".join(map(str, parts))).encode()).hexdigest()
 
 

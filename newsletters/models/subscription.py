@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, models, transaction
-from django.db.models import Subquery
+from django.db.models import F, Subquery
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -41,6 +41,8 @@ class Subscription(models.Model):
     state = models.CharField(
         _("state"), max_length=12, choices=State.choices, default=State.PENDING
     )
+    # How often it moved to another address: links from before only unsubscribe.
+    moves = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     confirmation_wanted = models.BooleanField(default=False, editable=False)
     confirmation_sent_at = models.DateTimeField(
@@ -180,7 +182,7 @@ class Subscription(models.Model):
 
     def move_to(self, address: str) -> None:
         """To another address of the same person. Consent and history go along."""
-        self._rows.update(email=address)
+        self._rows.update(email=address, moves=F("moves") + 1)
         self.refresh_from_db()
 
     @property

@@ -1,10 +1,19 @@
-from newsletters.views.membership import Confirm, Preferences, SayWhy, UndoUnsubscribe, Unsubscribe
+from newsletters.views.membership import (
+    AllPreferences,
+    Confirm,
+    Preferences,
+    SayWhy,
+    SendLink,
+    UndoUnsubscribe,
+    Unsubscribe,
+)
 from newsletters.views.own_data import Export, Forget
 from newsletters.views.pictures import PictureFile
 from newsletters.views.reading import IssuePage, NewsletterList
 from newsletters.views.subscribing import Join, NewsletterPage
 
 __all__ = [
+    "AllPreferences",
     "Confirm",
     "Export",
     "Forget",
@@ -15,6 +24,7 @@ __all__ = [
     "PictureFile",
     "Preferences",
     "SayWhy",
+    "SendLink",
     "UndoUnsubscribe",
     "Unsubscribe",
 ]

@@ -19,7 +19,6 @@ from newsletters import tracking
 from newsletters.consent import Consent
 from newsletters.forms import SubscribeForm
 from newsletters.models import Newsletter, Subscription
-from newsletters.tokens import member_token
 
 
 def wording(newsletter: Newsletter) -> str:
@@ -78,7 +77,7 @@ class NewsletterPage(FormView):
             issues=self.newsletter.issues.published().select_related("newsletter"),
             wording=wording(self.newsletter),
             own_address=address,
-            member_token=member_token(mine.pk) if mine else "",
+            is_subscribed=bool(mine),
             **kwargs,
         )
 

@@ -17,6 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import TemplateView, View
 from django.views.generic.edit import FormView
 
+from mailroom.links import is_one_click
 from notifications import choosing, tokens
 from notifications.deciding import wants
 from notifications.forms import ScheduleForm
@@ -129,7 +130,7 @@ class Switch(TokenMixin, TemplateView):
         user, key = self.reader
         if choosing.may_switch(key):
             choosing.switch_off(user, key)
-        if request.POST.get("List-Unsubscribe") == "One-Click":
+        if is_one_click(request):
             return HttpResponse(_("Switched off."), content_type="text/plain; charset=utf-8")
         return redirect(request.path)
 

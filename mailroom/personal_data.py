@@ -1,0 +1,202 @@
+"""What the apps store about an address, and how it is exported and erased.
+
+Each app registers a store for what belongs to an address, and quotes: the columns that may mention
+an address besides, such as error texts, logs and notes.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from django.apps import apps
+from django.db import models, transaction
+from django.db.models import F, Q, TextField
+from django.db.models.functions import Cast
+
+from mailroom.addresses import address_key, in_unicode
+from mailroom.forgetting import forget_address
+from mailroom.models import Delivery, Event, Message, Suppression
+from mailroom.personal import shown
+
+ERASED = "[erased]"  # in place of an address, in a text that mentions it
+BATCH = 500  # rows in memory
+
+
+class Store(NamedTuple):
+    """What an app stores about an address, given by its key.
+
+    export: returns data for Django's JSON encoder. erase: does nothing where nothing is stored.
+    of_account: the data of an account, which a link in an email must not reach.
+    """
+
+    export: Callable[[str], Any]
+    erase: Callable[[str], object]
+    of_account: bool
+
+
+class Quote(NamedTuple):
+    """Columns of a model (`app.Model`) that may mention an address.
+
+    rows: the rows that may change, by default all.
+    """
+
+    model: str
+    columns: tuple[str, ...]
+    rows: Callable[[], models.QuerySet[Any]] | None
+
+
+_stores: dict[str, Store] = {}
+_quotes: list[Quote] = []
+
+
+def register(
+    name: str,
+    *,
+    export: Callable[[str], Any],
+    erase: Callable[[str], object],
+    of_account: bool = False,
+) -> None:
+    """Declare what an app stores about an address; the name is that of its part in the export."""
+    _stores[name] = Store(export, erase, of_account)
+
+
+def register_quotes(
+    model: str, *columns: str, rows: Callable[[], models.QuerySet[Any]] | None = None
+) -> None:
+    """Declare text, JSON or binary columns that may mention an address."""
+    _quotes.append(Quote(model, columns, rows))
+
+
+def quotes() -> dict[str, set[str]]:
+    """Return the declared columns by `app.Model`."""
+    return {one.model: set(one.columns) for one in _quotes}
+
+
+def export_address(address: str, *, account: bool = False) -> dict[str, Any]:
+    """Return all that is stored about an address, by the names of the stores.
+
+    account: with what its account holds.
+    """
+    key = address_key(address)
+    found = {name: one.export(key) for name, one in _chosen(account=account).items()}
+    return {"address": in_unicode(key), **found}
+
+
+@transaction.atomic
+def erase_address(address: str, *, account: bool = False) -> None:
+    """Erase an address from every store, and from every text that mentions it.
+
+    What waits for it is not sent; the email of other recipients does not change. That it must get
+    no email stays known by a keyed hash. Repeating it does no harm. account: erase its account too.
+    """
+    key = address_key(address)
+    for store in _chosen(account=account).values():
+        store.erase(key)
+    mention = _Mention(key)
+    for quote in _quotes:
+        mention.erase_from(quote)
+
+
+def _chosen(*, account: bool) -> dict[str, Store]:
+    return {name: one for name, one in _stores.items() if account or not one.of_account}
+
+
+def register_own() -> None:
+    """Declare what the outbox stores, and what Django's admin and tasks may quote."""
+    register("mails", export=_deliveries, erase=_erase_deliveries)
+    register("reports", export=_events, erase=lambda key: None)
+    register("stopped", export=_suppressions, erase=lambda key: None)
+    register_quotes("mailroom.Delivery", "name", "values", "reason", "error")
+    register_quotes("mailroom.Attempt", "error")
+    register_quotes("mailroom.Event", "event_id", "description")
+    register_quotes("mailroom.MailerHealth", "error")
+    register_quotes("mailroom.Suppression", "note", "evidence")
+    # What others have still to get does not change; forget_address takes it out of To and Cc.
+    register_quotes(
+        "mailroom.Message",
+        *("subject", "body", "from_email", "to", "cc", "bcc", "reply_to", "headers", "content"),
+        rows=Message.objects.finished,
+    )
+    register_quotes("admin.LogEntry", "object_repr", "change_message")
+    register_quotes(
+        "django_tasks_database.DBTaskResult", "args_kwargs", "return_value", "traceback"
+    )
+
+
+def _deliveries(key: str) -> list[dict[str, Any]]:
+    columns = ("channel", "state", "created_at", "finished_at", "feedback")
+    rows = Delivery.objects.of(key).order_by("pk").annotate(subject=F("message__subject"))
+    return [{**row, "subject": shown(row["subject"])} for row in rows.values("subject", *columns)]
+
+
+def _events(key: str) -> list[Any]:
+    rows = Event.objects.filter(address=key).order_by("pk")
+    return list(rows.values("provider", "kind", "description", "happened_at"))
+
+
+def _suppressions(key: str) -> list[Any]:
+    rows = Suppression.objects.of(key).order_by("pk")
+    return list(rows.values("reason", "channel", "created_at", "until"))
+
+
+def _erase_deliveries(key: str) -> None:
+    about = Q(address=key) | Q(delivery__in=Delivery.objects.of(key))
+    Event.objects.filter(about).update(address="", description="")
+    forget_address(key)
+
+
+class _Mention:
+    """An address as it may be written in a text: in any case, in its own letters, escaped."""
+
+    def __init__(self, key: str) -> None:
+        self.local, _at, domain = key.rpartition("@")
+        own = in_unicode(key).rpartition("@")[2]
+        domains = {domain, own, json.dumps(own)[1:-1]}
+        either = "|".join(map(re.escape, sorted(domains)))
+        pattern = rf"{re.escape(self.local)}(?:@|%40)(?:{either})"
+        # Not joann@example.com, nor ann@example.com.au.
+        before, after = r"(?<![\w.+-])(?<!\w')", r"(?![\w-]|\.\w)"
+        # ASCII: a look-alike of the address is another one.
+        self.pattern = re.compile(before + pattern + after, re.IGNORECASE | re.ASCII)
+        self.binary = [
+            re.compile(re.escape(f"{self.local}@{one}".encode(coding)), re.IGNORECASE)
+            for one in domains
+            for coding in ("utf-8", "utf-16-le", "utf-16-be")
+        ]
+
+    def erase_from(self, quote: Quote) -> None:
+        """Write ERASED for the address in the columns of a quote."""
+        try:
+            model = apps.get_model(quote.model)
+        except LookupError:
+            return  # an app that is not installed
+        rows = quote.rows() if quote.rows else model._base_manager.all()
+        for name in quote.columns:
+            for row in self._found(rows, model._meta.get_field(name)):
+                value = getattr(row, name)
+                changed = self._without(value)
+                if changed != value:
+                    row._meta.model._base_manager.filter(pk=row.pk).update(**{name: changed})
+
+    def _found(self, rows: models.QuerySet[Any], column: Any) -> Any:
+        if isinstance(column, models.BinaryField):
+            return rows.exclude(**{column.name: b""}).only(column.name).iterator(10)
+        texts = rows.annotate(_text=Cast(column.name, TextField()))
+        is_near = Q(_text__icontains=f"{self.local}@") | Q(_text__icontains=f"{self.local}%40")
+        return texts.filter(is_near).only(column.name).order_by().iterator(BATCH)
+
+    def _without(self, value: Any) -> Any:
+        match value:
+            case str():
+                return self.pattern.sub(ERASED, value)
+            case bytes() | memoryview():
+                data = bytes(value)
+                for pattern in self.binary:
+                    data = pattern.sub(b"", data)
+                return data
+            case list():
+                return [self._without(one) for one in value]
+            case dict():
+                return {self._without(name): self._without(one) for name, one in value.items()}
+        return value

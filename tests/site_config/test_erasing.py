@@ -1,0 +1,262 @@
+"""After a person is erased, no table of the database holds their address, in any spelling."""
+
+import json
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import get_user_model
+from django.core import mail
+from django.core.mail import EmailMessage
+from django.db import connection
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
+
+from accounts.own_data import delete_account
+from mailroom.models import Attempt, Delivery, Event, MailerHealth, Message, Suppression
+from mailroom.personal_data import erase_address, export_address
+from newsletters.models import (
+    HistoryEntry,
+    Issue,
+    IssueTest,
+    Newsletter,
+    SubscriberImport,
+    Subscription,
+)
+from notifications.models import Notification
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+KEY, SPELLED = "ann.lee@xn--fa-hia.de", "Ann.Lee@FAß.de"
+SPELLINGS = (
+    "ann.lee@",
+    "ann.lee%40",
+    "Ann Lee".lower(),
+    "ann.lee@".encode("utf-16-le").decode("latin-1"),
+)
+OTHERS = ("joann.lee@xn--fa-hia.de", "ann.lee@xn--fa-hia.de.example", "bob@example.com")
+
+
+def dump() -> str:
+    """Every value of every table, in lower case."""
+    lines = []
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f'SELECT * FROM "{table}"')
+            for row in cursor.fetchall():
+                lines.extend(f"{table}: {_text(value)}" for value in row)
+    return "\n".join(lines).lower()
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes | memoryview):
+        return bytes(value).decode("latin-1")
+    return json.dumps(value, ensure_ascii=False, default=str) if value else ""
+
+
+def left_over(text: str, spellings: tuple[str, ...] = SPELLINGS) -> list[str]:
+    for other in OTHERS:
+        text = text.replace(other, "")
+    return [line for line in text.splitlines() if any(one in line for one in spellings)]
+
+
+@pytest.fixture
+def editor():
+    return get_user_model().objects.create_superuser("editor@example.com", None)
+
+
+@pytest.fixture
+def ann(outbox_mailers, editor, client) -> None:
+    """Ann has left her address in every place that takes one."""
+    weekly = Newsletter.objects.create(name="Weekly", slug="weekly")
+    monthly = Newsletter.objects.create(name="Monthly", slug="monthly")
+    confirmed = {"state": "confirmed", "confirmed_at": timezone.now()}
+    for newsletter in (weekly, monthly):
+        Subscription.objects.create(
+            newsletter=newsletter, email=SPELLED, name="Ann Lee", **confirmed
+        )
+    Subscription.objects.create(newsletter=weekly, email="bob@example.com", **confirmed)
+    issue = Issue.objects.create(newsletter=weekly, subject="One", slug="one", body="Hello")
+    issue.publish()
+    EmailMessage(
+        "For both", "Hello", to=[f"Ann Lee <{SPELLED}>", "Bob <bob@example.com>"], cc=[OTHERS[0]]
+    ).send(using="default")
+    EmailMessage("For Ann", f"Dear {SPELLED}", to=[SPELLED]).send(using="default")
+    EmailMessage("About Ann", f"{KEY} wrote", to=["bob@example.com"]).send(using="notifications")
+    for n, row in enumerate(Delivery.objects.of(KEY)):
+        Event.objects.create(
+            provider="p", event_id=f"{n} {KEY}", kind="accepted", delivery=row, address=KEY,
+            description=f"250 {SPELLED} accepted",
+        )  # fmt: skip
+        Attempt.objects.create(delivery=row, outcome="refused", error=f"450 <{SPELLED}> greylisted")
+    refused = {"ann.lee@xn--fa-hia.de": (550, "no such user")}
+    Delivery.objects.filter(address="bob@example.com").update(error=f"{refused!r}")
+    MailerHealth.objects.create(alias="memory", error=f"550 {KEY}: unknown")
+    Suppression.objects.create(address=SPELLED, reason="bounced", note=f"{SPELLED} is full")
+    lifted = Suppression.objects.create(address=KEY, channel="newsletters", reason="complained")
+    lifted.lift(f"Ann Lee ({KEY}) wrote to us")
+    LogEntry.objects.create(
+        user=editor, action_flag=CHANGE, object_repr=SPELLED,
+        change_message=json.dumps([{"changed": {"name": "subscription", "object": SPELLED}}]),
+    )  # fmt: skip
+    DBTaskResult.objects.create(
+        task_path="newsletters.tasks.queue_issue", args_kwargs={"args": [KEY], "kwargs": {}},
+        backend_name="default", run_after=timezone.now(), exception_class_path="ValueError",
+        traceback=f"ValueError: {SPELLED!r} is wrong", status="FAILED", return_value=[SPELLED],
+    )  # fmt: skip
+    HistoryEntry.objects.create(issue=issue, step="tested", who=KEY, note=f"{KEY}, bob@example.com")
+    IssueTest.objects.create(issue=issue, content="x", addresses=[KEY, "bob@example.com"])
+    SubscriberImport.objects.create(
+        newsletter=weekly, consent="At the fair", file_name="list.csv", state="ready",
+        faults=[f"Line 2: {SPELLED} is there already."], sample=[["new", KEY, "", "en"]],
+        data=f"email\n{SPELLED}\nbob@example.com\n".encode("utf-16"),
+    )  # fmt: skip
+    Notification.objects.create(
+        recipient=editor, kind="security", data={"from": SPELLED}, actor=KEY,
+        target_url="/admin/?q=ann.lee%40xn--fa-hia.de",
+    )  # fmt: skip
+
+
+def test_the_dump_finds_what_is_there(ann):
+    tables = {line.partition(":")[0] for line in left_over(dump())}
+    assert tables >= {
+        "django_admin_log", "django_tasks_database_dbtaskresult", "mailroom_attempt",
+        "mailroom_delivery",
+        "mailroom_event", "mailroom_mailerhealth", "mailroom_message", "mailroom_suppression",
+        "newsletters_historyentry", "newsletters_issuetest", "newsletters_subscriberimport",
+        "newsletters_subscription", "notifications_notification",
+    }  # fmt: skip
+
+
+def test_nothing_is_left_of_an_address(ann, drain):
+    drain()
+    Delivery.objects.filter(address="bob@example.com").update(error=f"{KEY} bounced")
+    for _ in range(2):  # repeating it does no harm
+        erase_address(f" Ann Lee <{SPELLED}> ")
+        assert left_over(dump(), SPELLINGS[:2] + SPELLINGS[3:]) == []
+    assert Suppression.objects.of(KEY).get().reason == "bounced"  # known by a keyed hash
+    assert export_address(KEY)["subscriptions"] == export_address(KEY)["mails"] == []
+
+
+def test_what_waits_goes_out_to_the_others_unchanged(ann, drain):
+    erase_address(KEY)
+    drain()
+    assert left_over(dump(), ("ann.lee@fa",)) == []
+    sent = {message.subject: message for message in mail.outbox}
+    assert sent.keys() == {"For both", "About Ann", "One"}
+    assert sent["For both"].recipients() == ["Bob <bob@example.com>", OTHERS[0]]
+    assert sent["About Ann"].body == f"{KEY} wrote"
+    assert sent["One"].to == ["bob@example.com"]
+    erase_address(KEY)  # what mentioned it has been sent by now
+    assert left_over(dump(), SPELLINGS[:2] + SPELLINGS[3:]) == []
+
+
+def test_addresses_that_contain_it_stay(ann):
+    Suppression.objects.create(address=OTHERS[0], reason="manual", note=" and ".join(OTHERS))
+    erase_address(KEY)
+    assert Suppression.objects.get(address=OTHERS[0]).note == " and ".join(OTHERS)
+    assert Message.objects.get(subject="For both").cc == [OTHERS[0]]
+
+
+def test_erased_listed_again_and_erased_again(ann):
+    for reason in ("manual", "bounced", "manual"):
+        erase_address(KEY)
+        Suppression.objects.create(address=KEY, reason=reason)
+        Suppression.objects.create(address=KEY, channel="newsletters", reason="complained")
+    erase_address(KEY)
+    rows = Suppression.objects.of(KEY).order_by("channel")
+    assert list(rows.values_list("channel", "reason")) == [
+        ("", "bounced"),
+        ("newsletters", "complained"),
+    ]
+    assert not [one for one in left_over(dump()) if one.startswith("mailroom_suppression")]
+
+
+def test_a_report_that_comes_later_brings_nothing_back(ann, drain):
+    from mailroom.webhooks.process import handle_waiting
+
+    row = Delivery.objects.of(KEY).first()
+    erase_address(KEY)
+    drain()
+    erase_address(KEY)
+    Event.objects.create(
+        provider="p", event_id="later", kind="hard_bounce", address=KEY, told_delivery=row.pk,
+        description=f"{SPELLED} is unknown", is_signed=True,
+    )  # fmt: skip
+    handle_waiting()
+    assert left_over(dump(), SPELLINGS[:2]) == []
+
+
+class TestAccounts:
+    @pytest.fixture
+    def account(self, ann, client):
+        user = get_user_model().objects.create_user(SPELLED, "correct-horse-42", name="Ann Lee")
+        EmailAddress.objects.create(user=user, email=KEY, verified=True, primary=True)
+        EmailAddress.objects.create(user=user, email="bob@example.com", verified=False)
+        client.post("/accounts/login/", {"login": SPELLED, "password": "correct-horse-42"})
+        assert "_auth_user_id" in client.session
+        Notification.objects.create(recipient=user, kind="security", data={})
+        return user
+
+    def test_the_owner_exports_everything(self, client, account):
+        (found,) = client.post("/accounts/data/").json()
+        assert found["address"] == "ann.lee@faß.de"
+        assert found["account"]["profile"]["name"] == "Ann Lee"
+        assert len(found["subscriptions"]) == 2
+        assert found["notifications"]["notifications"]
+        assert found["mails"]
+        assert found["reports"]
+        assert found["stopped"]
+
+    def test_a_link_exports_nothing_of_the_account(self, account):
+        assert not {"account", "notifications"} & export_address(KEY).keys()
+
+    def test_the_owner_deletes_it_all(self, client, account, drain):
+        drain()
+        client.post("/accounts/delete/")
+        assert get_user_model().objects.filter(pk=account.pk).exists()
+        answer = client.post("/accounts/delete/", {"sure": "on"}, follow=True)
+        assert "have been deleted" in answer.text
+        assert "_auth_user_id" not in client.session
+        assert left_over(dump()) == []
+        assert Subscription.objects.get().email == "bob@example.com"  # which was not confirmed
+
+    def test_deleting_takes_more_than_an_old_session(self, client, account):
+        session = client.session
+        for record in session["account_authentication_methods"]:
+            record["at"] -= 10_000
+        session.save()
+        for answer in (
+            client.get("/accounts/delete/"),
+            client.post("/accounts/delete/", {"sure": "on"}),
+        ):
+            assert answer.status_code == 302
+            assert "/accounts/reauthenticate/" in answer["Location"]
+        assert get_user_model().objects.filter(pk=account.pk).exists()
+
+    def test_strangers_are_sent_to_the_sign_in(self, client, ann):
+        for page in ("/accounts/data/", "/accounts/delete/"):
+            assert client.get(page).status_code == 302
+            assert client.post(page, {"sure": "on"}).status_code == 302
+
+    @pytest.mark.parametrize("way", ["page", "action"])
+    def test_an_administrator_deletes_it_all(self, client, account, editor, drain, way):
+        drain()
+        client.force_login(editor)
+        if way == "page":
+            page = f"/admin/accounts/user/{account.pk}/delete/"
+            client.post(page, {"post": "yes"})
+        else:
+            chosen = {"action": "delete_selected", "_selected_action": [account.pk], "post": "yes"}
+            client.post("/admin/accounts/user/", chosen)
+        assert not get_user_model().objects.filter(pk=account.pk).exists()
+        assert left_over(dump()) == []
+
+    def test_what_another_account_has_confirmed_stays(self, account):
+        bob = get_user_model().objects.create_user("bob@example.com")
+        EmailAddress.objects.create(user=bob, email=bob.email, verified=True, primary=True)
+        get_user_model().objects.filter(pk=account.pk).update(email="old@example.com")
+        EmailAddress.objects.filter(user=account, email="bob@example.com").delete()
+        delete_account(get_user_model().objects.get(pk=account.pk))
+        assert Subscription.objects.filter(email="bob@example.com").exists()
+        assert get_user_model().objects.filter(pk=bob.pk).exists()
