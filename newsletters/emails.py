@@ -18,6 +18,7 @@ from mailroom.personalising import is_rendered_each, personalised, whole_values
 from newsletters import tracking
 from newsletters.markdown import fill, render_html, render_text, used_in
 from newsletters.models import Issue, Newsletter, Subscription
+from newsletters.pictures import widths_in
 from newsletters.tokens import access_token, confirm_token, member_token
 
 SLOTS = ("name", "greeting", "unsubscribe_url", "preferences_url")
@@ -70,7 +71,7 @@ def issue_to(issue: Issue, personal: Mapping[str, str]) -> TemplatedMessage:
             "subject": fill(issue.subject, values),
             "preheader": fill(issue.preheader, values),
             "greets": _greets(issue.body),
-            "html": render_html(issue.body, values),
+            "html": render_html(issue.body, values, widths_in(issue.body)),
             "text_greets": _greets(issue.text or issue.body),
             "text": fill(issue.text, values) if issue.text else render_text(issue.body, values),
         },

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from markdown_it.token import Token
 
 from mailroom.links import own_path
+from newsletters.markdown import visible_tags
 from newsletters.markdown.parser import inline_tokens, parse
 from newsletters.models import Issue, Newsletter, Picture
 
@@ -37,8 +38,22 @@ def dead(body: str, own: str = "") -> list[str]:
 
 
 def doubtful(body: str) -> list[str]:
-    """A sentence for each link or picture that is probably not meant so."""
-    return [*_about_links(body), *_about_pictures(body)]
+    """A sentence for each link, picture or tag that is probably not meant so."""
+    return [*_about_tags(body), *_about_links(body), *_about_pictures(body)]
+
+
+def _about_tags(body: str) -> Iterator[str]:
+    """Pasted HTML would be sent as text."""
+    lines: dict[int, str] = {}
+    for line, tag in visible_tags(body):
+        lines.setdefault(line, tag)
+    if lines:
+        shown = ", ".join(map(str, sorted(lines)[:20])) + ("…" if len(lines) > 20 else "")
+        told = _(
+            "Line %(lines)s: readers would see the HTML as it is written, such as %(tag)s. "
+            "Use Markdown instead, or paste the formatted text rather than its source."
+        )
+        yield told % {"lines": shown, "tag": next(iter(lines.values()))[:60]}
 
 
 def _about_links(body: str) -> Iterator[str]:

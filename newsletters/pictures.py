@@ -6,6 +6,7 @@ was taken (EXIF), and whatever was hidden behind its end.
 
 import hashlib
 import io
+import re
 import struct
 import zlib
 from typing import Any
@@ -25,6 +26,7 @@ MOST_PIXELS = 40_000_000  # all frames together
 MOST_FRAMES = 500
 WIDEST = 1200  # pixels: twice the width of a mail
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
+_OWN_PICTURE = re.compile(r"https?://[^\s()<>\"]+/pictures/(?P<digest>[0-9a-f]{64})\.\w+")
 # What Pillow's decoders raise for files that are none of theirs, or broken, or bombs.
 BROKEN = (
     OSError,
@@ -50,6 +52,13 @@ def keep(upload: UploadedFile, user: Any = None) -> Picture:
     if (upload.size or 0) > MOST_BYTES:
         raise ValidationError(_("It is larger than %(n)s MB.") % {"n": MOST_BYTES // 1024**2})
     return _store(*_rewritten(upload.read()), user)
+
+
+def widths_in(body: str) -> dict[str, int]:
+    """The width in pixels of each of our own pictures in a text, by its address."""
+    found = {one["digest"]: one[0] for one in _OWN_PICTURE.finditer(body)}
+    rows = Picture.objects.filter(digest__in=found).values_list("digest", "width") if found else []
+    return {found[digest]: width for digest, width in rows}
 
 
 def content_of(picture: Picture) -> bytes:

@@ -5,6 +5,7 @@ from django.utils.safestring import SafeString
 from newsletters.emails import public_values
 from newsletters.markdown import fill, render_html
 from newsletters.models import Issue
+from newsletters.pictures import widths_in
 
 
 def issue_title(issue: Issue) -> str:
@@ -12,4 +13,4 @@ def issue_title(issue: Issue) -> str:
 
 
 def issue_html(issue: Issue) -> SafeString:
-    return render_html(issue.body, public_values(issue))
+    return render_html(issue.body, public_values(issue), widths_in(issue.body))

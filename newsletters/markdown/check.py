@@ -1,12 +1,13 @@
 """What is wrong with a text, each fault with its line, before anybody gets it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+from markdown_it.token import Token
 
 from newsletters.markdown.parser import inline_tokens, parse
 from newsletters.markdown.placeholders import KNOWN, LINKS, PLACEHOLDER, TEXTS, used_in
@@ -69,6 +70,30 @@ def validate_subject(subject: str) -> None:
     """A subject may greet the reader; a link makes no sense in it."""
     for name in sorted(used_in(subject) - set(TEXTS)):
         raise ValidationError(_("{%(name)s} can’t stand in a subject.") % {"name": name})
+
+
+# What looks like HTML. It is shown to readers as it was typed.
+_TAG = re.compile(r"</?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>|<!--|<!DOCTYPE", re.IGNORECASE)
+
+
+def visible_tags(body: str) -> list[tuple[int, str]]:
+    """The line and the text of each tag that readers would see; code that is fenced is meant."""
+    found = []
+    for block in parse(body):
+        text = block.content if block.type == "code_block" else _shown_text(block.children or [])
+        line = block.map[0] + 1 if block.map else 1
+        found += [(line + text.count("\n", 0, tag.start()), tag[0]) for tag in _TAG.finditer(text)]
+    return found
+
+
+def _shown_text(tokens: Sequence[Token]) -> str:
+    """The text of a block as it was typed, line by line, without its code."""
+    breaks = ("softbreak", "hardbreak")
+    parts = ("\n" if one.type in breaks else one.content for one in tokens)
+    return "".join(
+        " " if one.type in ("code_inline", "image") else part
+        for one, part in zip(tokens, parts, strict=True)
+    )
 
 
 def _faults(body: str) -> Iterator[tuple[int, str]]:

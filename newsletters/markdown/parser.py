@@ -1,14 +1,16 @@
-"""CommonMark with tables and strikethrough, and no HTML of the editor's own."""
+"""CommonMark with tables, strikethrough and bare links, and no HTML of the editor's own."""
 
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from newsletters.markdown.placeholders import NAME
 
+_WWW = re.compile(r"[\w-]+(?:\.[\w-]+)+(?:[/?#](?:[^\s<>\"{}|]*[^\s<>\"{}|.,;:!?)'\]])?)?")
 _WHOLE_LINK = re.compile(rf"\{{{NAME}\}}")
 
 
@@ -27,11 +29,26 @@ def inline_tokens(tokens: Sequence[Token]) -> Iterator[tuple[int, Token]]:
             line += token.type in ("softbreak", "hardbreak")
 
 
+def _www_length(linkify: Any, text: str, start: int) -> int:
+    """How many characters after "www." belong to the address."""
+    found = _WWW.match(text, start)
+    return len(found[0]) if found else 0
+
+
+def _with_scheme(linkify: Any, found: Any) -> None:
+    found.url = f"https://{found.url}"
+
+
 def _normalise_link(url: str) -> str:
     return url if _WHOLE_LINK.fullmatch(url) else _escape_link(url)
 
 
-_markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+_markdown = MarkdownIt("commonmark", {"html": False, "linkify": True})
+_markdown.enable(["table", "strikethrough", "linkify"])
+assert _markdown.linkify
+# Only what is meant as an address: "readme.md" and "1.2.3.4" are none.
+_markdown.linkify.add("www.", {"validate": _www_length, "normalize": _with_scheme})
+_markdown.linkify.set({"fuzzy_link": False, "fuzzy_ip": False, "fuzzy_email": True})
 _escape_link = _markdown.normalizeLink
 _markdown.normalizeLink = _normalise_link
 OPTIONS = _markdown.options

@@ -14,6 +14,16 @@ TEXTS = ("name", "greeting", "newsletter")
 LINKS = ("unsubscribe_url", "preferences_url", "web_url")
 KNOWN = (*TEXTS, *LINKS)
 
+# What the page on which an issue is written offers to insert, each with what it becomes.
+PLACEHOLDERS = {
+    "{greeting}": _("Greeting: “Hello Ann,”"),
+    "{name}": _("The reader’s name"),
+    "{newsletter}": _("The newsletter’s name"),
+    "{web_url}": _("Link: this issue on the web"),
+    "{preferences_url}": _("Link: the reader’s settings"),
+    "{unsubscribe_url}": _("Link: unsubscribe"),
+}
+
 PLACEHOLDER_HELP = _(
     "Markdown. {greeting} becomes “Hello Ann,” and {name} “Ann”; {newsletter}, {web_url}, "
     "{unsubscribe_url} and {preferences_url} work too, the last three as the target of a link."
@@ -23,6 +33,7 @@ PLACEHOLDER_HELP = _(
 # the placeholder, nothing more. The link must look like one, or it would be cleaned away.
 _LINK_MARK = "https://placeholder.invalid/"
 _OPEN, _CLOSE = "\ue0f0", "\ue0f1"
+LINK_IN_TEXT = re.compile(f"{_OPEN}({'|'.join(LINKS)}){_CLOSE}")
 _MARK = re.compile(
     rf"{_OPEN}({'|'.join(KNOWN)}){_CLOSE}|{re.escape(_LINK_MARK)}({'|'.join(LINKS)})\b"
 )

@@ -18,6 +18,13 @@ def written(draft, body: str, **changes) -> Issue:
     return draft
 
 
+class TestVisibleTags:
+    def test_pasted_html_is_a_warning_with_its_lines(self, draft):
+        told = checking.about_the_text(written(draft, "{name}\n\n<p>one\n<b>two</b></p>"))
+        assert any(one.startswith("Line 3, 4: readers would see the HTML") for one in told)
+        assert checking.errors(draft) == []
+
+
 class TestErrors:
     def test_a_good_one_has_none(self, draft):
         assert checking.errors(draft) == []

@@ -9,6 +9,7 @@ from newsletters.markdown import (
     render_text,
     validate_body,
     validate_subject,
+    visible_tags,
 )
 
 VALUES = {
@@ -91,9 +92,93 @@ class TestHTML:
         allowed = {"p", "a", "img", "pre", "code"}
         assert {tag for tag, _ in seen} <= allowed, page
         for _, attributes in seen:
-            assert set(attributes) <= {"href", "src", "alt", "title", "rel"}, page
+            assert set(attributes) <= {"href", "src", "alt", "title", "rel", "width"}, page
             url = escaping.unescape(attributes.get("href") or attributes.get("src") or "https:")
             assert url.startswith("https:"), page
+
+
+class TestLinks:
+    @pytest.mark.parametrize(
+        ("typed", "url"),
+        [
+            ("https://e.com/a?b=1", "https://e.com/a?b=1"),
+            ("http://e.com.", "http://e.com"),
+            ("(https://e.com/x)", "https://e.com/x"),
+            ("www.e.com/x,", "https://www.e.com/x"),
+            ("me@e.com", "mailto:me@e.com"),
+            ("{web_url}", "https://news.example/web/?a=1&amp;b=2"),
+            ("**{unsubscribe_url}**", "https://news.example/out/"),
+        ],
+    )
+    def test_a_bare_address_becomes_a_link(self, typed, url):
+        assert f'<a href="{url}"' in html(f"See {typed} there")
+
+    @pytest.mark.parametrize("typed", ["readme.md", "1.2.3.4", "`https://e.com`", "e.com", "www."])
+    def test_other_text_stays_text(self, typed):
+        assert "<a" not in html(typed)
+
+    def test_the_text_version_shows_a_bare_link_once(self):
+        assert text("See https://e.com/ and {web_url}") == (
+            f"See https://e.com/ and {VALUES['web_url']}"
+        )
+
+    def test_a_link_is_never_inside_another(self):
+        assert html("[https://e.com {web_url}](https://f.com)").count("<a") == 1
+
+
+class TestButtons:
+    def test_a_link_alone_that_asks_for_it_is_a_table_cell(self):
+        page = html('[Read *on*]({web_url} "button")')
+        assert '<table role="presentation" class="call-to-action"' in page
+        assert '<td class="button"><a href="https://news.example/web/?a=1&amp;b=2"' in page
+        assert 'class="button-link"' in page
+        assert "title=" not in page
+
+    @pytest.mark.parametrize("body", ['a [b](https://e.com "button")', '[b](https://e.com "c")'])
+    def test_other_links_are_links(self, body):
+        assert "<table" not in html(body)
+
+    def test_in_the_text_version_it_is_a_link(self):
+        assert text('[Read on](https://e.com "button")') == "Read on (https://e.com)"
+
+
+class TestPictures:
+    @pytest.mark.parametrize(
+        ("title", "width"),
+        [("", 536), (' "width=200"', 200), (' "90"', 90), (' "9000"', 536), (' "A cat"', 536)],
+    )
+    def test_each_has_a_width(self, title, width):
+        assert f'width="{width}"' in html(f"![A cat](https://e.com/c.png{title})")
+
+    def test_a_known_one_is_no_wider_than_it_is(self):
+        page = render_html("![x](https://e.com/c.png)", VALUES, {"https://e.com/c.png": 120})
+        assert 'width="120"' in page
+
+
+class TestVisibleTags:
+    @pytest.mark.parametrize(
+        ("body", "lines"),
+        [
+            ("fine\n\n<p>pasted</p>", [3, 3]),
+            ('a\n<div\nclass="x">b', [2]),
+            ("- one\n- <b>two", [2]),
+            ("| a |\n|---|\n| <br> |", [3]),
+            ("text\n\n    <td>indented</td>", [3, 3]),
+            ("<!-- note -->", [1]),
+            ("<!DOCTYPE html>", [1]),
+            ("<o:p></o:p>", [1, 1]),
+            ("> <span style='x'>", [1]),
+        ],
+    )
+    def test_each_is_found_with_its_line(self, body, lines):
+        assert [line for line, _tag in visible_tags(body)] == lines
+
+    @pytest.mark.parametrize(
+        "body",
+        ["`<b>`", "```\n<p>\n```", "1 < 2 and 3 > 2", "<https://e.com> <me@e.com>", "a<b"],
+    )
+    def test_what_is_meant_is_left_alone(self, body):
+        assert visible_tags(body) == []
 
 
 class TestText:
