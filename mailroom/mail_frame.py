@@ -34,6 +34,16 @@ def html_of(mail: EmailMultiAlternatives) -> str:
     return str(next(contents, ""))
 
 
-def framed(mail: EmailMultiAlternatives) -> HttpResponse:
-    """The answer for the frame; the view that returns it is decorated with `as_mail_frame`."""
-    return HttpResponse(shown(html_of(mail)))
+def framed(mail: EmailMultiAlternatives, *, scheme: str = "") -> HttpResponse:
+    """The answer for the frame; the view that returns it is decorated with `as_mail_frame`.
+
+    scheme: "light" or "dark" shows the email as a mail program in that scheme does; "" leaves it
+    to the browser.
+    """
+    html = shown(html_of(mail))
+    if scheme:
+        applies = "all" if scheme == "dark" else "not all"
+        html = html.replace("@media (prefers-color-scheme: dark)", f"@media {applies}")
+        html = html.replace('content="light dark"', f'content="{scheme}"')
+        html = html.replace("color-scheme: light dark", f"color-scheme: {scheme}")
+    return HttpResponse(html)

@@ -100,7 +100,7 @@ def duplicate(issue: Issue, author: Any) -> Issue:
     """A new draft with the same content, for the same newsletter."""
     copy = Issue(
         newsletter=issue.newsletter,
-        slug=_free_slug(issue),
+        slug=Issue.objects.free_slug(issue.newsletter, issue.slug),
         author=author,
         **{name: getattr(issue, name) for name in CONTENT},
     )
@@ -129,11 +129,3 @@ def _turn(issue: Issue, before: str, after: str, **changes: Any) -> bool:
 def _message(issue: Issue) -> Message:
     assert issue.message, "what is published has its message"
     return issue.message
-
-
-def _free_slug(issue: Issue) -> str:
-    taken = set(issue.newsletter.issues.values_list("slug", flat=True))
-    number = 2
-    while f"{issue.slug[:40]}-{number}" in taken:
-        number += 1
-    return f"{issue.slug[:40]}-{number}"

@@ -4,8 +4,10 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
+from django.contrib.auth.signals import user_logged_out
 from django.core.cache import cache
 from django.db import DatabaseError, close_old_connections
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware import common
 from django.utils.log import log_response
@@ -100,7 +102,17 @@ class PolicyHeadersMiddleware:
         response = self.get_response(request)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS)
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        if getattr(request, "has_signed_out", False):
+            # Texts that an editor's page kept in the browser are nobody else's.
+            response.headers["Clear-Site-Data"] = '"storage"'
         return response
+
+
+@receiver(user_logged_out)
+def note_sign_out(request: HttpRequest | None, **kwargs: object) -> None:
+    """Remember on the request that its user signed out, for the headers of the answer."""
+    if request is not None:
+        request.has_signed_out = True  # type: ignore[attr-defined]
 
 
 class BrokenLinkEmailsMiddleware(common.BrokenLinkEmailsMiddleware):

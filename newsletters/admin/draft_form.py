@@ -1,4 +1,4 @@
-"""The form of a draft, which two editors may have open at once: the second to save is asked."""
+"""The form of a draft, which several editors or tabs may have open at once."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from django import forms
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from newsletters.admin.issue_history import record_saved
 from newsletters.models import HistoryEntry, Issue
 
 
@@ -21,6 +25,10 @@ class Difference(NamedTuple):
 
     label: str
     lines: list[str]
+
+
+class Conflict(Exception):  # noqa: N818  (named after what happened)
+    """The draft was saved or published elsewhere since this tab last saw it."""
 
 
 class DraftForm(forms.ModelForm):
@@ -33,24 +41,38 @@ class DraftForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "seen_version" in self.fields and self.instance.pk:
             self.initial["seen_version"] = self.instance.version
+        if "slug" in self.fields:
+            self.fields["slug"].required = False
+        if "newsletter" in self.fields:
+            widget = self.fields["newsletter"].widget
+            if isinstance(widget, RelatedFieldWidgetWrapper):  # its links lead away from the text
+                self.fields["newsletter"].widget = widget.widget
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
+        self._choose_slug()
         if self.instance.pk and (seen := self.cleaned_data.get("seen_version")):
             # Locked until the admin's transaction ends, so that nobody comes between.
             stored = Issue.objects.select_for_update().get(pk=self.instance.pk)
-            if stored.version != seen:
+            tab = self.data.get("tab")
+            if stored.version != seen and not (tab and stored.saved_by_tab == tab):
                 self._ask(stored)
         return cleaned
 
+    def _choose_slug(self) -> None:
+        """Make the slug from the subject, unless somebody chose one."""
+        newsletter, slug = self.cleaned_data.get("newsletter"), self.cleaned_data.get("slug")
+        made = slugify(self.cleaned_data.get("subject") or "")
+        if newsletter and slug is not None and slug in ("", made):
+            self.cleaned_data["slug"] = Issue.objects.free_slug(newsletter, made, self.instance.pk)
+
     def _ask(self, stored: Issue) -> None:
-        """Show both; who saves once more has seen what they replace."""
-        last = HistoryEntry.objects.filter(issue=stored, step=HistoryEntry.Step.SAVED).first()
+        """Show both texts; saving once more replaces what is stored."""
         told = _(
             "%(who)s saved this draft after you had opened it. Your text is below, not saved yet. "
             "Save again to replace what is stored, or take over what you want to keep of it."
         )
-        self.add_error(None, told % {"who": (last and last.who) or _("Somebody else")})
+        self.add_error(None, told % {"who": last_editor(stored)})
         self.differences = list(self._compare(stored))
         self.data = self.data.copy()  # type: ignore[attr-defined]
         self.data[self.add_prefix("seen_version")] = str(stored.version)  # type: ignore[index]
@@ -63,6 +85,62 @@ class DraftForm(forms.ModelForm):
             shown = [line for line in list(lines)[2:] if not line.startswith("@@")]
             if shown and name != "seen_version":
                 yield Difference(str(field.label), shown)
+
+
+def last_editor(issue: Issue) -> str:
+    """The name of the user who saved a draft last."""
+    last = HistoryEntry.objects.filter(issue=issue, step=HistoryEntry.Step.SAVED).first()
+    return (last and last.who) or _("Somebody else")
+
+
+# -- Autosave -----------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def autosave(form: DraftForm, issue: Issue | None, tab: str, seen: int, user: Any) -> Issue:
+    """Store what is being typed, complete or not: publishing checks it, saving does not.
+
+    form: bound and validated. issue: the stored draft; None creates one. tab: a name that the
+    browser made for this one page, so that a tab does not conflict with its own last save, whose
+    answer may have been lost. seen: the version that the tab knows.
+    Raises Conflict if somebody else saved or published it since, and KeyError without newsletter.
+    """
+    values = dict(_storable(form))
+    if issue is None:
+        issue = Issue(newsletter=values["newsletter"], author=user)
+    else:
+        issue = Issue.objects.select_for_update().get(pk=issue.pk)
+        if not issue.is_draft or (issue.version != seen and issue.saved_by_tab != tab):
+            raise Conflict
+        values.setdefault("newsletter", issue.newsletter)
+        values.setdefault("slug", issue.slug)
+        if all(getattr(issue, name) == value for name, value in values.items()):
+            return issue
+        issue.version += 1
+    wanted = values.get("slug", "")
+    values["slug"] = Issue.objects.free_slug(values["newsletter"], wanted, issue.pk)
+    for name, value in values.items():
+        setattr(issue, name, value)
+    issue.saved_by_tab = tab
+    issue.save()
+    record_saved(issue, user)
+    return issue
+
+
+def _storable(form: DraftForm) -> Iterator[tuple[str, Any]]:
+    """The fields that were posted and that the database can hold, valid or not."""
+    for name in form.fields:
+        if name not in form.data or name == "seen_version":
+            continue
+        column: Any = Issue._meta.get_field(name)
+        if name in form.cleaned_data:
+            if form.cleaned_data[name] not in (None, "") or column.null or column.blank:
+                yield name, form.cleaned_data[name]
+        elif name in ("subject", "preheader", "body", "text"):
+            text = str(form.data[name])
+            longest = getattr(column, "max_length", None) or len(text)
+            if "\0" not in text and len(text) <= longest:
+                yield name, text
 
 
 def too_late(

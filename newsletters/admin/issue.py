@@ -19,9 +19,11 @@ from newsletters.admin import (
     publish_views,
 )
 from newsletters.admin.draft_form import DraftForm, too_late
-from newsletters.models import Issue, Subscription
+from newsletters.markdown import PLACEHOLDERS
+from newsletters.models import Issue, Newsletter, Subscription
 from newsletters.preview import text_of
 from newsletters.progress import Progress
+from newsletters.trying import is_tested
 
 WRITTEN = ("newsletter", "subject", "slug", "preheader", "body")
 AUDIENCE = ("for_language", "joined_from", "joined_before")
@@ -72,6 +74,8 @@ class IssueAdmin(admin.ModelAdmin):
             "frame": desk.DraftFrame,
             "checks": desk.DraftChecks,
             "picture": desk.UploadPicture,
+            "save": desk.SaveDraft,
+            "session": desk.Session,
         }
         own = [
             path(
@@ -97,7 +101,7 @@ class IssueAdmin(admin.ModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Issue | None = None) -> Any:
         """With the version of a draft that may be changed, hidden."""
         first, *others = super().get_fieldsets(request, obj)
-        if obj is None or not self.has_change_permission(request, obj):
+        if obj and not self.has_change_permission(request, obj):
             return [first, *others]
         return [(first[0], {**first[1], "fields": [*WRITTEN, "seen_version"]}), *others]
 
@@ -140,7 +144,8 @@ class IssueAdmin(admin.ModelAdmin):
             return
         content = {name: form.cleaned_data[name] for name in CONTENT}
         drafts = Issue.objects.drafts().filter(pk=obj.pk)
-        saved = drafts.update(**content, version=F("version") + 1, updated_at=timezone.now())
+        content |= {"version": F("version") + 1, "saved_by_tab": "", "updated_at": timezone.now()}
+        saved = drafts.update(**content)
         obj.came_too_late = not saved
         if saved:
             issue_history.record_saved(obj, request.user)
@@ -161,8 +166,9 @@ class IssueAdmin(admin.ModelAdmin):
 
     def _onward(self, request: HttpRequest, issue: Issue) -> HttpResponse | None:
         """Where a button beside the text leads once it is saved."""
-        if "_preview" in request.POST:
-            return redirect("admin:newsletters_issue_preview", issue.pk)
+        for step in ("preview", "publish"):
+            if f"_{step}" in request.POST:
+                return redirect(f"admin:newsletters_issue_{step}", issue.pk)
         if "_text" in request.POST:
             messages.success(request, _("Saved, with the text version made from the body."))
             return redirect(f"{reverse('admin:newsletters_issue_change', args=[issue.pk])}#id_text")
@@ -181,22 +187,39 @@ class IssueAdmin(admin.ModelAdmin):
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         issue = kwargs.get("obj")
-        if issue.is_draft if issue else True:
+        allowed = self.has_change_permission(request, issue) if issue else True
+        if allowed:
             context |= {
-                "may_write": self.may_write(request),
+                "is_nav_sidebar_enabled": False,  # the text gets the width of the window
+                "may_write": True,
+                "draft": context["adminform"].form,
                 "looks": desk.LOOKS,
                 "picture_form": desk.PictureForm(auto_id="desk_%s"),
                 "may_see_subscribers": self.may_see_subscribers(request),
+                "placeholders": PLACEHOLDERS,
                 "readers": _readers(issue),
+                "is_tested": bool(issue and is_tested(issue)),
+                "words": {name: str(text) for name, text in desk.WORDS.items()},
             }
         if issue:
             context |= {
                 "progress": None if issue.is_draft else Progress(issue),
                 "history": issue_history.latest(issue),
-                "may_publish": issue.is_draft and self.has_publish_permission(request),
                 **self.steps(request),
             }
+        context["may_publish"] = allowed and self.has_publish_permission(request)
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """The newsletter that this user wrote for last, or the only one there is."""
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        last = Issue.objects.filter(author=request.user.pk).order_by("-pk").first()
+        newsletters = list(Newsletter.objects.values_list("pk", flat=True)[:2])
+        if last:
+            initial.setdefault("newsletter", last.newsletter_id)
+        elif len(newsletters) == 1:
+            initial.setdefault("newsletter", newsletters[0])
+        return initial
 
 
 def _readers(issue: Issue | None) -> Any:

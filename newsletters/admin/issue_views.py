@@ -14,12 +14,12 @@ from django.utils.translation import gettext as _
 from django.views.generic import DetailView
 
 from mailroom.mail_frame import as_mail_frame, framed
-from newsletters.admin.desk import checks
+from newsletters.admin.desk import LOOKS, checks
 from newsletters.admin.issue_steps import TestForm
 from newsletters.models import Issue, Subscription
 from newsletters.preview import preview, reader
 from newsletters.progress import Progress
-from newsletters.trying import tests_of
+from newsletters.trying import is_tested, tests_of
 
 
 class IssueView(DetailView):
@@ -38,12 +38,11 @@ class IssueView(DetailView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         site = self.model_admin.admin_site.each_context(self.request)
-        return super().get_context_data(**site, opts=Issue._meta, **kwargs)
+        return super().get_context_data(**{**site, "opts": Issue._meta, **kwargs})
 
 
 class PreviewIssue(IssueView):
     template_name = "admin/newsletters/issue/preview.html"
-    looks = {"desktop": 720, "mobile": 375, "text": 0, "headers": 0}
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         self.object = self.get_object()
@@ -70,14 +69,18 @@ class PreviewIssue(IssueView):
             title=_("Preview"),
             mail=self.mail,
             headers=self.mail.message().items(),
-            look=look if look in self.looks else "desktop",
-            width=self.looks.get(look, 720),
-            looks=self.looks,
+            look=look if look in LOOKS else "desktop",
+            width=375 if look == "mobile" else 640,
+            looks=LOOKS,
             reader=self.reader,
             may_see_subscribers=self.may_see_subscribers,
             readers=confirmed.order_by("pk")[:20],
             test_form=TestForm(initial={"addresses": self.request.user.email}),  # type: ignore[union-attr]
             tests=tests_of(self.object),
+            is_tested=is_tested(self.object),
+            may_publish=self.object.is_draft
+            and self.model_admin.has_publish_permission(self.request),
+            is_nav_sidebar_enabled=False,
             checks=checks(self.object) if self.object.is_draft else None,
             may_test=self.object.is_draft and self.model_admin.has_change_permission(self.request),
             **kwargs,
@@ -93,7 +96,8 @@ class PreviewFrame(PreviewIssue):
     """The mail's HTML alone, in a frame of its own address and policy."""
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
-        return framed(self.mail)
+        is_dark = self.request.GET.get("look") == "dark"
+        return framed(self.mail, scheme="dark" if is_dark else "light")
 
 
 class IssueProgress(IssueView):

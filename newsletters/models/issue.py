@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain, count
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.models import Message
@@ -19,6 +22,8 @@ from newsletters.markdown import (
 from newsletters.models.newsletter import Newsletter
 from newsletters.models.subscriptions import SubscriptionQuerySet
 from newsletters.validators import NotReserved, one_line, printable
+
+RESERVED = ("feed", "join")  # pages of a newsletter
 
 
 class State(models.TextChoices):
@@ -54,6 +59,14 @@ class IssueQuerySet(models.QuerySet["Issue"]):
         """Those whose mails are all queued and not all sent, as far as the row says."""
         return self.filter(state=State.SENDING, queued_at__isnull=False)
 
+    def free_slug(self, newsletter: Newsletter, wanted: str, own: int | None = None) -> str:
+        """A slug that no other issue of the newsletter has. own: the id of the asking issue."""
+        wanted = wanted[:140].strip("-") or "issue"
+        others = newsletter.issues.exclude(pk=own or 0)
+        taken = {*RESERVED, *others.values_list("slug", flat=True)}
+        numbered = (f"{wanted}-{number}" for number in count(2))
+        return next(slug for slug in chain([wanted], numbered) if slug not in taken)
+
 
 class Issue(models.Model):
     State = State
@@ -68,7 +81,7 @@ class Issue(models.Model):
         _("slug"),
         max_length=150,
         help_text=_("Part of its address on the web."),
-        validators=[NotReserved("feed", "join")],
+        validators=[NotReserved(*RESERVED)],
     )
     preheader = models.CharField(
         _("preheader"),
@@ -127,6 +140,7 @@ class Issue(models.Model):
     updated_at = models.DateTimeField(_("changed at"), auto_now=True)
     # Counted up by each change of the content: who saves or publishes says which one they saw.
     version = models.PositiveIntegerField(default=1, editable=False)
+    saved_by_tab = models.CharField(max_length=40, blank=True, db_default="", editable=False)
     publish_at = models.DateTimeField(_("goes out at"), null=True, editable=False)
     published_at = models.DateTimeField(_("published at"), null=True, editable=False)
     # Up to which subscription the mails are queued: a new attempt goes on from there.
@@ -150,7 +164,7 @@ class Issue(models.Model):
         indexes = [models.Index(fields=["state"], name="issue_by_state")]
 
     def __str__(self) -> str:
-        return self.subject
+        return self.subject or gettext("Untitled")
 
     def get_absolute_url(self) -> str:
         return reverse("newsletters:issue", args=[self.newsletter.slug, self.slug])

@@ -102,7 +102,7 @@ def test_a_slow_sending_is_watched_paused_resumed_and_cancelled(
     page, site = editor.page, editor.site
     site.shell(MORE % (people - 200))
     issue = open_draft(editor)
-    page.get_by_role("link", name="Publish…").click()
+    page.get_by_role("button", name="Publish…").click()
     expect(page.get_by_text(f"{people:,} people")).to_be_visible()
     editor.look("desk-publish")
     publish_now(editor)
@@ -155,15 +155,19 @@ def test_two_editors_see_what_the_other_wrote(editor: Visit, browser: Browser) -
     with browser.new_context() as context:
         context.set_default_timeout(60_000)
         other = Visit(context.new_page(), editor.site).log_in("admin@example.com", PASSWORD)
-        other.go(issue).fill_in("Save and continue", preheader="By the other one")
+        other.go(issue).page.locator("[name=preheader]").fill("By the other one")
+        expect(other.page.locator("#saved")).to_contain_text("Saved")
 
-    editor.fill_in("Save and continue", preheader="By the first one")
+    editor.page.locator("[name=preheader]").fill("By the first one")
+    expect(editor.page.locator("#trouble")).to_contain_text("saved this draft in another window")
+    editor.look("desk-conflict")
+    editor.press("Compare and decide")
 
     expect(editor.page.get_by_text("after you had opened it")).to_be_visible()
     expect(editor.page.locator("[name=preheader]")).to_have_value("By the first one")
     expect(editor.page.get_by_text("-By the other one")).to_be_visible()
     editor.look("desk-two-editors")
-    editor.press("Save and continue")
+    editor.press("Save")
     expect(editor.page.get_by_text("was changed successfully")).to_be_visible()
 
 

@@ -91,7 +91,8 @@ class TestPreview:
             ("mobile", 'width="375"'),
             ("text", "Hello Ada Lovelace, read it on the web"),
             ("headers", "List-Unsubscribe-Post"),
-            ("nonsense", 'width="720"'),
+            ("nonsense", 'width="640"'),
+            ("dark", "look=dark"),
         ],
     )
     def test_looks(self, desk, page, look, shown):

@@ -76,7 +76,7 @@ class TestChecks:
 
     def test_says_nothing_good_of_what_is_not_written_yet(self, desk, weekly):
         told = desk.post(f"{ISSUES}draft/checks/", typed(weekly, body=" ")).text
-        assert "Nothing to mend" not in told
+        assert "Ready to send" not in told
         assert "as you type" in told
 
     def test_of_a_segment(self, desk, weekly, subscribed):

@@ -189,7 +189,7 @@ class TestWarnings:
     def test_a_tested_one_has_none(self, desk, page, draft, subscribed, drain):
         subscribed("ann@example.com")
         desk.post(f"{page}test/", {"addresses": "me@example.com"})
-        assert "Look at this first" not in desk.get(f"{page}publish/").text
+        assert "Please check" not in desk.get(f"{page}publish/").text
 
     def test_a_change_after_the_test_is_noticed(self, desk, page, draft, subscribed):
         subscribed("ann@example.com")
