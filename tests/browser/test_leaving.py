@@ -10,6 +10,11 @@ from tests.browser.conftest import Visit
 
 pytestmark = pytest.mark.browser
 
+ACCESS_TOKEN = """
+from newsletters.models import Subscription
+from newsletters.tokens import access_token
+print(access_token(Subscription.objects.confirmed().order_by('-pk').first().email))
+"""
 TOKEN = """
 from newsletters.models import Subscription
 from newsletters.tokens import member_token
@@ -30,10 +35,30 @@ def test_a_reader_leaves_says_why_and_chooses(visit: Visit) -> None:
     visit.page.get_by_label("It comes too often.").check()
     visit.press("Send")
     expect(visit.page.get_by_text("Thank you, that helps us.")).to_be_visible()
-    visit.page.get_by_role("link", name="All newsletters of this address").click()
+    visit.page.get_by_role("link", name="Language and other settings").click()
     visit.look("preferences")
-    visit.press("Delete me")  # without the tick the browser itself asks for it
+    visit.press("Email me a link")
+    expect(visit.page.get_by_text("We have sent a link to")).to_be_visible()
+
+
+def test_a_reader_deletes_all_data(visit: Visit) -> None:
+    token = visit.site.shell(ACCESS_TOKEN).strip()
+    visit.go(f"/newsletters/preferences/all/{token}/").look("all-preferences")
+    visit.press("Delete my data")  # without the tick the browser itself asks for it
     expect(visit.page.get_by_text("Your newsletters").first).to_be_visible()
+    visit.page.get_by_label("Yes, delete all data about this address").check()
+    visit.press("Delete my data").look("data-deleted")
+    expect(visit.page.get_by_text("All data about your address has been deleted.")).to_be_visible()
+
+
+def test_somebody_deletes_their_account(visit: Visit) -> None:
+    visit.log_in("reader@example.com", PASSWORD)
+    visit.go("/accounts/data/").look("your-data")
+    visit.page.get_by_role("button", name="Delete my account").click()
+    visit.look("delete-account")
+    visit.page.get_by_label("Yes, delete my account and all data about me").check()
+    visit.press("Delete my account").look("account-deleted")
+    expect(visit.page.get_by_text("Your account and your data have been deleted.")).to_be_visible()
 
 
 def test_somebody_whose_mail_came_back(visit: Visit) -> None:
