@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from mailroom.clock import every
+from mailroom.clock import each, every
 from newsletters import guarding, publishing, scheduling
 from newsletters.models import SubscriberImport, Subscription
 from newsletters.tasks import take_in_people
@@ -33,16 +33,15 @@ def finish_issues() -> None:
 @every(seconds=60)
 def ask_forgotten_subscribers() -> None:
     """Send the confirmation mails whose task was lost."""
-    for subscription in Subscription.objects.to_ask()[:500]:
-        subscription.ask_to_confirm()
+    each(Subscription.objects.to_ask()[:500], Subscription.ask_to_confirm)
 
 
 @every(seconds=60)
 def go_on_with_imports() -> None:
     """Those whose task was lost, or died on its way; one that is at work is not disturbed."""
     working = (SubscriberImport.State.CHECKING, SubscriberImport.State.RUNNING)
-    for job in SubscriberImport.objects.filter(state__in=working).defer("data"):
-        take_in_people.enqueue(job.pk)
+    jobs = SubscriberImport.objects.filter(state__in=working)
+    each(jobs.values_list("pk", flat=True), take_in_people.enqueue)
 
 
 @every(seconds=3600)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from mailroom.breaker import OPENS_AFTER
+from mailroom.clock import each
 from mailroom.health import health
 from mailroom.models import Delivery, Event
 from mailroom.models.delivery import DeliveryQuerySet
@@ -42,9 +43,12 @@ def look() -> None:
     """Stop what goes wrong among all that is being sent."""
     issues = list(_being_sent())
     latest = _latest_outcomes() if issues else []
-    for issue in issues:
+
+    def look_at(issue: Issue) -> None:
         if reason := _run_of_failures(issue, latest) or _too_many(issue):
             steering.stop(issue, reason)
+
+    each(issues, look_at)
 
 
 def _being_sent() -> Any:

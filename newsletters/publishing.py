@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from mailroom import shutdown
 from mailroom.bulk_queueing import add_deliveries_from
+from mailroom.clock import each
 from mailroom.models import Delivery
 from mailroom.outbox import freeze
 from newsletters import checking, emails, tracking
@@ -130,15 +131,13 @@ def take_up_forgotten() -> None:
     """Find the issues whose task was lost or died on the way. A second task does no harm."""
     from newsletters.tasks import queue_issue
 
-    for pk in Issue.objects.to_queue().values_list("pk", flat=True):
-        queue_issue.enqueue(pk)
+    each(Issue.objects.to_queue().values_list("pk", flat=True), queue_issue.enqueue)
 
 
 def finish() -> None:
     """Mark as sent what has no delivery left that is queued or in flight."""
     unfinished = Delivery.objects.unfinished().filter(message=OuterRef("message"))
-    for issue in Issue.objects.under_way().filter(~Exists(unfinished)):
-        _finish(issue)
+    each(Issue.objects.under_way().filter(~Exists(unfinished)), _finish)
 
 
 @transaction.atomic

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from mailroom.clock import each
 from newsletters.models import Issue
 from newsletters.models.history import Step, record
 from newsletters.publishing import publish, start, tell_stopped, validate
@@ -71,9 +72,9 @@ def undo(issue: Issue, by: Any) -> bool:
     return True
 
 
-def publish_due() -> int:
-    """Start what is due; how many. However many processes try, each starts once."""
-    return sum(_start_due(issue) for issue in Issue.objects.due())
+def publish_due() -> None:
+    """Start what is due. However many processes try, each starts once."""
+    each(Issue.objects.due(), _start_due)
 
 
 def _plan(issue: Issue, when: datetime, version: int | None) -> bool:
@@ -91,16 +92,13 @@ def _check_version(issue: Issue, version: int | None) -> None:
         raise Changed
 
 
-def _start_due(issue: Issue) -> bool:
+def _start_due(issue: Issue) -> None:
     try:
         with transaction.atomic():
-            if not start(issue, Issue.objects.due()):
-                return False
-            record(issue, Step.BEGUN)
-            return True
+            if start(issue, Issue.objects.due()):
+                record(issue, Step.BEGUN)
     except ValidationError as error:  # it was good when it was scheduled, and is not any more
         _give_back(issue, " ".join(error.messages))
-        return False
 
 
 @transaction.atomic

@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from mailroom.clock import every
+from mailroom.clock import each, every
 from notifications import digests
 from notifications.models import Announcement, DueDigest
 from notifications.retention import forget_old_notifications
@@ -12,8 +12,8 @@ from notifications.tasks import make_digests, tell_everybody
 @every(seconds=60)
 def take_up_forgotten_announcements() -> None:
     """Go on with announcements whose task was lost, or died on its way."""
-    for announcement in Announcement.objects.filter(state=Announcement.State.SENDING):
-        tell_everybody.enqueue(announcement.pk)
+    sending = Announcement.objects.filter(state=Announcement.State.SENDING)
+    each(sending.values_list("pk", flat=True), tell_everybody.enqueue)
 
 
 @every(seconds=30)

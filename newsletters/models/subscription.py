@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, models, transaction
+from django.db import models, transaction
 from django.db.models import F, Subquery
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -20,8 +19,6 @@ from mailroom.types import message_type
 from newsletters.models.newsletter import Newsletter
 from newsletters.models.subscriptions import LeavingReason, State, SubscriptionQuerySet
 from newsletters.validators import one_line
-
-logger = logging.getLogger(__name__)
 
 ASK_AGAIN_AFTER = timedelta(days=1)
 UNDO_WITHIN = timedelta(hours=1)
@@ -123,21 +120,9 @@ class Subscription(models.Model):
         self.save(update_fields=["confirmation_wanted"])
         transaction.on_commit(partial(ask_to_confirm.enqueue, self.pk))
 
-    def ask_to_confirm(self) -> bool:
-        """Queue the confirmation mail, once however many processes try; False if it was not.
-
-        A row that fails is logged and tried again later: the others go on.
-        """
-        try:
-            return self._ask_to_confirm()
-        except (OperationalError, InterfaceError):
-            raise  # the database is away: no other row would do better
-        except Exception:
-            logger.exception("Subscription %s could not be asked to confirm.", self.pk)
-            return False
-
     @transaction.atomic
-    def _ask_to_confirm(self) -> bool:
+    def ask_to_confirm(self) -> bool:
+        """Queue the confirmation mail, once however many processes try."""
         from newsletters.emails import confirm_subscription  # e-mails need the models
 
         now = timezone.now()
