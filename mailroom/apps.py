@@ -9,6 +9,7 @@ class MailroomConfig(AppConfig):
 
     def ready(self) -> None:
         from mailroom import any_of, checks, defaults, personal_data, tree_checks, upkeep  # noqa: F401  (some register)
+        from mailroom.bounces import mailbox  # noqa: F401
         from mailroom.webhooks import ingest, process  # noqa: F401  (one registers its jobs)
 
         defaults.fill_in()

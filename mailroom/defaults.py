@@ -18,6 +18,10 @@ DEFAULTS: dict[str, Any] = {
     "WEBHOOK_SECRETS": [],
     "WEBHOOK_KEYS": {},
     "DKIM_SELECTORS": [],
+    "MAIL_BOUNCE_ADDRESS": "",  # of the envelope sender: where bounces go
+    "MAIL_BOUNCE_URL": "",  # the mailbox to read them from
+    "UNSUBSCRIBE_MAILBOX": "",
+    "MAIL_UNSUBSCRIBE_URL": "",
     "FEEDBACK_SENDER": "mailroom",
 }
 

@@ -8,6 +8,7 @@ from django.core.mail import EmailAlternative, EmailMultiAlternatives
 from django.utils.module_loading import import_string
 
 from mailroom.addresses import address_key
+from mailroom.bounces.verp import return_path
 from mailroom.frozen import thaw_content
 from mailroom.keyed import signature_of
 from mailroom.mime import Mail
@@ -34,6 +35,7 @@ def build(
     else:
         _address_alone(mail, first, personal_values(first) if values is None else values)
     _note(mail, first)
+    mail.return_path = return_path(first.pk)  # type: ignore[attr-defined]
     mail.channel = message.channel  # type: ignore[attr-defined]
     mail.had_by = first.alias  # type: ignore[attr-defined]  # in an earlier attempt
     return mail

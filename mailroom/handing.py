@@ -157,5 +157,6 @@ def _send_as(message: EmailMessage, sender: str) -> None:
     """Put on the From that this provider may send as; answers still reach who wrote."""
     if not sender or parseaddr(sender) == parseaddr(message.from_email):
         return
+    message.return_path = ""  # type: ignore[attr-defined]  # it may send as no other address
     message.reply_to = message.reply_to or [message.from_email]
     message.from_email = sender

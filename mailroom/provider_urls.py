@@ -5,7 +5,7 @@ Query parameters become OPTIONS; `from` is the address that the provider may sen
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from mailroom.addresses import for_wire, is_address
@@ -132,3 +132,47 @@ def _masked(parts: SplitResult) -> str:
     )
     slashes = "//" if netloc or parts.path or parts.scheme in ANYMAIL else ""
     return f"{parts.scheme}:{slashes}{netloc}{parts.path}" + (f"?{query}" if query else "")
+
+
+MAILBOX_PORTS = {"imaps": 993, "imap": 143, "imap+plain": 143}
+
+
+class Mailbox(NamedTuple):
+    """Where a mailbox is and how to sign in. Its text form holds no password."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str
+    password: str
+    folder: str
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.user}@{self.host}:{self.port}/{self.folder}"
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def mailbox_at(url: str) -> Mailbox:
+    """Parse `imaps://user:password@host[:port][/folder]`.
+
+    `imap://` uses STARTTLS, `imap+plain://` no encryption. Raises ValueError, without the password.
+    """
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError("has a port that is no number") from None
+    if parts.scheme not in MAILBOX_PORTS or not parts.hostname:
+        raise ValueError("must look like imaps://user:password@host/folder")
+    if not parts.username or not parts.password:
+        raise ValueError("needs a user and a password; percent-encode @ as %40")
+    return Mailbox(
+        parts.scheme,
+        parts.hostname,
+        port or MAILBOX_PORTS[parts.scheme],
+        unquote(parts.username),
+        unquote(parts.password),
+        unquote(parts.path.strip("/")) or "INBOX",
+    )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+from mailroom.bounces.verp import return_path
 from mailroom.envelope import build
 from mailroom.mime import Mail
 from mailroom.models import Delivery
@@ -30,6 +31,7 @@ class PersonalMail(Mail):
         self.delivery = delivery
         self.values = values
         self.had_by = delivery.alias
+        self.return_path = return_path(delivery.pk)
         self._skeleton = skeleton
 
     @property

@@ -19,6 +19,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 
 from mailroom import clock, health, shutdown
+from mailroom.bounces import mailbox
 from mailroom.channels import channels
 from mailroom.delivery import deliver_due
 from mailroom.models import Delivery, WorkerBeat
@@ -68,7 +69,7 @@ def queues() -> tuple[list[str], list[str]]:
     awaited = {row.channel for row in settings.MESSAGE_TYPES.values() if not row.bulk} | {"default"}
     urgent = [queue_of(channel) for channel in channels() if channel in awaited]
     bulk = [queue_of(channel) for channel in channels() if channel not in awaited]
-    return urgent, [*bulk, GENERAL_QUEUE]
+    return urgent, [*bulk, GENERAL_QUEUE, mailbox.QUEUE]
 
 
 def _warm_up() -> None:

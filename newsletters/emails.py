@@ -10,6 +10,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from mailroom.bounces.verp import unsubscribe_address
 from mailroom.links import public_link, public_url
 from mailroom.messages import TemplatedMessage, feedback_id
 from mailroom.models import Delivery
@@ -103,8 +104,7 @@ def _ways_out() -> list[str]:
     """https by one click, and a mail where somebody reads those; RFC 2369 section 3.2."""
     ways = [f"<{slot('unsubscribe_url')}>"]
     if settings.UNSUBSCRIBE_MAILBOX:
-        subject = f"unsubscribe%20{slot('unsubscribe_token')}"
-        ways.append(f"<mailto:{settings.UNSUBSCRIBE_MAILBOX}?subject={subject}>")
+        ways.append(f"<mailto:{slot('unsubscribe_address')}?subject=unsubscribe>")
     return ways
 
 
@@ -130,6 +130,7 @@ def personal_values(delivery: Delivery) -> dict[str, str]:
     own = delivery.values
     token = member_token(own["subscription"], delivery.pk, own.get("moves", 0))
     values = reader_values(token, own["name"], own["language"])
+    values["unsubscribe_address"] = unsubscribe_address(delivery.pk)
     if is_rendered_each(delivery.message):
         published = Issue.objects.get(message=delivery.message)
         values |= whole_values(issue_to(published, values))
@@ -140,7 +141,7 @@ def reader_values(token: str, name: str, language: str) -> dict[str, str]:
     """What fills SLOTS for the reader whom a token names."""
     return {
         **greeting(name, language),
-        "unsubscribe_token": token,
+        "unsubscribe_address": settings.UNSUBSCRIBE_MAILBOX,
         "unsubscribe_url": public_link("newsletters:unsubscribe", token),
         "preferences_url": public_link("newsletters:preferences", token),
     }

@@ -122,7 +122,8 @@ def _plain_secrets() -> Iterator[str]:
         yield from (secret, secret.partition(":")[2], _base64(secret))
     yield from (key for keys in settings.WEBHOOK_KEYS.values() for key in keys)
     yield settings.DATABASES["default"].get("PASSWORD") or ""
-    yield from _passwords_of([getattr(settings, "TASKS_URL", "")])
+    names = ("TASKS_URL", "MAIL_BOUNCE_URL", "MAIL_UNSUBSCRIBE_URL")
+    yield from _passwords_of([getattr(settings, name, "") for name in names])
     caches: Any = settings.CACHES
     yield from _passwords_of(one.get("LOCATION", "") for one in caches.values())
     mailers: Any = settings.MAILERS

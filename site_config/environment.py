@@ -14,6 +14,7 @@ from environs import Env, EnvValidationError, validate
 
 from mailroom.addresses import is_address
 from mailroom.mailer_urls import Fault
+from mailroom.provider_urls import mailbox_at
 
 # Django refuses an empty key at import, which would break a build that has no variables. Nothing is
 # served with this one: see faults().
@@ -126,6 +127,7 @@ def faults(
             told = "is missing: for instance postgres://user:pw@host/name"
             found.append(Fault("DATABASE_URL", told))
         found += [*_weak_keys(env), *_host_faults(hosts, public_url)]
+    found += _mailbox_faults(env)
     found += [*_webhook_faults(env, debug), *_url_faults(env), *_storage_faults(env)]
     admins: list[str] = env.list("ADMINS", [])
     if not all(map(is_address, admins)):
@@ -235,6 +237,22 @@ def _database_faults(env: Env) -> list[Fault]:
     except ValueError:
         return [Fault("DATABASE_URL", "has an unknown scheme: postgres://… and sqlite:///… work")]
     return []
+
+
+def _mailbox_faults(env: Env) -> list[Fault]:
+    found = []
+    for variable in ("MAIL_BOUNCE_ADDRESS", "MAIL_UNSUBSCRIBE"):
+        address = env.str(variable, "")
+        if address and (not is_address(address) or set(address) & set("+ <>")):
+            found.append(Fault(variable, "must be a bare address such as bounces@example.com"))
+    for variable in ("MAIL_BOUNCE_URL", "MAIL_UNSUBSCRIBE_URL"):
+        try:
+            mailbox_at(env.str(variable, "") or "imaps://user:password@host")
+        except ValueError as error:
+            found.append(Fault(variable, str(error)))
+    if env.str("MAIL_BOUNCE_URL", "") and not env.str("MAIL_BOUNCE_ADDRESS", ""):
+        found.append(Fault("MAIL_BOUNCE_ADDRESS", "is missing: the address of MAIL_BOUNCE_URL"))
+    return found
 
 
 def _unreadable(env: Env) -> list[Fault]:

@@ -107,6 +107,7 @@ def configuration(debug: bool) -> dict[str, Any]:
             # A line for each nudge would drown everything else.
             "django.tasks": {"level": "WARNING"},
             "django_tasks_db": {"level": "WARNING"},
+            "flufl.bounce": {"level": "WARNING"},  # it tells each detector it tries
             "mailroom": {"handlers": ["admins"], "level": "INFO", "propagate": True},
         },
     }

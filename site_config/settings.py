@@ -252,7 +252,10 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM
 EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 DKIM_SELECTORS: list[str] = env.list("DKIM_SELECTORS", [])  # for the doctor to look up
 FEEDBACK_SENDER = "mailroom"  # the last part of Feedback-ID: 5 to 15 characters
-UNSUBSCRIBE_MAILBOX = env.str("MAIL_UNSUBSCRIBE", "")  # somebody must read it: docs/feedback.md
+MAIL_BOUNCE_ADDRESS = env.str("MAIL_BOUNCE_ADDRESS", "")  # bounces of SMTP emails come back here
+MAIL_BOUNCE_URL = env.str("MAIL_BOUNCE_URL", "")  # and are read from here: imaps://user:pw@host
+UNSUBSCRIBE_MAILBOX = env.str("MAIL_UNSUBSCRIBE", "")
+MAIL_UNSUBSCRIBE_URL = env.str("MAIL_UNSUBSCRIBE_URL", "")
 # Two at a time, separated by a comma, while one is being changed.
 WEBHOOK_SECRETS = environment.webhook_secrets(
     env, [SECRET_KEY, *SECRET_KEY_FALLBACKS], add_ons.is_by_add_on(env)

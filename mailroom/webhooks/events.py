@@ -468,7 +468,7 @@ def kind_of(provider: str, name: str, reply: str = "") -> str | None:
 
 # -- SMTP replies ---------------------------------------------------------------------------------
 
-STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
+STATUS = re.compile(r"(?<![\w.])([45])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
 FULL = re.compile(
     r"(?<![\d.])[45]\.2\.2(?![\d.]*\d)|over\s?-?quota|quota exceeded|exceeded.{0,20}quota|"
     r"(?:mailbox|inbox).{0,20}full|full.{0,10}mailbox|insufficient storage",
@@ -481,9 +481,10 @@ NOT_THE_ADDRESS = re.compile(
     re.IGNORECASE,
 )
 NO_SUCH_USER = re.compile(
-    r"user unknown|unknown user|no such (?:user|recipient|mailbox|address)|does ?n[o']t exist|"
+    r"(?:user|addressee|recipient) unknown|unknown user|does ?n[o']t exist|"
+    r"no such (?:user|recipient|mailbox|address)|"
     r"does not exist|invalid (?:recipient|mailbox|address)|"
-    r"recipient (?:address )?(?:rejected|unknown)|"
+    r"recipient (?:address )?rejected|"
     r"unknown (?:recipient|address|local.?part)|mailbox (?:not found|unavailable|disabled)|"
     r"no mailbox here|account.{0,30}(?:disabled|closed|not exist)|not our customer",
     re.IGNORECASE,

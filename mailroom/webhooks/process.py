@@ -137,7 +137,7 @@ def _settle(event: Event, delivery: Delivery) -> None:
     keep_overwritten(in_doubt)
     settled = in_doubt.update(
         state=Delivery.State.FAILED if is_refused else Delivery.State.SENT,
-        provider_id=event.told_provider_id,
+        provider_id=event.told_provider_id or delivery.provider_id,
         error=event.description if is_refused else "",
         finished_at=timezone.now(),
         **FREE,

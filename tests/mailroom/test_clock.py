@@ -95,7 +95,7 @@ def test_queues_that_people_wait_for_come_first(in_memory):
     urgent, others = worker.queues()
 
     assert urgent == ["mail.letters"]
-    assert others == ["mail.bulletin", "default"]
+    assert others == ["mail.bulletin", "default", "mailboxes"]
 
 
 def test_a_worker_is_ready_while_it_beats():

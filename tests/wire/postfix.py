@@ -32,6 +32,17 @@ smtpd_recipient_restrictions =
     permit_mynetworks, reject
 default_transport = smtp:[127.0.0.1]:{next_port}
 smtp_tls_security_level = none
+{more}
+"""
+# Takes the bounces of its own emails into a Maildir of the user nobody.
+BOUNCES = """\
+recipient_delimiter = +
+virtual_mailbox_domains = {domain}
+virtual_mailbox_base = /
+virtual_mailbox_maps = inline:{{ {{ bounces@{domain} = {maildir}/ }} }}
+virtual_uid_maps = static:65534
+virtual_gid_maps = static:65534
+virtual_transport = virtual
 """
 MASTER = """\
 127.0.0.1:{port} inet n - n - - smtpd
@@ -51,22 +62,28 @@ retry unix - - n - - error
 discard unix - - n - - discard
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
+virtual unix - n n - - virtual
 postlog unix-dgram n - n - 1 postlogd
 """
 
 
 class Postfix:
-    """Takes mail on `port` and hands it to the server on `next_port`; refuses `refused`."""
+    """Takes mail on `port` and hands it to the server on `next_port`; refuses `refused`.
 
-    def __init__(self, next_port: int, refused: str) -> None:
+    bounces: the Maildir that takes what comes to bounces@bounces.mailroom.test.
+    """
+
+    def __init__(self, next_port: int, refused: str, bounces: Path | None = None) -> None:
         self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="mailroom-postfix-"))
         self.folder.chmod(0o755)
         for name in ("etc", "queue", "data"):
             (self.folder / name).mkdir()
         shutil.chown(self.folder / "data", "postfix")
+        told = {"domain": "bounces.mailroom.test", "maildir": bounces}
+        more = BOUNCES.format(**told) if bounces else ""
         values = {"folder": self.folder, "port": self.port, "next_port": next_port}
-        (self.folder / "etc/main.cf").write_text(MAIN.format(refused=refused, **values))
+        (self.folder / "etc/main.cf").write_text(MAIN.format(refused=refused, more=more, **values))
         (self.folder / "etc/master.cf").write_text(MASTER.format(**values))
 
     def __enter__(self) -> Self:

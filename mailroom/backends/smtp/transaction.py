@@ -126,7 +126,8 @@ def transaction_for(
             return None
         wire = getattr(prepared, "wire", None)
         content = wire or prepared.message(policy=email.policy.SMTP).as_bytes()
-        sender = _address(prepared.from_email, prep_address)
+        # An address of its own for the bounces (VERP) or else that of From.
+        sender = getattr(prepared, "return_path", "") or _address(prepared.from_email, prep_address)
     except Exception as error:  # noqa: BLE001  (an attachment's file may raise anything)
         return error
     is_dotless = wire is not None and prepared.is_dotless
