@@ -7,16 +7,16 @@ from django.contrib.admin.widgets import AdminEmailInputWidget
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from import_export.admin import ImportExportModelAdmin
-from import_export.formats.base_formats import CSV
 
 from mailroom.addresses import AddressFormField
-from mailroom.admin.suppression_csv import SuppressionResource
+from mailroom.admin.suppression_csv import exported, import_suppressions
 from mailroom.channels import channels
+from mailroom.csv import csv_response
 from mailroom.models import Suppression
 
 
@@ -26,6 +26,28 @@ class LiftForm(forms.Form):
         max_length=300,
         help_text=gettext_lazy("Kept with the address, with your name and the time."),
     )
+
+
+SHOWN_PROBLEMS = 200
+LARGEST = 20_000_000  # bytes
+
+
+class ImportForm(forms.Form):
+    """A file of suppressions."""
+
+    import_file = forms.FileField(
+        label=gettext_lazy("File"),
+        help_text=gettext_lazy(
+            "CSV with the columns address, channel, reason, note and until, or addresses alone."
+        ),
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv"}),
+    )
+
+    def clean_import_file(self) -> Any:
+        file = self.cleaned_data["import_file"]
+        if file.size > LARGEST:
+            raise forms.ValidationError(_("More than 20 MB. Please split the file."))
+        return file
 
 
 class ActiveFilter(admin.SimpleListFilter):
@@ -56,7 +78,7 @@ class ChannelFilter(admin.SimpleListFilter):
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(ImportExportModelAdmin):
+class SuppressionAdmin(admin.ModelAdmin):
     """Addresses that get no mail: by themselves after a bounce or complaint, or by hand."""
 
     list_display = ["address", "reason", "stream", "in_force", "until", "created_at"]
@@ -66,14 +88,23 @@ class SuppressionAdmin(ImportExportModelAdmin):
     readonly_fields = ("evidence", "created_at", "tried_at")
     show_full_result_count = False
     change_form_template = "admin/mailroom/suppression/change_form.html"
-    resource_classes = [SuppressionResource]
-    formats = [CSV]
-    skip_admin_log = False
+    change_list_template = "admin/mailroom/suppression/change_list.html"
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.lift)
-        own = path("<int:pk>/lift/", view, name="mailroom_suppression_lift")
-        return [own, *super().get_urls()]
+        views: dict[str, Any] = {
+            "<int:pk>/lift/": self.lift,
+            "import/": self.import_,
+            "export/": self.export,
+        }
+        own = [
+            path(
+                address,
+                self.admin_site.admin_view(view),
+                name=f"mailroom_suppression_{address.strip('/').rpartition('/')[2]}",
+            )
+            for address, view in views.items()
+        ]
+        return own + super().get_urls()
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
         """An address that was forgotten is still found by who knows it."""
@@ -90,11 +121,38 @@ class SuppressionAdmin(ImportExportModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [*self.readonly_fields, "address", "channel"] if obj else self.readonly_fields
 
-    def has_import_permission(self, request: HttpRequest) -> bool:
-        return self.has_add_permission(request)
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        may_import = {"may_import": self.has_add_permission(request)}
+        return super().changelist_view(request, {**(extra_context or {}), **may_import})
 
-    def has_export_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
+    def import_(self, request: HttpRequest) -> HttpResponse:
+        """GET asks for a file, POST takes in what can be, and names the lines that can't."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = ImportForm(request.POST or None, request.FILES or None)
+        problems: list[str] = []
+        if request.method == "POST" and form.is_valid():
+            counts, problems = import_suppressions(form.cleaned_data["import_file"].file)
+            told = _("%(new)s new, %(changed)s changed, %(problems)s lines left out.")
+            told %= {"new": counts["new"], "changed": counts["changed"], "problems": len(problems)}
+            self.message_user(request, told, messages.WARNING if problems else messages.SUCCESS)
+            if not problems:
+                return redirect("admin:mailroom_suppression_changelist")
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Import suppressions"),
+            "form": form,
+            "problems": problems[:SHOWN_PROBLEMS],
+        }
+        return render(request, "admin/mailroom/suppression/import.html", context)
+
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        """The suppressions of the list as it is filtered, as a CSV file that imports again."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        rows = self.get_changelist_instance(request).get_queryset(request)
+        return csv_response(exported(rows), "suppressions.csv")
 
     @admin.display(description=gettext_lazy("channel"), ordering="channel")
     def stream(self, obj: Suppression) -> str:
