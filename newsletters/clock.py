@@ -46,6 +46,8 @@ def go_on_with_imports() -> None:
 
 @every(seconds=3600)
 def forget_unfinished_imports() -> None:
-    """A file of addresses that nobody decided about is not kept for ever."""
+    """Delete files of addresses after a week: unfinished imports, and lines that were left out."""
     limit = timezone.now() - timedelta(days=7)
-    SubscriberImport.objects.filter(finished_at=None, created_at__lt=limit).delete()
+    old = SubscriberImport.objects.filter(created_at__lt=limit)
+    old.filter(finished_at=None).delete()
+    old.exclude(problem_file=None).update(problem_file=None, faults=[])

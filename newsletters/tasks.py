@@ -2,9 +2,9 @@
 
 from django.tasks import task
 
-from newsletters.importing import go_on
 from newsletters.models import Issue, SubscriberImport, Subscription
 from newsletters.publishing import queue
+from newsletters.subscribers.importing import go_on
 
 
 @task()

@@ -49,7 +49,6 @@ INSTALLED_APPS = [
     "allauth.usersessions",
     "anymail",
     "django_tasks_db",
-    "import_export",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

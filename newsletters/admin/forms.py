@@ -7,8 +7,8 @@ from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
-from newsletters import csv_file
 from newsletters.models import SubscriberImport
+from newsletters.subscribers.importing import examples, guessed, layout
 
 LARGEST = 20_000_000  # bytes: some 400,000 people
 
@@ -16,7 +16,7 @@ LARGEST = 20_000_000  # bytes: some 400,000 people
 class UploadForm(forms.ModelForm):
     file = forms.FileField(
         label=_("File"),
-        help_text=_("CSV in UTF-8; the first line names the columns."),
+        help_text=_("CSV, as Mailchimp, listmonk, Ghost, Buttondown or a spreadsheet export it."),
         widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
     )
 
@@ -33,36 +33,42 @@ class UploadForm(forms.ModelForm):
         if file.size > LARGEST:
             most = LARGEST // 1_000_000
             raise forms.ValidationError(_("More than %s MB: split the file, please.") % most)
-        if "\x00" in file.name or not csv_file.header(file):
+        if "\x00" in file.name or not layout(file)[0]:
             raise forms.ValidationError(_("This file can’t be read."))
         return file
 
     def save(self, commit: bool = True) -> Any:
         file = self.cleaned_data["file"]
         self.instance.file_name = file.name[-200:]
-        self.instance.header = csv_file.header(file)
+        self.instance.header = layout(file)[0]
         file.seek(0)
         self.instance.data = file.read()
         return super().save(commit)
+
+
+def _optional(label: Any) -> forms.TypedChoiceField:
+    return forms.TypedChoiceField(label=label, coerce=int, required=False, empty_value=None)
 
 
 class ColumnsForm(forms.Form):
     """Which column holds what. Guessed by the names, decided by a person."""
 
     email = forms.TypedChoiceField(label=_("E-mail address"), coerce=int)
-    name = forms.TypedChoiceField(label=_("Name"), coerce=int, required=False, empty_value=None)
-    language = forms.TypedChoiceField(
-        label=_("Language"), coerce=int, required=False, empty_value=None
-    )
+    name = _optional(_("Name"))
+    first_name = _optional(_("First name"))
+    last_name = _optional(_("Last name"))
+    language = _optional(_("Language"))
+    state = _optional(_("State (confirmed, unsubscribed …)"))
 
     def __init__(self, job: SubscriberImport, data: Any = None) -> None:
-        found = csv_file.guessed(job.header)
+        found = guessed(job.header, examples(job.file) if job.data else None)
         super().__init__(data, initial=job.columns or found)
         named = [(place, name or f"#{place + 1}") for place, name in enumerate(job.header)]
         for field in self.fields.values():
             assert isinstance(field, forms.TypedChoiceField)
             field.choices = [("", "–"), *named]
-        self.also = {"newsletter": found["newsletter"]} if "newsletter" in found else {}
+        # What else the file says of leaving counts too, whatever the form shows.
+        self.also = {name: at for name, at in found.items() if name not in self.fields}
 
     def columns(self) -> dict[str, int]:
         chosen = {name: at for name, at in self.cleaned_data.items() if at is not None}

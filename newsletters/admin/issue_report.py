@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from mailroom.cells import TextCell
+from mailroom.csv import csv_response
 from mailroom.models import Delivery
 from newsletters import report
 from newsletters.admin.issue_views import IssueView
@@ -44,13 +42,6 @@ class Report(IssueView):
         )
 
 
-class _Line:
-    """What csv writes to: each line is handed back at once instead of kept."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
 class RecipientsCSV(IssueView):
     """The recipients as a file, streamed: half a million of them never stand in memory."""
 
@@ -63,17 +54,7 @@ class RecipientsCSV(IssueView):
         issue = self.get_object()
         rows = report.recipients(issue, *asked(request))
         name = f"{issue.slug}-recipients.csv"
-        return StreamingHttpResponse(
-            self._lines(report.as_rows(rows)),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        )
-
-    def _lines(self, rows: Iterator[list[Any]]) -> Iterator[str]:
-        writer, cell = csv.writer(_Line()), TextCell()
-        yield "\ufeff"  # or a spreadsheet takes it for something else than UTF-8
-        for row in rows:
-            yield writer.writerow([cell.render(value) for value in row])
+        return csv_response(report.as_rows(rows), name)
 
 
 def asked(request: HttpRequest) -> tuple[str, str]:

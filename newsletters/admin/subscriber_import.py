@@ -4,15 +4,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
-from newsletters import csv_file
 from newsletters.admin.forms import ColumnsForm, UploadForm
-from newsletters.importing import in_words
 from newsletters.models import SubscriberImport
+from newsletters.subscribers.importing import examples, in_words
 
 PAGE = "admin:newsletters_subscriberimport_change"
 FOLDER = "admin/newsletters/subscriberimport"
@@ -28,7 +27,7 @@ class SubscriberImportAdmin(admin.ModelAdmin):
     fields = ["newsletter", "consent", "file"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).defer("data")
+        return super().get_queryset(request).defer("data", "problem_file")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("newsletters.add_subscription")
@@ -40,7 +39,12 @@ class SubscriberImportAdmin(admin.ModelAdmin):
         return False
 
     def get_urls(self) -> list[URLPattern]:
-        views = {"columns": self.columns, "start": self.start, "progress": self.progress}
+        views = {
+            "columns": self.columns,
+            "start": self.start,
+            "progress": self.progress,
+            "problems": self.problems,
+        }
         own = [
             path(
                 f"<int:pk>/{name}/",
@@ -83,6 +87,18 @@ class SubscriberImportAdmin(admin.ModelAdmin):
         job = self._job(request, pk)
         return render(request, f"{FOLDER}/_state.html", self._told(job, ColumnsForm(job)))
 
+    def problems(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The lines that were left out, each with its reason, to correct and upload again."""
+        job = self._job(request, pk)
+        if not job.problem_file:
+            raise Http404
+        name = f"import-{job.pk}-problems.csv"
+        return HttpResponse(
+            b"\xef\xbb\xbf" + bytes(job.problem_file),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
     def _job(self, request: HttpRequest, pk: int) -> SubscriberImport:
         if not self.has_add_permission(request):
             raise PermissionDenied
@@ -94,13 +110,18 @@ class SubscriberImportAdmin(admin.ModelAdmin):
         return render(request, f"{FOLDER}/import.html", context)
 
     def _told(self, job: SubscriberImport, form: ColumnsForm) -> dict[str, Any]:
-        labels = {"new": _("new"), "confirmed": _("confirmed"), "left": _("stays out")}
-        rows = [(labels.get(what, _("left as it is")), *cells) for what, *cells in job.sample]
-        examples = csv_file.examples(job.file) if job.data else []
+        labels = {
+            "new": _("new"),
+            "confirmed": _("confirmed"),
+            "left": _("stays unsubscribed"),
+            "leaving": _("unsubscribed"),
+            "pending": _("waiting for confirmation"),
+        }
+        rows = [(labels.get(what, _("unchanged")), *cells) for what, *cells in job.sample]
         return {
             "job": job,
             "form": form,
-            "examples": examples,
+            "examples": examples(job.file) if job.data else [],
             "rows": rows,
             "counts": in_words(job.counts),
         }

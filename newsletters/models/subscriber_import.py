@@ -18,9 +18,9 @@ class SubscriberImport(models.Model):
     """The file stands in the database until it is done with: web and worker share no disk."""
 
     class State(models.TextChoices):
-        NEW = "new", _("columns to be chosen")
+        NEW = "new", _("choose columns")
         CHECKING = "checking", _("being checked")
-        FAULTY = "faulty", _("has faults")
+        FAULTY = "faulty", _("problems found")
         READY = "ready", _("ready")
         RUNNING = "running", _("being imported")
         DONE = "done", _("imported")
@@ -39,6 +39,8 @@ class SubscriberImport(models.Model):
     position = models.PositiveIntegerField(default=0, editable=False)
     counts = models.JSONField(default=dict, editable=False)
     faults = models.JSONField(default=list, editable=False)
+    # The lines that can't be taken in, each with its reason, as a CSV file.
+    problem_file = models.BinaryField(null=True, editable=False)
     sample = models.JSONField(default=list, editable=False)
     created_at = models.DateTimeField(_("begun at"), default=timezone.now, editable=False)
     finished_at = models.DateTimeField(_("finished at"), null=True, editable=False)

@@ -6,8 +6,8 @@ from django.templatetags.static import static
 
 from accounts.models import User
 from mailroom.links import absolute
-from newsletters.imports import import_subscribers
 from newsletters.models import Issue, Newsletter, Subscription
+from newsletters.subscribers.importing import import_subscribers
 
 FOLDER = Path(__file__).parent
 CONSENT = "Signed up on paper at the Mailroom open day, 2026"

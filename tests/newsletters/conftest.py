@@ -6,8 +6,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.utils import timezone
 
-from newsletters.imports import import_subscribers
 from newsletters.models import Issue, Newsletter, Subscription
+from newsletters.subscribers.importing import import_subscribers
 
 
 @pytest.fixture

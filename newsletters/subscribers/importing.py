@@ -1,0 +1,425 @@
+"""People from a CSV file into a newsletter: as many as can be, and nobody who left comes back.
+
+The file is read twice, a batch at a time: once to say what would happen, once to do it. Known
+people keep what they have, unless the file says that they left later.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parseaddr
+from itertools import batched, islice
+from typing import BinaryIO, NamedTuple
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import gettext as _
+
+from mailroom.addresses import clean_address
+from mailroom.csv import Row, csv_line, read_rows
+from mailroom.leases import locked
+from newsletters.consent import Consent
+from newsletters.models import Newsletter, SubscriberImport, Subscription
+
+BATCH = 1000  # rows in memory, and in one transaction
+SHOWN_PROBLEMS = 100  # beyond that nobody reads on: the file has them all
+SAMPLE = 200
+State = Subscription.State
+
+NEW, CONFIRMED, PENDING, LEAVING = "new", "confirmed", "pending", "leaving"
+KNOWN, LEFT, MERGED, BAD = "known", "left", "merged", "bad"
+
+# -- Columns --------------------------------------------------------------------------------------
+
+# What columns are called by Mailchimp, listmonk, Ghost, Buttondown, ourselves and people.
+NAMES = {
+    "email": "email,mail,email address,e mail,e mail address,mail address,subscriber,courriel,"
+    "adresse e mail,adresse email",
+    "name": "name,full name,display name,your name,nom complet",
+    "first_name": "first name,firstname,fname,given name,forename,prénom,prenom",
+    "last_name": "last name,lastname,lname,surname,family name,nom,nom de famille",
+    "language": "language,lang,locale,langue",
+    "state": "state,status,subscription status,subscriber type,type,member status,email status",
+    "newsletter": "newsletter",
+    "left_at": "unsubscribed,unsubscribed at,unsub time,unsubscribe time,unsubscribed date,"
+    "deleted at,opt out,optout time",
+    "cleaned_at": "clean time,cleaned,cleaned at,bounced,bounced at,complained,undeliverable",
+    "subscribed": "subscribed,subscribed to emails,email opt in,opt in",
+}
+_CALLED = {name: key for key, names in NAMES.items() for name in names.split(",")}
+
+# What other programs call the states. Any other word in such a column makes its line a problem.
+STATES = {
+    State.CONFIRMED: "confirmed,subscribed,enabled,active,regular,premium,gifted,free,paid,comped,"
+    "true,yes,1,member",
+    State.PENDING: "pending,unconfirmed,unactivated,waiting for confirmation",
+    State.UNSUBSCRIBED: "unsubscribed,unsub,cleaned,bounced,hard bounced,complained,complaint,"
+    "spam,spammy,blocklisted,blocked,blacklisted,disabled,inactive,removed,churned,undeliverable,"
+    "deleted,archived,false,no,0,opted out,trashed,paused,upcoming",
+}
+_STATE = {word: state for state, words in STATES.items() for word in words.split(",")}
+NO = {"0", "false", "no", "n", "null", "none"}
+
+Columns = Mapping[str, int]  # which of the file's columns holds what, from 0
+
+
+def layout(file: BinaryIO) -> tuple[list[str], bool]:
+    """The names of the columns, and whether the first row holds them or is a person already."""
+    first = next((row for row in read_rows(file) if not row.problem), Row(1, []))
+    if any(_looks_like_address(cell) for cell in first.cells):
+        numbered = range(1, len(first.cells) + 1)
+        return [_("Column %(n)s") % {"n": number} for number in numbered], False
+    return first.cells, True
+
+
+def examples(file: BinaryIO, number: int = 5) -> list[list[str]]:
+    """The first rows of people, as they are."""
+    return [row.cells for row in islice(_people(file), number)]
+
+
+def guessed(names: list[str], rows: list[list[str]] | None = None) -> dict[str, int]:
+    """The columns that say by their names, or by the first rows, what they hold."""
+    found: dict[str, int] = {}
+    for place, name in enumerate(names):
+        key = _CALLED.get(" ".join(re.split(r"[\W_]+", name.lower())).strip())
+        if key:
+            found.setdefault(key, place)
+    if "last_name" in found and "first_name" not in found and "name" not in found:
+        found["name"] = found.pop("last_name")  # "Nom" alone is the name
+    if "email" not in found:
+        columns = enumerate(zip(*rows, strict=False) if rows else [])
+        with_address = [at for at, cells in columns if any(map(_looks_like_address, cells))]
+        found |= {"email": with_address[0]} if with_address else {}
+        if len(names) == 2 and with_address and len(found) == 1:
+            found["name"] = 1 - with_address[0]
+    return found
+
+
+def _people(file: BinaryIO) -> Iterator[Row]:
+    """The rows of a file but the one with the names of its columns."""
+    _names, has_header = layout(file)
+    rows = read_rows(file)
+    return _without_first(rows) if has_header else rows
+
+
+def _without_first(rows: Iterator[Row]) -> Iterator[Row]:
+    is_first = True
+    for row in rows:
+        if is_first and not row.problem:
+            is_first = False
+            continue
+        yield row
+
+
+def _looks_like_address(cell: str) -> bool:
+    return bool(re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+|.*<[^@\s]+@[^@\s]+>", cell.strip()))
+
+
+# -- Rows -----------------------------------------------------------------------------------------
+
+
+class Person(NamedTuple):
+    """A row that can be taken in. left_at: when they left, where the file says."""
+
+    email: str
+    name: str
+    language: str
+    state: str
+    left_at: datetime | None
+    row: Row
+
+
+@dataclass
+class Batch:
+    """The people of some rows, each address once; problems: the rows that are none, with why."""
+
+    number: int
+    people: dict[str, Person] = field(default_factory=dict)
+    problems: list[tuple[Row, str]] = field(default_factory=list)
+    merged: int = 0
+
+
+def batches(
+    file: BinaryIO, columns: Columns, newsletter: Newsletter, *, skip: int = 0
+) -> Iterator[Batch]:
+    """Read the people of a file, all but the first `skip` rows."""
+    for rows in batched(islice(_people(file), skip, None), BATCH, strict=False):
+        batch = Batch(len(rows))
+        for row in rows:
+            try:
+                person = _person(row, columns, newsletter)
+            except ValidationError as error:
+                batch.problems.append((row, " ".join(error.messages)))
+                continue
+            known = batch.people.get(person.email)
+            batch.merged += known is not None
+            batch.people[person.email] = _merged(known, person) if known else person
+        yield batch
+
+
+def _person(row: Row, columns: Columns, newsletter: Newsletter) -> Person:
+    if row.problem:
+        raise ValidationError(row.problem)
+
+    def cell(key: str) -> str:
+        place = columns.get(key)
+        return row.cells[place].strip() if place is not None and place < len(row.cells) else ""
+
+    other = cell("newsletter")
+    if other and other not in (newsletter.slug, newsletter.name):
+        told = _("This row is for the newsletter “%(other)s”.")
+        raise ValidationError(told % {"other": other})
+    name = cell("name") or f"{cell('first_name')} {cell('last_name')}"
+    left_at = _moment(cell("left_at")) or _moment(cell("cleaned_at"))
+    return Person(
+        email=_address(cell("email")),
+        name=_one_line(name),
+        language=_language(cell("language"), newsletter.language),
+        state=_state(cell),
+        left_at=left_at,
+        row=row,
+    )
+
+
+def _merged(first: Person, second: Person) -> Person:
+    """Two rows of one address: the name of either, and left if one of them says so."""
+    state = first.state
+    if State.UNSUBSCRIBED in (first.state, second.state):
+        state = State.UNSUBSCRIBED
+    left_at = first.left_at or second.left_at
+    return first._replace(name=first.name or second.name, state=state, left_at=left_at)
+
+
+def _address(text: str) -> str:
+    text = text.removeprefix("mailto:")
+    if "<" in text:
+        text = parseaddr(text)[1] or text
+    if not text:
+        raise ValidationError(_("There is no email address."))
+    try:
+        return clean_address(text)
+    except ValidationError as error:
+        raise ValidationError(f"{text[:100]}: {error.messages[0]}") from None
+
+
+def _one_line(text: str) -> str:
+    """A name without line ends and control characters, as long as the column takes."""
+    printable = "".join(one if one.isprintable() or one.isspace() else "" for one in text)
+    return " ".join(printable.split())[:100]
+
+
+def _language(text: str, default: str) -> str:
+    """A language of the site by its code in any spelling ("fr-CA", "EN_us"), else the default."""
+    code = text.lower().replace("_", "-")
+    known = {name.lower(): name for name, _label in settings.LANGUAGES}
+    return known.get(code) or known.get(code.partition("-")[0]) or default
+
+
+def _state(cell: Callable[[str], str]) -> str:
+    """The state that the columns of a row say; confirmed where they say nothing."""
+    word = " ".join(re.split(r"[\W_]+", cell("state").lower())).strip()
+    state = _STATE.get(word, "") if word else State.CONFIRMED
+    if not state:
+        told = _("The state “%(state)s” is not known.")
+        raise ValidationError(told % {"state": cell("state")[:50]})
+    if any(cell(key).lower() not in NO | {""} for key in ("left_at", "cleaned_at")):
+        # A date beside a word for "confirmed" is that of an earlier time: they came back.
+        came_back = word and state == State.CONFIRMED and _moment(cell("left_at"))
+        return str(state) if came_back and not cell("cleaned_at") else State.UNSUBSCRIBED
+    return State.UNSUBSCRIBED if cell("subscribed").lower() in NO else str(state)
+
+
+def _moment(text: str) -> datetime | None:
+    """A date or a time of day, in UTC where it names no zone."""
+    try:
+        moment = parse_datetime(text.replace(" UTC", "+00:00"))
+        day = None if moment else parse_date(text[:10])
+    except ValueError:
+        return None
+    if day:
+        moment = datetime(day.year, day.month, day.day)
+    if moment and timezone.is_naive(moment):
+        moment = moment.replace(tzinfo=UTC)
+    return moment
+
+
+# -- What a batch does -----------------------------------------------------------------------------
+
+
+def outcomes(batch: Batch, newsletter: Newsletter) -> dict[str, tuple[str, Subscription | None]]:
+    """What taking in a batch does to each address, and the subscription there is; one query."""
+    rows = newsletter.subscriptions.filter(email__in=list(batch.people))
+    known = {row.email: row for row in rows}
+    return {
+        address: (_outcome(person, known.get(address)), known.get(address))
+        for address, person in batch.people.items()
+    }
+
+
+def _outcome(person: Person, known: Subscription | None) -> str:
+    if known is None:
+        waiting = {State.PENDING.value: PENDING, State.UNSUBSCRIBED.value: LEAVING}
+        return waiting.get(person.state, NEW)
+    if known.is_unsubscribed or (known.unsubscribed_at and not known.is_confirmed):
+        return LEFT
+    if person.state == State.UNSUBSCRIBED:
+        came_later = person.left_at and known.confirmed_at and known.confirmed_at > person.left_at
+        return KNOWN if came_later else LEAVING
+    return CONFIRMED if known.is_pending and person.state == State.CONFIRMED else KNOWN
+
+
+@transaction.atomic
+def take_in(batch: Batch, newsletter: Newsletter, consent: str) -> Counter[str]:
+    """Take in the people of a batch, in a fixed number of queries; how many of each outcome."""
+    found = outcomes(batch, newsletter)
+    now = timezone.now()
+    agreed = Consent(_("import"), consent).fields()
+    new, confirmed, leaving = [], [], []
+    for address, (outcome, known) in found.items():
+        person = batch.people[address]
+        if known is None:
+            new.append(_subscription(person, newsletter, agreed, now))
+        elif outcome == CONFIRMED:
+            confirmed.append(known.pk)
+        elif outcome == LEAVING:
+            leaving.append(known.pk)
+    # A person who subscribes at this very moment keeps what they chose themselves.
+    Subscription.objects.bulk_create(new, ignore_conflicts=True)
+    mine = newsletter.subscriptions
+    mine.filter(pk__in=confirmed).pending().update(
+        state=State.CONFIRMED, confirmed_at=now, confirmation_wanted=False, **agreed
+    )
+    mine.filter(pk__in=leaving).exclude(state=State.UNSUBSCRIBED).update(
+        state=State.UNSUBSCRIBED, unsubscribed_at=now, confirmation_wanted=False
+    )
+    return _counts(batch, (outcome for outcome, _known in found.values()))
+
+
+def _subscription(
+    person: Person, newsletter: Newsletter, agreed: dict[str, object], now: datetime
+) -> Subscription:
+    row = Subscription(
+        newsletter=newsletter,
+        email=person.email,
+        name=person.name,
+        language=person.language,
+        state=person.state,
+    )
+    if person.state == State.CONFIRMED:
+        row.confirmed_at = now
+        for name, value in agreed.items():
+            setattr(row, name, value)
+    if person.state == State.UNSUBSCRIBED:
+        row.unsubscribed_at = person.left_at or now
+    return row
+
+
+def _counts(batch: Batch, found: Iterator[str]) -> Counter[str]:
+    counts = Counter(found)
+    counts.update({MERGED: batch.merged, BAD: len(batch.problems)})
+    return +counts
+
+
+# -- The whole file -------------------------------------------------------------------------------
+
+
+def import_subscribers(newsletter: Newsletter, file: BinaryIO, consent: str) -> Counter[str]:
+    """Take in the people of a CSV file; how many of each outcome, "bad" for lines left out.
+
+    file: opened in binary mode. consent: how they agreed, kept with each of them.
+    Raises ValidationError for a file without a column of email addresses.
+    """
+    names, _has_header = layout(file)
+    columns = guessed(names, examples(file))
+    if "email" not in columns:
+        raise ValidationError(_("No column holds email addresses."))
+    counts = Counter[str]()
+    for batch in batches(file, columns, newsletter):
+        counts += take_in(batch, newsletter, consent)
+    return counts
+
+
+def go_on(job: SubscriberImport) -> None:
+    """Do what the state of an import says; begun anew after a crash, it goes on where it was."""
+    if job.state == SubscriberImport.State.CHECKING:
+        _check(job)
+    elif job.state == SubscriberImport.State.RUNNING:
+        _run(job)
+
+
+def _check(job: SubscriberImport) -> None:
+    """Read every row, change nothing, and say what would happen."""
+    mine = SubscriberImport.objects.filter(pk=job.pk, state=job.state)
+    counts, problems, sample, seen = Counter[str](), list[str](), list[list[str]](), 0
+    addresses, lines = set[int](), [csv_line([_("Line"), _("Problem"), *job.header])]
+    for batch in batches(job.file, job.columns, job.newsletter):
+        before = {address for address in batch.people if hash(address) in addresses}
+        addresses |= set(map(hash, batch.people))
+        batch.merged += len(before)
+        found = outcomes(batch, job.newsletter)
+        counts += _counts(batch, (found[one][0] for one in found if one not in before))
+        seen += batch.number
+        lines += [csv_line([row.line, why, *row.cells]) for row, why in batch.problems]
+        problems += [_problem(*one) for one in batch.problems][: SHOWN_PROBLEMS - len(problems)]
+        people = batch.people.values()
+        shown = [[found[one.email][0], one.email, one.name, one.language] for one in people]
+        sample += shown[: SAMPLE - len(sample)]
+        mine.update(position=seen)
+    if not seen:
+        problems = [_("The file has no rows.")]
+    is_ready = any(counts[key] for key in counts if key != BAD)
+    mine.update(
+        state=SubscriberImport.State.READY if is_ready else SubscriberImport.State.FAULTY,
+        total=seen,
+        counts=counts,
+        faults=problems,
+        problem_file="".join(lines).encode() if counts[BAD] else None,
+        sample=sample,
+    )
+
+
+def _problem(row: Row, why: str) -> str:
+    return _("Line %(line)s: %(problem)s") % {"line": row.line, "problem": why}
+
+
+def _run(job: SubscriberImport) -> None:
+    """Each batch, and that it is done, in one transaction: another worker's is not done again."""
+    position, newsletter = job.position, job.newsletter
+    running = SubscriberImport.objects.filter(pk=job.pk, state=SubscriberImport.State.RUNNING)
+    for batch in batches(job.file, job.columns, newsletter, skip=position):
+        with transaction.atomic():
+            row = locked(running.filter(position=position).defer("data")).first()
+            if row is None:
+                return
+            counts = Counter(row.counts) + take_in(batch, newsletter, job.consent)
+            position += batch.number
+            running.update(position=position, counts=counts)
+    done = {"state": SubscriberImport.State.DONE, "finished_at": timezone.now(), "sample": []}
+    running.filter(position=position).update(data=b"", **done)
+
+
+def in_words(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """The numbers of an import, each with what it means; the rare ones only where there are any."""
+    words = {
+        NEW: _("new"),
+        CONFIRMED: _("waited for confirmation, now confirmed"),
+        KNOWN: _("already subscribed (unchanged)"),
+        LEFT: _("unsubscribed earlier (skipped)"),
+        LEAVING: _("unsubscribed in the file (kept as unsubscribed)"),
+        PENDING: _("not confirmed in the file (kept as waiting)"),
+        MERGED: _("repeated in the file (merged)"),
+        BAD: _("lines left out"),
+    }
+    always = (NEW, KNOWN)
+    return [
+        (word, counts.get(key, 0))
+        for key, word in words.items()
+        if key in always or counts.get(key)
+    ]
