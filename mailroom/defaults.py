@@ -14,7 +14,6 @@ DEFAULTS: dict[str, Any] = {
     "MAIL_RETENTION_DAYS": 90,
     "MAIL_SPECIAL_USE_DOMAINS": ["local", "test"],  # endings (RFC 6761) that forms accept
     "STAGING_MAIL": [],
-    "SIMULATE_OUTAGES": False,
     "WEBHOOK_SECRETS": [],
     "WEBHOOK_KEYS": {},
     "DKIM_SELECTORS": [],

@@ -9,22 +9,19 @@ from mailroom.provider_urls import Provider
 FAILOVER = "mailroom.backends.failover.EmailBackend"
 SPLIT = "mailroom.backends.split.EmailBackend"
 UNCONFIGURED = "mailroom.backends.unconfigured.EmailBackend"
-OUTAGE = "mailroom.backends.outage.EmailBackend"
 
 
 class MailerTree:
     """Collects providers and routes; equal ones share an alias, others never do.
 
     `mailers` are entries for MAILERS; by alias, `urls` are the providers' masked URLs, `senders`
-    the From that a provider may send as, where its URL names one. With `outages`, each provider can
-    be made to fail, for a demonstration.
+    the From that a provider may send as, where its URL names one.
     """
 
-    def __init__(self, *, outages: bool = False) -> None:
+    def __init__(self) -> None:
         self.mailers: dict[str, dict[str, Any]] = {}
         self.urls: dict[str, str] = {}
         self.senders: dict[str, str] = {}
-        self.outages = outages
 
     def add(self, tree: Tree | None) -> str:
         """Add a tree; the alias of its root. None, for an unusable URL, refuses to send."""
@@ -44,10 +41,7 @@ class MailerTree:
                 return self._entry("unconfigured", UNCONFIGURED, {})
 
     def _provider(self, provider: Provider) -> str:
-        backend, options = provider.backend, provider.options
-        if self.outages:
-            backend, options = OUTAGE, {"backend": backend, "options": options}
-        alias = self._entry(provider.name, backend, options, provider.sender)
+        alias = self._entry(provider.name, provider.backend, provider.options, provider.sender)
         self.urls[alias] = provider.masked
         if provider.sender:
             self.senders[alias] = provider.sender

@@ -15,7 +15,7 @@ def describe() -> dict[str, list[dict[str, Any]]]:
     return {
         "channels": [_channel(alias) for alias in channels()],
         "providers": [
-            {"alias": alias, "backend": _backend(alias), "url": url}
+            {"alias": alias, "backend": mailers.settings[alias]["BACKEND"], "url": url}
             for alias, url in settings.MAILER_URLS.items()
         ],
     }
@@ -28,13 +28,6 @@ def carried() -> dict[str, dict[str, int]]:
     for channel, state, count in rows:
         counts.setdefault(channel, {})[state] = count
     return counts
-
-
-def _backend(alias: str) -> str:
-    """The backend of a provider, also where a simulated outage stands before it."""
-    entry = mailers.settings[alias]
-    backend: str = entry.get("OPTIONS", {}).get("backend", entry["BACKEND"])
-    return backend
 
 
 def _channel(alias: str) -> dict[str, Any]:

@@ -19,7 +19,6 @@ DEVELOPMENT = {
     "django.core.mail.backends.filebased.EmailBackend",
     "django.core.mail.backends.locmem.EmailBackend",
     "django_mail_preview.backends.EmailBackend",
-    "mailroom.backends.outage.EmailBackend",
 }
 SMTP = {"django.core.mail.backends.smtp.EmailBackend", "mailroom.backends.smtp.EmailBackend"}
 

@@ -66,8 +66,9 @@ def hosts(host: str | None, debug: bool) -> list[str]:
 
 
 def development_apps(debug: bool) -> list[str]:
-    """The development inbox, where it is installed: production installs do without it."""
-    return ["django_mail_preview"] if debug and find_spec("django_mail_preview") else []
+    """The sandbox and the previews, where what they need is installed: production does without."""
+    needed = ("django_mail_preview", "aiosmtpd")
+    return ["sandbox", "django_mail_preview"] if debug and all(map(find_spec, needed)) else []
 
 
 def webhook_keys(env: Env) -> dict[str, list[str]]:

@@ -83,8 +83,7 @@ class MailVariables:
         self.env = env
         self.debug = debug
         self.faults: list[Fault] = []
-        self.simulate_outages: bool = self._simulate_outages()
-        self.tree: MailerTree = MailerTree(outages=self.simulate_outages)
+        self.tree: MailerTree = MailerTree()
         self._checked: set[str] = set()
 
     def url(self, variable: str, fallback: str = "") -> str:
@@ -152,12 +151,6 @@ class MailVariables:
             self._add(variable, str(error))
         if "inbox" in tree.mailers and not self.debug:
             self._add(variable, "names inbox:, which is for development only")
-
-    def _simulate_outages(self) -> bool:
-        wanted = self.env.bool("SIMULATE_OUTAGES", False)
-        if wanted and not self.debug:
-            self._add("SIMULATE_OUTAGES", "makes mailers fail: it is for development only")
-        return self.debug and bool(wanted)
 
     def _add(self, variable: str, problem: str) -> None:
         fault = Fault(variable, problem)

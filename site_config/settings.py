@@ -260,9 +260,6 @@ WEBHOOK_SECRETS = environment.webhook_secrets(
     env, [SECRET_KEY, *SECRET_KEY_FALLBACKS], add_ons.is_by_add_on(env)
 )
 WEBHOOK_KEYS = environment.webhook_keys(env)
-SIMULATE_OUTAGES = (
-    mail.simulate_outages
-)  # the status page can make providers fail; never in production
 MAIL_LEASE_SECONDS = env.int("MAIL_LEASE_SECONDS", 60, validate=environment.at_least(1))
 MAIL_RETRY_SECONDS = env.float("MAIL_RETRY_SECONDS", 30, validate=environment.at_least(0))
 MAIL_BREAKER_SECONDS = env.float("MAIL_BREAKER_SECONDS", 30, validate=environment.at_least(0))

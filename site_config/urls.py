@@ -25,7 +25,10 @@ urlpatterns = [
 ]
 
 if settings.DEBUG:
-    urlpatterns.append(path("inbox/", include("django_mail_preview.urls")))
+    urlpatterns += [
+        path("inbox/", include("django_mail_preview.urls")),
+        path("sandbox/", include("sandbox.urls")),
+    ]
 
 handler400 = "site_config.views.bad_request"
 handler403 = "site_config.views.permission_denied"

@@ -13,7 +13,6 @@ from mailroom.channels import channel_options
 from mailroom.handing import hand_over
 from mailroom.messages import TemplatedMessage
 from mailroom.models import MailerHealth
-from mailroom.outages import Outage, simulate
 from mailroom.outcomes import ACCEPTED, classify
 
 Told = tuple[int, str]  # a level of django.contrib.messages, and a sentence
@@ -72,14 +71,6 @@ def test(alias: str, request: HttpRequest) -> Told:
         mailer.close()
     told = {"alias": alias, "address": address}
     return messages.SUCCESS, _("%(alias)s accepted a test mail to %(address)s.") % told
-
-
-def outage(alias: str, request: HttpRequest) -> Told:
-    """Make it fail as chosen, for a demonstration."""
-    chosen = Outage(request.POST.get("outage", ""))
-    simulate(alias, chosen)
-    told = {"alias": alias, "how": chosen.label}
-    return messages.WARNING, _("Simulated: %(alias)s %(how)s.") % told
 
 
 def _refused(alias: str, error: Exception) -> Told:

@@ -13,7 +13,6 @@ from django.utils import timezone
 from mailroom.channels import channels, providers
 from mailroom.health import is_paused
 from mailroom.models import Attempt, Delivery, MailerHealth, WorkerBeat
-from mailroom.outages import Outage, outage_of
 from mailroom.status.chart import Bar, bars
 
 HOURS = 24
@@ -33,7 +32,6 @@ class ProviderFigures:
     channels: list[str]
     totals: list[tuple[str, str, int]]  # state, its label, how many
     bars: list[Bar]
-    outage: Outage
 
     @property
     def is_resting(self) -> bool:
@@ -73,7 +71,6 @@ def provider_figures() -> list[ProviderFigures]:
             channels=[one for one in channels() if alias in providers(one)],
             totals=[*_totals(volumes.get(alias, {})), refused.get(alias, _refused(0))],
             bars=bars(volumes.get(alias, {}), _hours()),
-            outage=outage_of(alias),
         )
         for number, (alias, url) in enumerate(settings.MAILER_URLS.items(), start=1)
     ]

@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from mailroom.status import figures
-from mailroom.status.actions import ACTIONS, outage
+from mailroom.status.actions import ACTIONS
 
 MAY_LOOK = ("mailroom.view_mailerhealth", "mailroom.manage_mailers")
 
@@ -37,13 +37,9 @@ def status(request: HttpRequest) -> HttpResponse:
 def act(request: HttpRequest) -> HttpResponse:
     """Do what a button of the page says to a provider."""
     alias, wanted = request.POST.get("alias", ""), request.POST.get("do", "")
-    actions = ACTIONS | ({"outage": outage} if settings.SIMULATE_OUTAGES else {})
-    if alias not in settings.MAILER_URLS or wanted not in actions:
+    if alias not in settings.MAILER_URLS or wanted not in ACTIONS:
         return HttpResponseBadRequest()
-    try:
-        level, text = actions[wanted](alias, request)
-    except ValueError:  # an outage that is none
-        return HttpResponseBadRequest()
+    level, text = ACTIONS[wanted](alias, request)
     messages.add_message(request, level, text)
     return redirect("mail_status")
 
@@ -53,6 +49,5 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "providers": figures.provider_figures(),
         "queues": figures.queue_figures(),
         "workers": figures.workers_alive(),
-        "outages": figures.Outage.choices if settings.SIMULATE_OUTAGES else [],
         "may_act": request.user.has_perm("mailroom.manage_mailers"),
     }

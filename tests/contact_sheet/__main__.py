@@ -45,7 +45,6 @@ def _site(folder: Path) -> Site:
         folder,
         DEBUG="1",
         VAR_DIR=str(folder / "var"),
-        SIMULATE_OUTAGES="1",
         MAILER_URL="failover(inbox: inbox:?from=Mailroom%20spare%20%3Cspare@example.com%3E)",
     )
     site.set_up()

@@ -6,15 +6,11 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
-from django.core.mail import EmailMessage, InvalidMailer
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from mailroom import breaker, health, outages
-from mailroom.backends.outage import EmailBackend as OutageBackend
-from mailroom.mailer_tree import MailerTree
-from mailroom.mailer_urls import parse
+from mailroom import breaker, health
 from mailroom.models import Delivery, MailerHealth
 from mailroom.status.chart import bars
 from tests.mailroom.conftest import attempt, queue
@@ -149,12 +145,8 @@ class TestActing:
         assert staff.get(ACT).status_code == 405
         assert not MailerHealth.objects.exists()
 
-    @pytest.mark.parametrize(
-        "wrong", [{"alias": "nobody"}, {"do": "explode"}, {"do": "outage", "outage": "flood"}]
-    )
-    def test_refuses_what_it_does_not_know(self, chief, smtp, settings, wrong):
-        settings.SIMULATE_OUTAGES = True
-
+    @pytest.mark.parametrize("wrong", [{"alias": "nobody"}, {"do": "explode"}])
+    def test_refuses_what_it_does_not_know(self, chief, smtp, wrong):
         assert chief.post(ACT, {"alias": alias(smtp), "do": "pause", **wrong}).status_code == 400
 
     def test_pauses_drains_and_resumes(self, chief, smtp):
@@ -186,48 +178,6 @@ class TestActing:
         assert "accepted a test mail to clerk@example.com" in press(chief, smtp, "test")
         assert smtp.received[0].recipients == ["clerk@example.com"]
         assert not Delivery.objects.exists()
-
-
-class TestOutages:
-    @pytest.fixture
-    def weak(self, settings, smtp):
-        """The channels' provider with an outage before it."""
-        tree = MailerTree(outages=True)
-        settings.DEBUG = True
-        settings.SIMULATE_OUTAGES = True
-        tree.add(parse(smtp.url))
-        settings.MAILERS = {**settings.MAILERS, **tree.mailers}
-        return smtp
-
-    @pytest.mark.parametrize(
-        ("how", "states"),
-        [
-            ("refuse", ("queued", "queued")),
-            ("temporary", ("queued", "queued")),
-            ("drop", ("queued", "uncertain")),
-            ("time-out", ("queued", "queued")),
-        ],
-    )
-    def test_each_does_what_its_real_one_does(self, weak, chief, monkeypatch, how, states):
-        monkeypatch.setattr("mailroom.backends.outage.SILENCE_SECONDS", 0)
-        chief.post(ACT, {"alias": alias(weak), "do": "outage", "outage": how})
-
-        assert (attempt("letters").state, attempt("bulletin").state) == states
-        assert weak.received == []
-
-    def test_it_ends_when_it_is_ended(self, weak, chief):
-        outages.simulate(alias(weak), outages.Outage.REFUSE)
-        chief.post(ACT, {"alias": alias(weak), "do": "outage", "outage": ""})
-
-        assert attempt("letters").state == "sent"
-
-    def test_production_has_no_switch_and_no_backend_for_it(self, chief, smtp, settings):
-        settings.DEBUG = settings.SIMULATE_OUTAGES = False
-
-        assert chief.post(ACT, {"alias": alias(smtp), "do": "outage"}).status_code == 400
-        assert "Simulate an outage" not in chief.get(PAGE).text
-        with pytest.raises(InvalidMailer, match="development only"):
-            OutageBackend(backend="x", options={}, alias="x").send_messages([EmailMessage()])
 
 
 def test_bars_fill_the_height_and_stand_on_one_another():

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
 from mailroom.webhooks.signatures import canonical
+from sandbox import webhooks as sandbox
+from sandbox.webhooks import Post
 
 BASIC = "hook:a-secret-of-tests"
 KEY = "0123456789abcdef0123456789abcdef"
@@ -37,14 +39,6 @@ class Told(NamedTuple):
     id: str = "e1"
     provider_id: str = "p-1"
     at: datetime = datetime.now(UTC)
-
-
-class Post(NamedTuple):
-    """A body and its headers, as Django's test client takes them."""
-
-    body: bytes
-    headers: dict[str, str]
-    content_type: str = "application/json"
 
 
 # -- Payloads: the name of an event and what it is about → what the provider posts -----------------
@@ -140,8 +134,8 @@ def mailersend_event(name: str, told: Told) -> Any:
 
 def mailgun_event(name: str, told: Told) -> Any:
     # https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads
-    kind, severity, reason = [*name.split(), "", ""][:3]
-    if kind in {"bounced", "dropped"}:
+    kind, severity, _reason = [*name.split(), "", ""][:3]
+    if kind in {"bounced", "dropped"}:  # posts of old webhooks
         variables = json.dumps({"delivery": str(told.delivery)})
         return {
             "event": kind,
@@ -152,24 +146,13 @@ def mailgun_event(name: str, told: Told) -> Any:
             "error": DEAD,
             "message-headers": json.dumps([["X-Mailgun-Variables", variables]]),
         }
-    event: dict[str, Any] = {
-        "event": kind,
-        "id": told.id,
-        "timestamp": told.at.timestamp(),
-        "log-level": "error",
-        "recipient": told.address,
-        "user-variables": {"delivery": str(told.delivery)},
-        "tags": [],
-        "flags": {"is-test-mode": False},
-        "message": {"headers": {"message-id": told.provider_id, "to": told.address}, "size": 1},
-    }
-    if kind == "failed":
-        event |= {"severity": severity, "reason": reason or "generic"}
-        status = {"code": 550, "enhanced-code": "5.1.1", "message": DEAD, "attempt-no": 1}
-        event["delivery-status"] = status
-    if kind == "rejected":
-        event["reject"] = {"reason": "Sandbox subdomains are for test purposes only"}
-    return {"event-data": event}
+    return sandbox.mailgun_event(_event(name, told))
+
+
+def _event(name: str, told: Told) -> sandbox.Event:
+    metadata = {"delivery": str(told.delivery)}
+    ids = {"id": told.id, "message_id": told.provider_id}
+    return sandbox.Event(name, told.address, metadata=metadata, at=told.at, **ids)
 
 
 def mailjet_event(name: str, told: Told) -> Any:
@@ -288,45 +271,7 @@ def postal_event(name: str, told: Told) -> Any:
 
 
 def postmark_event(name: str, told: Told) -> Any:
-    # https://postmarkapp.com/developer/webhooks/bounce-webhook and its siblings
-    kind, _, detail = name.partition(" ")
-    event = {
-        "RecordType": kind,
-        "MessageID": told.provider_id,
-        "Metadata": {"delivery": str(told.delivery)},
-        "ServerID": 23,
-        "MessageStream": "broadcast",
-        "Tag": "newsletters",
-    }
-    if kind == "Delivery":
-        return event | {
-            "Recipient": told.address,
-            "DeliveredAt": told.at.isoformat(),
-            "Details": "Test delivery webhook details",
-        }
-    if kind in {"Open", "Click"}:
-        return event | {"Recipient": told.address, "ReceivedAt": told.at.isoformat()}
-    if kind == "SubscriptionChange":
-        return event | {
-            "Recipient": told.address,
-            "ChangedAt": told.at.isoformat(),
-            "Origin": "Recipient",
-            "SuppressSending": bool(detail),
-            "SuppressionReason": detail or None,
-        }
-    return event | {
-        "ID": int(hashlib.sha256(told.id.encode()).hexdigest()[:10], 16),
-        "Type": detail or ("SpamComplaint" if kind == "SpamComplaint" else "Other"),
-        "TypeCode": 1,
-        "Email": told.address,
-        "From": "news@example.org",
-        "BouncedAt": told.at.isoformat(),
-        "Description": "The server was unable to deliver your message.",
-        "Details": f"smtp;{DEAD}",
-        "Inactive": True,
-        "CanActivate": True,
-        "Subject": "Hello",
-    }
+    return sandbox.postmark_event(_event(name, told))
 
 
 def resend_event(name: str, told: Told) -> Any:
@@ -419,15 +364,11 @@ def unisender_event(name: str, told: Told) -> Any:
 
 
 def _basic(told: Any, secret: str, told_id: str) -> Post:
-    token = base64.b64encode(secret.encode()).decode()
-    return Post(json.dumps(told).encode(), {"Authorization": f"Basic {token}"})
+    return sandbox.basic(told, secret)
 
 
 def _mailgun(told: Any, key: str, told_id: str) -> Post:
-    token = hashlib.sha256(told_id.encode()).hexdigest()[:50]
-    stamp = str(int(datetime.now(UTC).timestamp()))
-    signature = hmac.new(key.encode(), f"{stamp}{token}".encode(), hashlib.sha256).hexdigest()
-    signed = {"timestamp": stamp, "token": token, "signature": signature}
+    signed = sandbox.mailgun_signature(key)
     if "event-data" not in told:
         return Post(urlencode({**told, **signed}).encode(), {}, "application/x-www-form-urlencoded")
     return Post(json.dumps({"signature": signed, **told}).encode(), {})

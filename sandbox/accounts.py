@@ -1,0 +1,77 @@
+"""The providers on this machine that MAILERS names: the sandbox plays each of them."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.mail import mailers
+
+BACKENDS = {
+    "mailroom.backends.smtp.EmailBackend": "smtp",
+    "anymail.backends.postmark.EmailBackend": "postmark",
+    "anymail.backends.mailgun.EmailBackend": "mailgun",
+}
+KINDS = {"smtp": "SMTP", "postmark": "Postmark", "mailgun": "Mailgun"}
+KEYS = {"smtp": "password", "postmark": "server_token", "mailgun": "api_key"}
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account at a provider.
+
+    alias: the provider's in MAILERS. kind: a key of KINDS. key: what a client must present, "" for
+    nothing. domain: Mailgun's sending domain. webhook_url: where events are posted, "" for nowhere;
+    webhook_key: what signs them (Mailgun), or the user and password of the URL (Postmark).
+    """
+
+    alias: str
+    kind: str
+    port: int
+    key: str = ""
+    domain: str = ""
+    webhook_url: str = ""
+    webhook_key: str = ""
+
+    @property
+    def title(self) -> str:
+        return KINDS[self.kind]
+
+
+def accounts() -> list[Account]:
+    """One for each provider in MAILERS that is at 127.0.0.1, in the order of the configuration."""
+    found = (_account(alias, mailers.settings[alias]) for alias in settings.MAILER_URLS)
+    return [account for account in found if account]
+
+
+def _account(alias: str, entry: dict[str, Any]) -> Account | None:
+    kind, options = BACKENDS.get(entry["BACKEND"]), entry.get("OPTIONS", {})
+    if not kind:
+        return None
+    if kind == "smtp":
+        host, port = options.get("host"), options.get("port")
+        if options.get("use_tls") or options.get("use_ssl"):
+            return None
+    else:
+        parts = urlsplit(options.get("api_url", ""))
+        host, port = parts.hostname, parts.port
+    if host != "127.0.0.1" or not port:
+        return None
+    url, key = _webhook(kind)
+    return Account(
+        alias=alias,
+        kind=kind,
+        port=port,
+        key=options.get(KEYS[kind]) or "",
+        domain=options.get("sender_domain") or "",
+        webhook_url=url,
+        webhook_key=key,
+    )
+
+
+def _webhook(kind: str) -> tuple[str, str]:
+    """Where a provider posts its events, and with what key; "" where the site has none for it."""
+    keys = {"postmark": settings.WEBHOOK_SECRETS, "mailgun": settings.WEBHOOK_KEYS.get("mailgun")}
+    if not (usable := keys.get(kind)):
+        return "", ""
+    return f"{settings.PUBLIC_URL}/mail/webhooks/{kind}/tracking/", usable[0]

@@ -1,0 +1,3 @@
+from tests.mailroom.conftest import carry_by, in_memory
+
+__all__ = ["carry_by", "in_memory"]
