@@ -98,8 +98,10 @@ class Site:
         shutil.copy(_migrated(), self.database)
 
     @contextmanager
-    def running(self, *, workers: int = 1, runserver: bool = False) -> Iterator["Site"]:
-        """Web and workers run inside the block; TERM ends them after it."""
+    def running(
+        self, *, workers: int = 1, runserver: bool = False, sandbox: bool = False
+    ) -> Iterator["Site"]:
+        """Web, workers and, if wanted, the sandbox run in the block; TERM ends them after it."""
         place = f"127.0.0.1:{self.port}"
         web = [sys.executable, "-m", "gunicorn", "--bind", place, "site_config.wsgi"]
         if runserver:
@@ -110,6 +112,7 @@ class Site:
                 for command in (
                     web,
                     *[[sys.executable, "-W", "error", "manage.py", "worker"]] * workers,
+                    *[[sys.executable, "manage.py", "sandbox"]] * sandbox,
                 )
             ]
         try:

@@ -18,33 +18,42 @@ SECRET_KEY={key}
 PUBLIC_URL=http://127.0.0.1:{port}
 DATABASE_URL=sqlite:///{database}
 
-# Two local mail servers, which manage.py sandbox runs, and four channels that use them differently.
-MAILER_URL={first}
-MAILER_URL_REGISTRATION={first}
-MAILER_URL_PASSWORD_RESET='failover({first} {second})'
-MAILER_URL_NOTIFICATIONS={second}
-MAILER_URL_NEWSLETTERS='split(80 {first} 20 {second})'
+# Four channels over three providers: an SMTP server, Postmark and Mailgun. Here manage.py sandbox
+# plays them on this machine; in production the same variables name the real ones, for instance
+# MAILER_URL_NOTIFICATIONS=mailgun://KEY@example.com, without ?api_url=…
+MAILER_URL={smtp}
+MAILER_URL_REGISTRATION={smtp}
+MAILER_URL_PASSWORD_RESET='failover({postmark} {smtp})'
+MAILER_URL_NOTIFICATIONS={mailgun}
+MAILER_URL_NEWSLETTERS='split(80 {smtp} 20 {mailgun})'
 MAIL_FROM='Mailroom <hello@example.com>'
 MAIL_FROM_NEWSLETTERS='The Mailroom Letter <letter@news.example.com>'
 
-# To show what an outage does: the switch at /mail/status/, and short waits.
-SIMULATE_OUTAGES=1
+# Postmark and Mailgun report to /mail/webhooks/…: what was delivered, bounced or marked as spam.
+# Postmark knows the site's secret, user:password of the webhook's URL; Mailgun signs with its key.
+WEBHOOK_SECRET=sandbox:{secret}
+WEBHOOK_KEY_MAILGUN={secret}
+
+# Short waits, so that an outage made at /sandbox/ and its end can be watched.
 MAIL_BREAKER_SECONDS=10
 MAIL_RETRY_SECONDS=10
 """
 
 
 def write(folder: Path, port: int) -> None:
-    """Write demo.env for a site on `port`. Its key stays that of the last time."""
+    """Write demo.env for a site on `port`. Its keys stay those of the last time."""
     file = folder / "demo.env"
-    first, second = (f"smtp+plain://127.0.0.1:{one}" for one in _free_ports(port + 25, port + 26))
+    known = dotenv_values(file)
+    smtp, api = _free_ports(port + 25, port + 26)
     text = TEXT.format(
         file=file,
-        key=dotenv_values(file).get("SECRET_KEY") or secrets.token_urlsafe(50),
+        key=known.get("SECRET_KEY") or secrets.token_urlsafe(50),
+        secret=known.get("WEBHOOK_KEY_MAILGUN") or secrets.token_hex(16),
         port=port,
         database=quote(str(folder / "demo.sqlite3")),
-        first=first,
-        second=second,
+        smtp=f"smtp+plain://127.0.0.1:{smtp}",
+        postmark=f"postmark://demo-token?api_url=http://127.0.0.1:{api}/",
+        mailgun=f"mailgun://demo-key@news.example.com?api_url=http://127.0.0.1:{api}/v3/",
     )
     file.write_text(text, "utf-8")
 

@@ -1,5 +1,6 @@
-"""The outage demo: one cuts a provider on the status page, and watches mail go by the other."""
+"""The status page while a provider of the sandbox fails, and staff who manage it."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,26 +9,27 @@ from playwright.sync_api import Page, expect
 
 from site_config.demo.people import PASSWORD
 from tests.browser.conftest import Visit
-from tests.processes import Site
+from tests.processes import Site, free_port
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 def two_ways(tmp_path: Path) -> Iterator[Site]:
-    """The site as bin/demo shows it: two providers, and outages to simulate."""
+    """A site whose email goes through Postmark or else an SMTP server, both in the sandbox."""
+    smtp, api = free_port(), free_port()
     site = Site(
         tmp_path,
         DEBUG="1",
         VAR_DIR=str(tmp_path / "var"),
-        SIMULATE_OUTAGES="1",
-        MAILER_URL="failover(inbox: inbox:?from=Spare%20%3Cspare@example.com%3E)",
+        MAILER_URL=f"failover(postmark://KEY?api_url=http://127.0.0.1:{api}/"
+        f" smtp+plain://127.0.0.1:{smtp})",
         MAIL_BREAKER_SECONDS="2",
         MAIL_RETRY_SECONDS="1",
     )
     site.set_up()
     site.manage("seed_demo")
-    with site.running():
+    with site.running(sandbox=True):
         yield site
 
 
@@ -37,9 +39,10 @@ def staff(page: Page, two_ways: Site) -> Visit:
     return Visit(page, two_ways).log_in("admin@example.com", PASSWORD)
 
 
-def cut(staff: Visit, number: int, how: str) -> None:
-    staff.go("/mail/status/").page.locator(f"#outage-{number}").select_option(how)
-    staff.page.locator("button[value=outage]").nth(number - 1).click()
+def behave(staff: Visit, mode: str) -> None:
+    """Choose on the sandbox's page how Postmark behaves."""
+    staff.go("/sandbox/").page.locator("#mode-1").select_option(mode)
+    staff.page.get_by_role("button", name="Apply: postmark").click()
 
 
 @pytest.fixture
@@ -52,21 +55,22 @@ def subscribe(reader: Visit, name: str) -> None:
     reader.go("/newsletters/changes/").fill_in("Subscribe", email=f"{name}@example.com")
 
 
-def test_an_outage_is_cut_in_watched_and_healed(staff: Visit, reader: Visit) -> None:
+def test_email_takes_the_other_provider_during_an_outage(staff: Visit, reader: Visit) -> None:
     state = staff.page.locator("#provider-1 .badge").first
-    cut(staff, 1, "refuse")
+    behave(staff, "refuse")
+    staff.look("sandbox")
     for number in range(3):
         subscribe(reader, f"during-{number}")
         staff.mail("Confirm your subscription", f"during-{number}@example.com")
 
     staff.go("/mail/status/")
     expect(state).to_have_text("resting")
-    expect(staff.page.locator("#provider-1 .last-error")).to_contain_text("Connection refused")
+    expect(staff.page.locator("#provider-1 .last-error")).to_contain_text("503")
     staff.look("status-outage")
     staff.go("/notifications/")
-    expect(staff.page.get_by_text("goes by inbox-2").first).to_be_visible()
+    expect(staff.page.get_by_text(re.compile("goes by smtp")).first).to_be_visible()
 
-    cut(staff, 1, "")
+    behave(staff, "")
     subscribe(reader, "after-a-while")
     staff.page.wait_for_timeout(5_000)  # its rest, which no page ends
     subscribe(reader, "after")
@@ -79,11 +83,11 @@ def test_an_outage_is_cut_in_watched_and_healed(staff: Visit, reader: Visit) -> 
 
 def test_staff_pause_resume_and_test_a_provider(staff: Visit) -> None:
     staff.go("/mail/status/").look("status")
-    staff.press("Pause inbox")
+    staff.press("Pause postmark")
     expect(staff.page.locator("#provider-1")).to_contain_text("paused")
-    staff.press("Resume inbox")
+    staff.press("Resume postmark")
     expect(staff.page.locator("#provider-1")).not_to_contain_text("paused")
     staff.press("Send me a test")
     expect(staff.page.get_by_text("accepted a test mail to admin@example.com")).to_be_visible()
 
-    assert "past the outbox" in staff.mail("A test of the mailer inbox", "admin@example.com")
+    assert "past the outbox" in staff.mail("A test of the mailer postmark", "admin@example.com")

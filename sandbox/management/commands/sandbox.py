@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from mailroom import shutdown
+from mailroom.registry import describe
 from sandbox.accounts import Account, accounts
 from sandbox.apis import APIServer
 from sandbox.behaviour import mode_of
@@ -53,7 +54,9 @@ class Command(BaseCommand):
                     text = f"Port {port} of {names} can't be used: {error.strerror}."
                     raise CommandError(text) from None
             for one in found:
-                self.stdout.write(f"{one.title} at 127.0.0.1:{one.port}: {one.alias}")
+                self.stdout.write(f"{one.title} is at 127.0.0.1:{one.port} as {one.alias}")
+            for channel in describe()["channels"]:
+                self.stdout.write(f"{channel['alias']} email goes through {channel['via']}")
             while not shutdown.wait(1):
                 pass
         poster.stop()
