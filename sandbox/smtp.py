@@ -64,7 +64,6 @@ class SMTPServer(Controller):
         options: dict[str, Any] = {}
         if self.account.key:
             options = {"authenticator": self._is_right, "auth_require_tls": False}
-            options |= {"auth_required": True}
         session = _Session(self, hostname="sandbox.example", **options)
         session.controller = self
         return session
@@ -93,6 +92,8 @@ class SMTPServer(Controller):
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
         mode = await self.mode()
+        if self.account.key and not session.authenticated:
+            return "530 5.7.0 Authentication required"
         if mode == Mode.REFUSE:
             asyncio.get_running_loop().call_later(0.05, server.transport.close)
             return DOWN
@@ -137,13 +138,17 @@ class _Session(SMTP):
 
     async def push(self, status: str | bytes) -> None:
         text = status.decode() if isinstance(status, bytes) else status
+        transport: Any = self.transport
         if text.startswith("220 "):
-            mode = await self.controller.mode()
-            if mode == Mode.SILENT:
-                await _silence(self)
+            try:
+                mode = await self.controller.mode()
+                if mode == Mode.SILENT:
+                    await _silence(self)
+            except asyncio.CancelledError:  # the client left, and aiosmtpd leaves the socket open
+                transport.close()
+                raise
             if mode == Mode.REFUSE:
                 await super().push(DOWN)
-                transport: Any = self.transport
                 transport.close()
                 return
         await super().push(text)

@@ -9,7 +9,11 @@ from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.management import CommandError, call_command
 
+from mailroom.models import Attempt, Delivery, Event, Message, Suppression
 from newsletters.models import Issue, Newsletter, Subscription
+from newsletters.report import Report
+from notifications.models import Notification
+from site_config.demo import past
 from site_config.demo.people import PASSWORD
 
 State = Subscription.State
@@ -66,6 +70,41 @@ def test_200_subscribers_get_200_mails_each_their_own_however_often_it_is_publis
     for one in mail.outbox:
         assert one.body.startswith(f"Hello {wanted[recipient(one)]},")
     assert len({unsubscribe_link(one) for one in mail.outbox}) == 200
+
+
+def test_the_past_has_a_report_a_failover_and_suppressions(seeded) -> None:
+    call_command("seed_demo", "--past", verbosity=0)
+
+    report = Report(seeded.issues.get(slug=past.SLUG))
+    figures = {key: number for key, _label, number, _part in report.figures}
+    assert figures["bounced"] == 3
+    assert (figures["complained"], figures["unsubscribed"], figures["skipped"]) == (1, 1, 1)
+    assert figures["delivered"] > 30
+    assert set(Suppression.objects.active().values_list("reason", flat=True)) == {
+        "bounced",
+        "complained",
+        "manual",
+    }
+    reset = Delivery.objects.get(channel="password_reset")
+    assert (reset.state, reset.past_attempts.get().outcome) == ("sent", "refused")
+    assert Notification.objects.filter(kind="mailer").count() == 3
+    joined = seeded.subscriptions.confirmed().dates("confirmed_at", "week")
+    assert len(joined) > 7
+    assert seeded.issues.drafts().count() == 1
+
+
+def test_the_past_can_be_made_again_and_removed_without_a_trace(seeded) -> None:
+    Suppression.objects.create(address="gone@example.com", channel="newsletters", reason="manual")
+    counted = (Subscription, Suppression, Issue, Message, Delivery, Notification, Event, Attempt)
+    before = [model.objects.count() for model in counted]
+    for _ in range(2):
+        call_command("seed_demo", "--past", verbosity=0)
+    assert Issue.objects.count() == 2
+
+    call_command("seed_demo", "--remove-past", verbosity=0)
+
+    assert [model.objects.count() for model in counted] == before
+    assert Suppression.objects.get().reason == "manual"
 
 
 def recipient(message: mail.EmailMessage) -> str:

@@ -3,15 +3,20 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from mailroom.readiness import MIGRATIONS_PENDING, migrations_pending
-from site_config.demo import letters, people
+from site_config.demo import letters, past, people
 
 
 class Command(BaseCommand):
     help = "Fill the site with demo data. Can be run again; refuses where DEBUG is off."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument("--past", action="store_true", help="add an issue of last week etc.")
+        which.add_argument("--remove-past", action="store_true", help="remove what --past added")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
@@ -20,10 +25,16 @@ class Command(BaseCommand):
             )
         if migrations_pending():
             raise CommandError(f"{MIGRATIONS_PENDING}.")
+        if options["remove_past"]:
+            past.remove()
+            self.stdout.write(self.style.SUCCESS("The demo's past is removed."))
+            return
         with transaction.atomic():
             admin = people.administrator()
-            people.reader()
+            reader = people.reader()
             letter, _changes = letters.newsletters()
             letters.subscribers(letter)
             letters.issue(letter, admin)
+            if options["past"]:
+                past.make(letter, admin, reader)
         self.stdout.write(self.style.SUCCESS("Demo data is there."))
