@@ -71,7 +71,7 @@ def remove() -> None:
 
 def _growth(newsletter: Newsletter, now: datetime) -> None:
     """The imported subscribers joined one after the other, over weeks."""
-    rows = list(newsletter.subscriptions.filter(consent_source=CONSENT).order_by("pk"))
+    rows = list(newsletter.subscriptions.filter(consent_wording=CONSENT).order_by("pk"))
     for number, row in enumerate(rows, start=1):
         ago = timedelta(weeks=WEEKS_OF_GROWTH) * (1 - number / len(rows)) + timedelta(days=8)
         row.created_at = row.confirmed_at = row.consent_at = now - ago
@@ -120,7 +120,7 @@ def _issue(newsletter: Newsletter, author: User, at: datetime) -> Issue:
         if address not in known
     )
     aliases = list(providers(options.via))
-    confirmed = newsletter.subscriptions.confirmed().filter(consent_source=CONSENT)
+    confirmed = newsletter.subscriptions.confirmed().filter(consent_wording=CONSENT)
     addresses = [address for address, *_ in EXCEPTIONS]
     addresses += confirmed.values_list("email", flat=True)
     rows = [_sent(message, one, aliases, n, at) for n, one in enumerate(addresses)]
