@@ -149,9 +149,9 @@ class APIServer(ThreadingHTTPServer):
             reached = [one for one in recipients if who[one] not in {"bounce", "soft-bounce"}]
             if reached:
                 self.keep(Accepted(account.alias, mail, reached))
-            for one in recipients if self.poster else []:
+            for one in recipients if self.poster is not None else []:
                 about = {"address": one, "message_id": message_id, "metadata": metadata}
-                assert self.poster
+                assert self.poster is not None
                 self.poster.report(account, course(account.kind, who[one], **about))
 
 

@@ -15,6 +15,7 @@ from environs import Env, EnvValidationError, validate
 from mailroom.addresses import is_address
 from mailroom.mailer_urls import Fault
 from mailroom.provider_urls import mailbox_at
+from mailroom.providers import ANYMAIL
 
 # Django refuses an empty key at import, which would break a build that has no variables. Nothing is
 # served with this one: see faults().
@@ -74,10 +75,13 @@ def development_apps(debug: bool) -> list[str]:
 def webhook_keys(env: Env) -> dict[str, list[str]]:
     """WEBHOOK_KEY_<PROVIDER>: what a provider signs its webhooks with, by Anymail's module name."""
     prefix = "WEBHOOK_KEY_"
-    names = [name for name in os.environ if name.startswith(prefix)]
-    given: dict[str, list[str]] = {
+    # What is in .env alone is not in os.environ: those have to be asked for by name.
+    known = {f"{prefix}{kind.backend.split('.')[2].upper()}" for kind in ANYMAIL.values()}
+    names = sorted(known | {name for name in os.environ if name.startswith(prefix)})
+    lists: dict[str, list[str]] = {
         name.removeprefix(prefix).lower(): env.list(name, []) for name in names
     }
+    given = {name: keys for name, keys in lists.items() if keys}
     # Mailgun signed with the API key before it had a key for that; its add-on names only this one.
     key = env.str("MAILGUN_API_KEY", "")
     of_add_on: dict[str, list[str]] = {"mailgun": [key]} if key else {}

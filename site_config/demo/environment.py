@@ -53,7 +53,7 @@ def write(folder: Path, port: int) -> None:
         database=quote(str(folder / "demo.sqlite3")),
         smtp=f"smtp+plain://127.0.0.1:{smtp}",
         postmark=f"postmark://demo-token?api_url=http://127.0.0.1:{api}/",
-        mailgun=f"mailgun://demo-key@news.example.com?api_url=http://127.0.0.1:{api}/v3/",
+        mailgun=f"mailgun://demo-key@example.com?api_url=http://127.0.0.1:{api}/v3/",
     )
     file.write_text(text, "utf-8")
 

@@ -46,7 +46,8 @@ def make(newsletter: Newsletter, admin: User, reader: User) -> None:
         return
     now = timezone.now()
     _growth(newsletter, now)
-    issue = _issue(newsletter, admin, now - timedelta(days=7))
+    published = now - timedelta(days=7)
+    issue = _issue(newsletter, admin, published)
     _failover(admin, reader, _last_tuesday(now))
     Notification.objects.create(
         recipient=reader,
@@ -54,7 +55,7 @@ def make(newsletter: Newsletter, admin: User, reader: User) -> None:
         data={"newsletter": str(newsletter), "subject": issue.subject},
         target_url=issue.get_absolute_url(),
         dedupe_key=MARK,
-        created_at=issue.published_at,
+        created_at=published,
     )
 
 

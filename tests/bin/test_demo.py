@@ -28,7 +28,7 @@ from mailroom.models import Delivery
 known = Delivery.objects.exclude(feedback="").order_by("alias")
 print(*known.values_list("alias", "feedback").distinct())
 """
-FEEDBACK = "('mailgun:news.example.com', 'delivered') ('postmark', 'delivered')\n"
+FEEDBACK = "('mailgun:example.com', 'delivered') ('postmark', 'delivered')\n"
 
 
 class Demo:
@@ -131,7 +131,7 @@ def test_each_channel_arrives_by_the_provider_it_is_configured_for(tmp_path: Pat
         home, mailers = admin.get("/").text, json.loads(shown.manage("mailers", "--json"))
         smtp, postmark, mailgun = (one["alias"] for one in mailers["providers"])
 
-        assert (postmark, mailgun) == ("postmark", "mailgun:news.example.com")
+        assert (postmark, mailgun) == ("postmark", "mailgun:example.com")
         assert shown.received("registration") == [smtp]
         assert shown.received("password_reset") == [postmark]
         assert shown.received("notifications") == [mailgun]

@@ -24,6 +24,7 @@ def two_ways(tmp_path: Path) -> Iterator[Site]:
         VAR_DIR=str(tmp_path / "var"),
         MAILER_URL=f"failover(postmark://KEY?api_url=http://127.0.0.1:{api}/"
         f" smtp+plain://127.0.0.1:{smtp})",
+        WEBHOOK_SECRET="sandbox:" + "a1b2" * 8,
         MAIL_BREAKER_SECONDS="2",
         MAIL_RETRY_SECONDS="1",
     )
