@@ -76,7 +76,7 @@ SHOTS = [
         "admin:django_tasks_database_dbtaskresult_changelist",
     ),
     Shot("admin", "admin:login"),
-    *_group("inbox", STAFF, "mail_preview:index"),
+    *_group("inbox", STAFF, "mail_preview:index sandbox:providers"),
     *_group("errors", VISITOR, "400 403 403_csrf 404 429 500"),
 ]
 
@@ -104,6 +104,7 @@ NOTHING_TO_SEE = {
     "admin:jsi18n": "a script",
     "admin:mailroom_suppression_process_import": "comes after the upload",
     "mail_preview:sent_clear": "takes a POST",
+    "sandbox:mode": "takes a POST",
     "mail_preview:sent_latest": "JSON for the page",
     # Nobody adds such a row by hand: the admin answers 403.
     "admin:mfa_authenticator_add": "not allowed",
