@@ -11,6 +11,7 @@ bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "gthread"
 threads = 8
+environment = dict(os.environ)  # as it was given, for the worker if this process runs it too
 # Fewer than threads: most of a request is not a query, and small databases take 20 connections.
 os.environ.setdefault("DATABASE_POOL_SIZE", "4")
 # Loaded once, before the workers: a faulty configuration ends the one process that there is.
@@ -49,3 +50,22 @@ class JsonLogger(Logger):
 
 
 logger_class = JsonLogger
+
+
+def when_ready(server: Any) -> None:
+    from site_config import one_process, settings  # the project is importable by now
+
+    if settings.WORKER_IN_WEB:
+        one_process.child.start(server, environment)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    from site_config import one_process
+
+    one_process.child.close_pipe()
+
+
+def on_exit(server: Any) -> None:
+    from site_config import one_process
+
+    one_process.child.stop()

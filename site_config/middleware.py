@@ -140,7 +140,7 @@ class BrokenLinkEmailsMiddleware(common.BrokenLinkEmailsMiddleware):
 
 
 def _ready(request: HttpRequest) -> HttpResponse:
-    report = readiness()
+    report = {**readiness(), "worker_in_web": settings.WORKER_IN_WEB}
     response = JsonResponse(report, status=200 if report["ready"] else 503)
     if not report["ready"]:
         # Said here, or Django says it as an error, and mails ADMINS at every look of a prober.

@@ -290,6 +290,7 @@ MAIL_PREVIEW_TAGS = "mailroom.development.tags"
 
 TASKS_URL = env.str("TASKS_URL", "")  # a broker for Celery; the project's database without one
 TASKS = services.tasks(TASKS_URL)
+WORKER_IN_WEB = env.bool("WORKER_IN_WEB", False)  # gunicorn runs the worker too: one_process.py
 
 # -- Languages ------------------------------------------------------------------------------------
 

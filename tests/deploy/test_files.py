@@ -78,3 +78,20 @@ def test_a_project_that_takes_the_mailroom_alone_has_the_sites_numbers():
     for name, value in numbers.items():
         assert float(told[name]) == value
         assert f'("{name}", {value})' in read
+
+
+def test_compose_and_the_image_run_the_lines_of_the_procfile():
+    compose = (ROOT / "compose.yaml").read_text()
+    image = (ROOT / "Dockerfile").read_text()
+
+    assert f"command: {PROCFILE['web']}\n" in compose
+    assert f"command: {PROCFILE['worker']}\n" in compose
+    assert f'command: sh -c "{PROCFILE["release"]}"\n' in compose
+    assert json.loads(re.findall("^CMD (.*)$", image, re.MULTILINE)[0]) == PROCFILE["web"].split()
+    assert "--require-hashes -r requirements.txt" in image
+
+
+def test_the_image_leaves_secrets_and_development_files_out():
+    left_out = (ROOT / ".dockerignore").read_text().split()
+
+    assert {".env", ".git", ".venv", "var"} <= set(left_out)

@@ -1,11 +1,13 @@
 """`manage.py worker [--drain]`: the one process type beside the web."""
 
+import os
+import threading
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from mailroom import worker
+from mailroom import shutdown, worker
 from mailroom.checks import refuse_faulty_configuration
 from mailroom.readiness import wait_for_migrations
 
@@ -16,11 +18,25 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--drain", action="store_true", help="do all that is due, then exit")
+        parser.add_argument(
+            "--stop-with-stdin",
+            action="store_true",
+            help="stop when standard input closes: for a parent process, whichever way that ends",
+        )
 
-    def handle(self, *args: Any, drain: bool, **options: Any) -> None:
+    def handle(self, *args: Any, drain: bool, stop_with_stdin: bool, **options: Any) -> None:
         refuse_faulty_configuration()
+        if stop_with_stdin:
+            threading.Thread(target=_stop_with_stdin, daemon=True).start()
         if drain:
             wait_for_migrations()
             worker.drain()
         else:
             worker.run()
+
+
+def _stop_with_stdin() -> None:
+    # Not sys.stdin: its lock, held by this thread, would stop the interpreter from ending.
+    while os.read(0, 4096):
+        pass
+    shutdown.want()
