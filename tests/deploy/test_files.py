@@ -86,7 +86,7 @@ def test_compose_and_the_image_run_the_lines_of_the_procfile():
 
     assert f"command: {PROCFILE['web']}\n" in compose
     assert f"command: {PROCFILE['worker']}\n" in compose
-    assert f'command: sh -c "{PROCFILE["release"]}"\n' in compose
+    assert f"command: {PROCFILE['release']}\n" in compose
     assert json.loads(re.findall("^CMD (.*)$", image, re.MULTILINE)[0]) == PROCFILE["web"].split()
     assert "--require-hashes -r requirements.txt" in image
 

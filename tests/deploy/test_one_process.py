@@ -14,7 +14,7 @@ import requests
 from tests.mailroom.fakes.smtp import SMTPServer
 from tests.processes import ROOT, Site, until
 
-EMAILS = 300
+EMAILS = 150
 IN_FLIGHT = 10  # emails of a transactional window, which may be sent twice after a kill
 
 QUEUE = f"""
@@ -39,7 +39,7 @@ class OneProcess(Site):
                 stdout=log,
                 stderr=log,
             )
-        until(self.is_ready, f"the site to be ready, see {self.log}")
+        until(self.is_ready, f"the site to be ready, see {self.log}", 180)
         return master
 
     def processes(self, of: str = "") -> list[int]:
@@ -92,7 +92,7 @@ def test_nothing_is_lost_however_the_master_ends(site: OneProcess, mail: SMTPSer
     until(lambda: not site.processes(), "the worker and the web workers to end too")
 
     master = site.start()
-    until(lambda: site.states == {"sent": EMAILS}, "all emails to be sent")
+    until(lambda: site.states == {"sent": EMAILS}, "all emails to be sent", 240)
     arrived = received(mail)
     assert len(arrived) == EMAILS
     assert arrived.total() <= EMAILS + (IN_FLIGHT if kind == "KILL" else 0)
@@ -107,7 +107,7 @@ def test_one_worker_runs_and_is_started_again_when_it_dies(site: OneProcess, mai
     assert len(site.processes("manage.py worker")) == 1
 
     site.shell(QUEUE)
-    until(lambda: site.states == {"sent": EMAILS}, "the new worker to send")
+    until(lambda: site.states == {"sent": EMAILS}, "the new worker to send", 240)
     assert "starting it again" in site.log.read_text()
 
 
