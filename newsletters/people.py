@@ -48,7 +48,9 @@ def register() -> None:
     personal_data.register_quotes("newsletters.Subscription", "name", "consent_source")
     personal_data.register_quotes("newsletters.HistoryEntry", "who", "note")
     personal_data.register_quotes("newsletters.IssueTest", "addresses")
-    personal_data.register_quotes("newsletters.SubscriberImport", "data", "faults", "sample")
+    personal_data.register_quotes(
+        "newsletters.SubscriberImport", "data", "faults", "sample", "problem_file"
+    )
 
 
 HIDDEN = {"id", "newsletter_id", "confirmation_wanted", "left_by_id", "moves"}

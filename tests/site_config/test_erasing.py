@@ -110,6 +110,7 @@ def ann(outbox_mailers, editor, client) -> None:
         newsletter=weekly, consent="At the fair", file_name="list.csv", state="ready",
         faults=[f"Line 2: {SPELLED} is there already."], sample=[["new", KEY, "", "en"]],
         data=f"email\n{SPELLED}\nbob@example.com\n".encode("utf-16"),
+        problem_file=f"line,reason,email\n3,unknown state,{SPELLED}\n".encode(),
     )  # fmt: skip
     Notification.objects.create(
         recipient=editor, kind="security", data={"from": SPELLED}, actor=KEY,
