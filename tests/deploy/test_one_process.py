@@ -29,6 +29,10 @@ with transaction.atomic():
 class OneProcess(Site):
     """A site whose gunicorn runs the worker too."""
 
+    def __init__(self, folder: Path, **variables: str) -> None:
+        super().__init__(folder, **variables)
+        self.masters: list[subprocess.Popen[bytes]] = []
+
     def start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}"]
         with self.log.open("ab") as log:
@@ -39,6 +43,7 @@ class OneProcess(Site):
                 stdout=log,
                 stderr=log,
             )
+        self.masters.append(master)
         until(self.is_ready, f"the site to be ready, see {self.log}", 180)
         return master
 
@@ -73,8 +78,10 @@ def site(tmp_path: Path, mail: SMTPServer) -> Iterator[OneProcess]:
     site = OneProcess(tmp_path, DEBUG="1", **variables)
     site.set_up()
     yield site
-    for process in site.processes():
-        os.kill(process, signal.SIGKILL)
+    for master in site.masters:
+        master.kill()
+        master.wait()
+    until(lambda: not site.processes(), "the worker and the web workers to end too")
 
 
 def received(mail: SMTPServer) -> Counter[str]:
