@@ -123,12 +123,17 @@ def delivery_to(message: Message, recipient: Recipient, now: datetime) -> Delive
         message=message,
         channel=message.channel,
         address=_spelling(recipient.address),
-        name=recipient.name,
-        values=recipient.values,
+        name=_storable(recipient.name),
+        values={key: _storable(value) for key, value in recipient.values.items()},
         created_at=now,
         not_before=now,
         expires_at=now + lasts if lasts else None,
     )
+
+
+def _storable(value: Any) -> Any:
+    """The value without NUL, which no name needs and PostgreSQL cannot store."""
+    return value.replace("\0", "") if isinstance(value, str) else value
 
 
 def _spelling(address: str) -> str:

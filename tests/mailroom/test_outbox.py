@@ -177,3 +177,13 @@ def test_recipients_are_read_one_batch_after_the_other(django_assert_num_queries
 
     assert add_deliveries(message, people()) == 2500
     assert len(taken) == 2500
+
+
+def test_nul_in_a_name_or_value_is_left_out_and_the_email_goes_out():
+    message = freeze(EmailMessage("Hello", "Body"), "letters")
+    message.save()
+
+    add_deliveries(message, [Recipient("ann@example.com", "Ann\0", {"code": "a\0b", "count": 1})])
+
+    delivery = Delivery.objects.get()
+    assert (delivery.name, delivery.values) == ("Ann", {"code": "ab", "count": 1})
