@@ -14,9 +14,9 @@ from mailroom.forgetting import forget_address
 from mailroom.models import Attempt, Delivery, Message
 from mailroom.outbox import Recipient, add_deliveries, freeze
 from mailroom.personal import slot
-from tests.mailroom.meeting import world as the_world
-from tests.mailroom.meeting.test_crossing import settings_  # noqa: F401  (a fixture)
-from tests.mailroom.meeting.world import World, start_anew, work
+from tests.mailroom.crossing import world as the_world
+from tests.mailroom.crossing.test_state_machine import settings_  # noqa: F401  (a fixture)
+from tests.mailroom.crossing.world import World, start_anew, work
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("settings_")]
 

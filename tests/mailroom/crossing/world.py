@@ -22,12 +22,22 @@ from mailroom.types import bulk, transactional
 from mailroom.webhooks.process import handle_waiting
 
 CHANNELS = ("letters", "bulletin")
-HOOKS = "tests.mailroom.meeting.world"
+HERE = "tests.mailroom.crossing.world"
+BAD_HOOKS = [
+    "personal raises",
+    "personal returns nonsense",
+    "personal misses a slot",
+    "gate raises",
+    "gate returns nonsense",
+]
+HOOKS = [*BAD_HOOKS, "nothing", "gate skips", "database away"]
 TYPES = {
     "tests.letter": transactional("letters"),
     "tests.code": transactional("letters", lasts=timedelta(minutes=3), secret=True),
     "tests.bulletin": bulk("bulletin"),
-    "tests.hooked": bulk("bulletin", personal=f"{HOOKS}.personal", gate=f"{HOOKS}.gate"),
+    "tests.personal_gone": bulk("bulletin", personal=f"{HERE}.removed"),
+    "tests.gate_gone": bulk("bulletin", gate=f"{HERE}.removed"),
+    "tests.hooked": bulk("bulletin", personal=f"{HERE}.personal", gate=f"{HERE}.gate"),
 }
 MAILERS = {
     "letters": {
@@ -42,8 +52,8 @@ MAILERS = {
         "BACKEND": "mailroom.backends.failover.EmailBackend",
         "OPTIONS": {"via": ["first", "second"]},
     },
-    "first": {"BACKEND": f"{HOOKS}.Provider"},
-    "second": {"BACKEND": f"{HOOKS}.Provider"},
+    "first": {"BACKEND": f"{HERE}.Provider"},
+    "second": {"BACKEND": f"{HERE}.Provider"},
 }
 TABLES = (Attempt, Event, Delivery, Message, Suppression, MailerHealth, ClockLease)
 
@@ -174,12 +184,22 @@ def _away() -> Exception:
 
 def work() -> None:
     """Do all that one worker would do now, once: settle, expire, send, handle what was reported."""
-    upkeep.settle_abandoned()
+    settle()
     upkeep.expire_waiting()
     for channel in CHANNELS:
         if Delivery.objects.due().filter(channel=channel).exists():
             deliver_due(channel)
     handle_waiting()
+
+
+def settle() -> None:
+    """Settle what a dead or slow worker left in flight."""
+    upkeep.settle_abandoned()
+
+
+def forget_old() -> None:
+    """Delete what is older than it may be kept."""
+    upkeep.forget_old()
 
 
 @contextmanager

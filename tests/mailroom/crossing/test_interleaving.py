@@ -16,8 +16,8 @@ from mailroom.forgetting import forget_address
 from mailroom.models import Delivery, Message
 from mailroom.outbox import Recipient, add_deliveries, freeze
 from tests.at_once import at_once
-from tests.mailroom.meeting.test_crossing import settings_  # noqa: F401  (a fixture)
-from tests.mailroom.meeting.world import World, start_anew, work
+from tests.mailroom.crossing.test_state_machine import settings_  # noqa: F401  (a fixture)
+from tests.mailroom.crossing.world import World, start_anew, work
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("settings_")]
 
