@@ -450,7 +450,8 @@ class Crossing(RuleBasedStateMachine):
 
     @invariant()
     def nothing_was_wrong(self) -> None:
-        assert not getattr(self, "faults", [])
+        faults = getattr(self, "faults", [])
+        assert not faults, faults
 
     @precondition(lambda self: hasattr(self, "rows"))
     @invariant()
