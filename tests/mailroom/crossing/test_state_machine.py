@@ -66,19 +66,18 @@ ANSWERS = [
 STORIES = [
     "",
     "work",
-    "work",
     "work/overtake",
-    "work/hold, answer well, wait, work",
-    "work/cancel, answer well, wait, work",
-    "work/erase",
     "work/settle",
+    "work/erase",
     "hold, work, release, work",
     "cancel, work",
     "erase, work",
-    "work, hold, answer well, wait, work",
-    "work, hold, answer well, an outage ends",
-    "work, erase, send failed again, work",
-    "work, send failed again, work",
+    "refuse, work/overtake",
+    "refuse, work, erase, send failed again, work",
+    "refuse, work, send failed again, work",
+    "refuse for now, work/hold, accept, wait, work",
+    "refuse for now, work/cancel, accept, wait, work",
+    "refuse for now, work, hold, accept, an outage ends",
 ]
 WAITS = [10, 70, 300, 3600, 86_400, 6 * 86_400, -3600]
 
@@ -206,7 +205,9 @@ class Crossing(RuleBasedStateMachine):
             "release": lambda: self.release_message(message),
             "cancel": lambda: self.cancel_message(message),
             "erase": lambda: self.erase(slot),
-            "answer well": self.world.answers.clear,
+            "accept": self.world.answers.clear,
+            "refuse": lambda: self.answer_all("550"),
+            "refuse for now": lambda: self.answer_all("450"),
             "an outage ends": self.an_outage_ends,
             "send failed again": lambda: self.send_again(State.FAILED),
         }
@@ -226,7 +227,10 @@ class Crossing(RuleBasedStateMachine):
     def answer(self, slot: int, answer: str) -> None:
         self.world.answers[self.people[slot]] = answer
 
-    @rule(down=st.sets(st.sampled_from(["first", "second"])))
+    def answer_all(self, answer: str) -> None:
+        self.world.answers = dict.fromkeys(self.people, answer)
+
+    @rule(down=st.sampled_from([set(), {"first"}, {"first", "second"}]))
     def providers_down(self, down: set[str]) -> None:
         self.world.down = down
 
