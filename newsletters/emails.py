@@ -41,6 +41,20 @@ def confirm_subscription(subscription: Subscription) -> TemplatedMessage:
     )
 
 
+def already_subscribed(subscription: Subscription) -> TemplatedMessage:
+    """Answers a request to subscribe an address that is subscribed."""
+    token = member_token(subscription.pk, moves=subscription.moves)
+    return TemplatedMessage(
+        "newsletters.already_subscribed",
+        to=[subscription.email],
+        context={
+            "newsletter": subscription.newsletter,
+            "preferences_url": public_url("newsletters:preferences", token),
+        },
+        language=subscription.language,
+    )
+
+
 def data_link(address: str, language: str) -> TemplatedMessage:
     """A link, good for an hour, to all that is stored about an address."""
     return TemplatedMessage(

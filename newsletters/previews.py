@@ -30,9 +30,11 @@ message.send()
 class NewsletterEmails(EmailPreview):
     def confirm_subscription(self) -> object:
         """Asks the owner of an address whether they want the newsletter."""
-        subscription = Subscription(pk=0, newsletter=_newsletter(), email="ada@example.com")
-        subscription.language = self._language()
-        return emails.confirm_subscription(subscription)
+        return emails.confirm_subscription(self._subscription())
+
+    def already_subscribed(self) -> object:
+        """Answers a request to subscribe an address that is subscribed."""
+        return emails.already_subscribed(self._subscription())
 
     def data_link(self) -> object:
         """A link, good for an hour, to everything stored about an address."""
@@ -50,6 +52,11 @@ class NewsletterEmails(EmailPreview):
             published_at=timezone.now(),
         )
         return preview(issue, "Ada Lovelace", "ada@example.com")
+
+    def _subscription(self) -> Subscription:
+        return Subscription(
+            pk=0, newsletter=_newsletter(), email="ada@example.com", language=self._language()
+        )
 
     def _language(self) -> str:
         return self.params.get("language") or get_language()

@@ -46,6 +46,7 @@ MESSAGE_TYPES: dict[str, MessageType] = {
     "accounts.webauthn_added": transactional("notifications"),
     "accounts.webauthn_removed": transactional("notifications"),
     "newsletters.confirm_subscription": asked_for("registration", lasts=7 * _day),
+    "newsletters.already_subscribed": asked_for("registration", lasts=7 * _day),
     "newsletters.data_link": asked_for("registration", lasts=_hour),
     "newsletters.issue": bulk(
         "newsletters",

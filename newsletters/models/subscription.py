@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -95,42 +95,53 @@ class Subscription(models.Model):
     def is_pending(self) -> bool:
         return self.state == State.PENDING
 
-    def reopen(self, details: dict[str, Any]) -> None:
-        """Somebody who left comes back: nothing of the old confirmation counts."""
-        sent = {"confirmed_at": None, "confirmation_sent_at": None}
-        changes = {**details, **sent, "state": State.PENDING}
+    def ask_anew(self, details: dict[str, Any], **others: Any) -> None:
+        """Take the details of what was asked for last, unless that is confirmed already.
+
+        Somebody who left comes back: nothing of the old confirmation counts. Others: columns that
+        change in any case, by the same statement.
+        """
+        changes = others if self.is_confirmed else {**details, **others}
+        if self.is_unsubscribed:
+            sent = {"confirmed_at": None, "confirmation_sent_at": None}
+            changes = {**changes, **sent, "state": State.PENDING}
         for field, value in changes.items():
             setattr(self, field, value)
         self.save(update_fields=list(changes))
 
-    def ask_anew(self, details: dict[str, Any]) -> None:
-        """Asked for again before an answer: what is confirmed is what was asked for last."""
-        for field, value in details.items():
-            setattr(self, field, value)
-        self.save(update_fields=list(details))
-
-    def want_confirmation(self) -> None:
-        """Have the confirmation mail sent, unless that address left one of today unanswered."""
-        since = timezone.now() - ASK_AGAIN_AFTER
-        if not self.is_pending or Subscription.objects.of(self.email).unanswered(since).exists():
-            return
+    def want_confirmation(self, details: dict[str, Any] | None = None) -> None:
+        """Have a task email the owner; it decides which email, so that no time tells."""
         from newsletters.tasks import ask_to_confirm  # tasks need the models
 
-        self.confirmation_wanted = True
-        self.save(update_fields=["confirmation_wanted"])
+        self.ask_anew(details or {}, confirmation_wanted=True)
         transaction.on_commit(partial(ask_to_confirm.enqueue, self.pk))
 
     @transaction.atomic
     def ask_to_confirm(self) -> bool:
-        """Queue the confirmation mail, once however many processes try."""
-        from newsletters.emails import confirm_subscription  # e-mails need the models
+        """Queue the email that is wanted, once however many processes try; False for none.
+
+        An address that left one of the last day unanswered gets no other.
+        """
+        from newsletters import emails  # emails need the models
 
         now = timezone.now()
-        mine = Subscription.objects.to_ask().filter(pk=self.pk)
-        if not mine.update(confirmation_wanted=False, confirmation_sent_at=now):
+        if not self._rows.to_ask().update(confirmation_wanted=False):
             return False
-        confirm_subscription(self).send()
+        self.refresh_from_db()
+        if self._has_email_since(now - ASK_AGAIN_AFTER):
+            return False
+        if self.is_confirmed:
+            emails.already_subscribed(self).send()
+        else:
+            self._rows.update(confirmation_sent_at=now)
+            emails.confirm_subscription(self).send()
         return True
+
+    def _has_email_since(self, since: datetime) -> bool:
+        if self.is_pending:
+            return Subscription.objects.of(self.email).unanswered(since).exists()
+        sent = Delivery.objects.of(self.email).filter(message__created_at__gt=since)
+        return sent.filter(message__type="newsletters.already_subscribed").exists()
 
     @transaction.atomic
     def confirm(self, *, by_mail: bool = True) -> bool:
@@ -139,7 +150,8 @@ class Subscription(models.Model):
         by_mail: by the link of a mail, which proves that mail arrives there (again).
         """
         now = timezone.now()
-        done = self._rows.pending().update(state=State.CONFIRMED, confirmed_at=now)
+        confirmed = {"state": State.CONFIRMED, "confirmed_at": now, "confirmation_wanted": False}
+        done = self._rows.pending().update(**confirmed)
         self.refresh_from_db()
         if done:
             channel = message_type("newsletters.issue").channel

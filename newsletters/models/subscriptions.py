@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
@@ -53,8 +53,8 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         return found.filter(confirmed_at__lt=_midnight(before)) if before else found
 
     def to_ask(self) -> SubscriptionQuerySet:
-        """Those whose confirmation mail was asked for and has not been queued."""
-        return self.pending().filter(confirmation_wanted=True)
+        """Those whose owner asked for an email that has not been queued."""
+        return self.exclude(state=State.UNSUBSCRIBED).filter(confirmation_wanted=True)
 
     def unanswered(self, since: datetime) -> SubscriptionQuerySet:
         """Those that got a confirmation mail after `since` and have not pressed its button."""
@@ -64,9 +64,13 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def subscribe(
         self, newsletter: Newsletter, address: str, *, consent: Consent, name: str, language: str
     ) -> Subscription:
-        """Ask the owner of an address to confirm; who is subscribed already is left alone."""
-        subscription = self._pending(newsletter, address, consent, name, language)
-        subscription.want_confirmation()
+        """Have the owner of an address asked to confirm, or told that it is subscribed already.
+
+        The statements are the same for every address: their time must not tell them apart.
+        """
+        details = {"name": name, "language": language, **consent.fields()}
+        subscription = self._row(newsletter, address, details)
+        subscription.want_confirmation(details)
         return subscription
 
     @transaction.atomic
@@ -74,20 +78,14 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         self, newsletter: Newsletter, address: str, *, consent: Consent, name: str, language: str
     ) -> Subscription:
         """Subscribe an address that was proven already to be the person's own."""
-        subscription = self._pending(newsletter, address, consent, name, language)
+        details = {"name": name, "language": language, **consent.fields()}
+        subscription = self._row(newsletter, address, details)
+        subscription.ask_anew(details)
         subscription.confirm(by_mail=False)
         return subscription
 
-    def _pending(
-        self, newsletter: Newsletter, address: str, consent: Consent, name: str, language: str
-    ) -> Subscription:
-        """The subscription of an address; one that had left starts anew."""
-        details = {"name": name, "language": language, **consent.fields()}
-        found, new = self.get_or_create(
-            newsletter=newsletter, email=address_key(address), defaults=details
-        )
-        if not new and found.state == State.UNSUBSCRIBED:
-            found.reopen(details)
-        elif not new and found.state == State.PENDING:
-            found.ask_anew(details)
-        return found
+    def _row(self, newsletter: Newsletter, address: str, details: dict[str, Any]) -> Subscription:
+        """The subscription of an address, made with these details if there is none."""
+        known = {"newsletter": newsletter, "email": address_key(address)}
+        self.bulk_create([self.model(**known, **details)], ignore_conflicts=True)
+        return self.get(**known)

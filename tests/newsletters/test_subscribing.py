@@ -8,6 +8,8 @@ import time_machine
 from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user_model
 from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from mailroom.models import Suppression
@@ -66,7 +68,43 @@ class TestTheForm:
         subscribed("known@example.com")
         known, unknown = subscribe("known@example.com"), subscribe("unknown@example.com")
         assert known == unknown
-        assert [message.to for message in mail.outbox] == [["unknown@example.com"]]
+        assert sorted(message.to for message in mail.outbox) == [
+            ["known@example.com"],
+            ["unknown@example.com"],
+        ]
+
+    def test_tells_a_subscriber_by_email_once_a_day(
+        self, client, subscribe, subscribed, outbox_mailers
+    ):
+        with time_machine.travel(timezone.now(), tick=True) as clock:
+            subscribed("ann@example.com", name="Ann", consent_source="/fair/")
+            subscribe()
+            subscribe(name="Rude words")
+            (message,) = mail.outbox
+            assert message.subject == "You're already subscribed to Mailroom weekly"
+            assert (the_one().name, the_one().consent_source) == ("Ann", "/fair/")
+            assert the_one().is_confirmed
+
+            link = re.search(r"http://mailroom\.test(/newsletters/preferences/\S+)", message.body)[
+                1
+            ]
+            assert "ann@example.com" in client.get(link).text
+            clock.shift(timedelta(hours=25))
+            subscribe()
+            assert len(mail.outbox) == 2
+
+    def test_runs_the_same_statements_for_every_address(self, client, weekly, subscribed):
+        subscribed("confirmed@example.com")
+        states = {"pending": timezone.now(), "unsubscribed": None}
+        for state, sent_at in states.items():
+            subscribed(f"{state}@example.com", state=state, confirmation_sent_at=sent_at)
+        told = {}
+        for state in ("new", "confirmed", "pending", "unsubscribed"):
+            with CaptureQueriesContext(connection) as queries:
+                client.post(PAGE, {"email": f"{state}@example.com", "name": "Ann"})
+            told[state] = [re.split(r"\(|s\d+_x| SET ", one["sql"])[0] for one in queries]
+        assert told["new"] == told["confirmed"] == told["pending"] == told["unsubscribed"]
+        assert any(one.startswith("UPDATE") for one in told["new"])
 
     def test_upper_and_lower_case_are_one_address(self, subscribe):
         subscribe("Ann@Example.com")
