@@ -1,7 +1,7 @@
 """Forms for accounts: allauth's, with a name, and levelled so that they tell nothing."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,6 +9,7 @@ from allauth.account import fields as allauth_fields
 from allauth.account import forms as allauth_forms
 from allauth.account.adapter import get_adapter
 from allauth.core import context, ratelimit
+from allauth.mfa.base import forms as mfa
 from allauth.mfa.webauthn import forms as webauthn
 from django import forms
 from django.contrib.auth.hashers import make_password
@@ -104,6 +105,35 @@ class RequestLoginCodeForm(allauth_forms.RequestLoginCodeForm):
         return None
 
 
+def _with_own_attempts(user: User, clean: Callable[[], Any]) -> Any:
+    """Check a second factor, with attempts of its own for a browser that the account knows.
+
+    Somebody else who has the password uses up the attempts of strangers, not the owner's. Each of
+    the owner's, which are as few, forgets those of strangers: allauth has one limit for all.
+    """
+    request, limit = context.request, "login_failed"
+    if not (device := known_device(request, user.email)):
+        return clean()
+    if not ratelimit.consume(request, action=limit, key=f"mfa {device}"):
+        raise get_adapter().validation_error("too_many_login_attempts")
+    ratelimit.clear(request, action=limit, key=f"mfa-auth-user-{user.pk}")
+    found = clean()
+    ratelimit.clear(request, action=limit, key=f"mfa {device}")
+    return found
+
+
+class AuthenticateForm(mfa.AuthenticateForm):
+    def clean_code(self) -> str:
+        code: str = _with_own_attempts(self.user, super().clean_code)
+        return code
+
+
+class ReauthenticateForm(mfa.ReauthenticateForm):
+    def clean_code(self) -> str:
+        code: str = _with_own_attempts(self.user, super().clean_code)
+        return code
+
+
 class CredentialField(forms.JSONField):
     """What a browser says about a passkey. Whoever posts it by hand can nest it without end."""
 
@@ -120,8 +150,10 @@ class PasskeyMixin:
     """Answers a credential of the wrong shape with an error of the form."""
 
     def clean_credential(self) -> Any:
+        clean = super().clean_credential  # type: ignore[misc]
         with _incorrect_if_malformed():
-            return super().clean_credential()  # type: ignore[misc]
+            user = self.user  # type: ignore[attr-defined]
+            return _with_own_attempts(user, clean) if user else clean()
 
 
 class AuthenticateWebAuthnForm(PasskeyMixin, webauthn.AuthenticateWebAuthnForm):

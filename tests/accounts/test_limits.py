@@ -1,6 +1,7 @@
 """Limits stop who asks too often, by whatever header; they lock nobody out of an account."""
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.core import mail
 from django.test import Client
 
@@ -226,3 +227,43 @@ def test_two_visitors_behind_one_proxy_have_a_limit_each(client, db, settings):
     ]
 
     assert {answer.status_code for answer in answers} == {302}
+
+
+@pytest.fixture
+def codes(with_totp):
+    """Recovery codes of Ann, who has signed out on the browser that set up two-factor."""
+    found = Authenticator.objects.get(type="recovery_codes").wrap().get_unused_codes()
+    with_totp.post("/accounts/logout/")
+    return found
+
+
+def tries_codes(browser, email: str, codes: list[str], start: int = 0) -> str:
+    """Sign in by password, then try codes; the text of the last answer."""
+    browser.post("/accounts/login/", {"login": email, "password": PASSWORD}, **from_address(start))
+    text = ""
+    for n, code in enumerate(codes, start):
+        answer = browser.post("/accounts/2fa/authenticate/", {"code": code}, **from_address(n))
+        text = answer.content.decode()
+    return text
+
+
+WRONG = [f"wrong-{n}" for n in range(6)]
+
+
+def test_who_has_my_password_does_not_lock_me_out_of_my_second_factor(client, ann, codes):
+    assert "Too many" in tries_codes(Client(), ann.email, WRONG)
+    tries_codes(client, ann.email, codes[:1], start=20)
+    assert "_auth_user_id" in client.session
+
+
+def test_a_stranger_with_my_password_has_as_many_codes_as_before(ann, codes):
+    stranger = Client()
+    tries_codes(stranger, ann.email, [*WRONG, codes[0]])
+    assert "_auth_user_id" not in stranger.session
+
+
+def test_a_known_device_tries_a_limited_number_of_codes(client, ann, codes):
+    text = tries_codes(client, ann.email, [f"wrong-{n}" for n in range(12)])
+    assert "Too many" in text
+    tries_codes(client, ann.email, codes[:1], start=20)
+    assert "_auth_user_id" not in client.session
