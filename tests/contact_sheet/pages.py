@@ -40,6 +40,7 @@ SHOTS = [
         "account",
         MEMBER,
         "account_profile account_email account_change_password account_reauthenticate "
+        "account_data account_delete account_sign_in_again newsletters:my_preferences "
         "account_logout usersessions_list mfa_index mfa_reauthenticate mfa_deactivate_totp "
         "mfa_view_recovery_codes mfa_generate_recovery_codes mfa_list_webauthn mfa_add_webauthn",
     ),
@@ -70,6 +71,7 @@ SHOTS = [
         "admin:notifications_announcement_changelist admin:notifications_announcement_add "
         "admin:notifications_notification_changelist "
         "admin:mailroom_delivery_changelist admin:mailroom_message_changelist "
+        "admin:mailroom_event_changelist "
         "admin:mailroom_suppression_changelist admin:mailroom_suppression_add "
         "admin:mailroom_suppression_import admin:mailroom_suppression_export "
         "admin:account_emailaddress_changelist admin:account_emailaddress_add "
@@ -99,10 +101,11 @@ NOTHING_TO_SEE = {
     "admin:newsletters_issue_draft_frame": "a frame in the page of an issue",
     "admin:newsletters_issue_draft_checks": "a part of the page of an issue",
     "admin:newsletters_issue_draft_picture": "a part of the page of an issue",
+    "admin:newsletters_issue_draft_save": "takes a POST",
+    "admin:newsletters_issue_draft_session": "answers the editor's script",
     "admin:password_change_done": "comes after a change",
     "admin:autocomplete": "JSON for a field",
     "admin:jsi18n": "a script",
-    "admin:mailroom_suppression_process_import": "comes after the upload",
     "mail_preview:sent_clear": "takes a POST",
     "sandbox:mode": "takes a POST",
     "mail_preview:sent_latest": "JSON for the page",
@@ -113,5 +116,6 @@ NOTHING_TO_SEE = {
     "admin:newsletters_picture_add": "not allowed",
     "admin:mailroom_delivery_add": "not allowed",
     "admin:mailroom_message_add": "not allowed",
+    "admin:mailroom_event_add": "not allowed",
     "admin:django_tasks_database_dbtaskresult_add": "not allowed",
 }
