@@ -173,7 +173,8 @@ def test_two_editors_see_what_the_other_wrote(editor: Visit, browser: Browser) -
 
 def tab_to(page: Page, name: str) -> None:
     """Press Tab until the control of that name has the focus."""
-    focused = "((e) => e && (e.value || e.textContent).trim())(document.activeElement)"
+    name_of = "(e) => (e.tagName != 'BUTTON' && e.value || e.textContent).trim().slice(0, 50)"
+    focused = f"({name_of})(document.activeElement)"
     seen = []
     for _ in range(120):
         page.keyboard.press("Tab")
