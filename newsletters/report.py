@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
@@ -96,9 +97,13 @@ def left_by(issue: Issue) -> QuerySet[Subscription]:
     return left.filter(left_by__message=issue.message_id) if issue.message_id else left.none()
 
 
+# As in the index of the unique constraint: rows of older releases have no key.
+ADDRESS_KEY = Coalesce("address_key", "address")
+
+
 def recipients(issue: Issue, show: str = "", search: str = "") -> DeliveryQuerySet:
     """Who is to be shown, by address. show: a state, a feedback or `unsubscribed`; "" for all."""
-    rows = deliveries(issue).order_by("address")
+    rows = deliveries(issue).annotate(key=ADDRESS_KEY).order_by("key")
     if show in State:
         rows = rows.filter(state=show)
     elif show in Feedback:
@@ -114,9 +119,9 @@ def page_of(rows: DeliveryQuerySet, after: str) -> tuple[list[Delivery], str]:
     Going on from a key costs the same on the first page and on the ten-thousandth.
     """
     if after:
-        rows = rows.filter(address__gt=after)
+        rows = rows.filter(key__gt=after)
     found = list(rows.defer("values")[: PAGE + 1])
-    return found[:PAGE], found[PAGE - 1].address if len(found) > PAGE else ""
+    return found[:PAGE], found[PAGE - 1].key if len(found) > PAGE else ""
 
 
 def as_rows(rows: DeliveryQuerySet) -> Iterator[list[Any]]:

@@ -142,17 +142,20 @@ class APIServer(ThreadingHTTPServer):
             return _down(mode) or _postmark(mode, call)
         return _down(mode) or _mailgun(account, mode, call)
 
-    def deliver(self, account: Account, mode: Mode, answer: Answer) -> None:
-        """Deliver what was accepted, as each recipient's persona wants it, and report that."""
-        for mail, recipients, message_id, metadata in answer.accepted if mode != Mode.LOSE else []:
-            who = {one: persona(one) for one in recipients}
-            reached = [one for one in recipients if who[one] not in {"bounce", "soft-bounce"}]
+    def deliver(self, account: Account, answer: Answer) -> None:
+        """Deliver what was accepted to the recipients whose mailboxes take it."""
+        for mail, recipients, _message_id, _metadata in answer.accepted:
+            reached = [one for one in recipients if persona(one) not in {"bounce", "soft-bounce"}]
             if reached:
                 self.keep(Accepted(account.alias, mail, reached))
-            for one in recipients if self.poster is not None else []:
+
+    def report(self, account: Account, answer: Answer) -> None:
+        """Post the webhooks that tell what became of each recipient's email."""
+        for _mail, recipients, message_id, metadata in answer.accepted if self.poster else []:
+            for one in recipients:
                 about = {"address": one, "message_id": message_id, "metadata": metadata}
                 assert self.poster is not None
-                self.poster.report(account, course(account.kind, who[one], **about))
+                self.poster.report(account, course(account.kind, persona(one), **about))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -172,8 +175,11 @@ class _Handler(BaseHTTPRequestHandler):
         if mode in {Mode.SILENT, Mode.DROP}:
             return None
         answer = self.server.answer(account, mode, call)
+        if mode == Mode.LOSE:
+            return self._say(answer)
+        self.server.deliver(account, answer)
         self._say(answer)
-        return self.server.deliver(account, mode, answer)
+        return self.server.report(account, answer)
 
     def _say(self, answer: Answer) -> None:
         text = json.dumps(answer.body).encode()

@@ -17,10 +17,12 @@ INSTEAD = {
 ELSEWHERE = {
     "shell -c": "tests/deploy/test_restoring.py runs the whole of it",
     "runserver": "tests/wire/test_first_steps.py signs up at it",
+    "bounces < message": "tests/wire/test_bounces.py types it",
+    "sandbox": "tests/bin/test_demo.py runs it, until its end",
     "doctor --nameserver 9.9.9.9": "tests/mailroom/doctor has a name server of its own",
 }
 # Exits with 1 where the site is not fit to deploy, or a small sample misses a bound by chance.
-FINDS_FAULTS = ("check --deploy", "doctor", "enumeration", "webhooks")
+FINDS_FAULTS = ("check --deploy", "doctor", "enumeration", "preview", "webhooks")
 
 # The bench's cases in the smallest size that shows whether they run.
 SMALL = {

@@ -21,7 +21,7 @@ A_MACHINE = "needs root on a machine of its own; tests/deploy/ try its units and
 # By page: what is not run here, and why.
 EXCUSED = {
     "deploy.md": (
-        "adduser createuser createdb git cd mkdir venv pip install chown cp set . systemctl",
+        "adduser createuser createdb git cd mkdir venv pip install chown cp set . systemctl docker",
         A_MACHINE,
     ),
     "operate.md": ("pg_dump pg_restore", "tests/deploy/test_restoring.py types them"),

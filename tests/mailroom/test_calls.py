@@ -43,7 +43,9 @@ class Mailgun(APIServer):
         variables: Any = json.loads(form.get("recipient-variables", ["{}"])[0])
         addresses = [parseaddr(one)[1] for text in form["to"] for one in text.split(", ")]
         return {
-            address: {name: values[0] for name, values in merged(form, variables[address]).items()}
+            address: {
+                name: values[0] for name, values in merged(form, variables.get(address, {})).items()
+            }
             for address in addresses
         }
 

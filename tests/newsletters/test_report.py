@@ -226,9 +226,9 @@ class TestSize:
 
     @pytest.mark.skipif(connection.vendor != "sqlite", reason="its plan has other words")
     def test_a_page_of_recipients_is_read_along_an_index(self, issue):
-        rows = report.recipients(issue).filter(address__gt="b")[: report.PAGE]
+        rows = report.recipients(issue).filter(key__gt="b")[: report.PAGE]
         plan = rows.explain()
-        assert "(message_id=? AND address>?)" in plan
+        assert "(message_id=? AND <expr>>?)" in plan
         assert "TEMP B-TREE" not in plan
 
 
