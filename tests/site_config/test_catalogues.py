@@ -16,7 +16,15 @@ import pytest
 from tests.processes import ROOT
 
 LANGUAGES = ["fr", "pa"]
-APPS = ["accounts", "mailroom", "newsletters", "notifications", "site_config", "templates"]
+APPS = [
+    "accounts",
+    "mailroom",
+    "newsletters",
+    "notifications",
+    "site_config",
+    "sandbox",
+    "templates",
+]
 # %(name)s, %s, {name}, and the tags of HTML.
 PLACES = re.compile(r"%(?:\(\w+\))?[sd]|\{[^}]*\}|</?\w+[^>]*>")
 
