@@ -15,6 +15,7 @@ export function startSaving(form, words) {
   const fields = form.elements;
   const status = document.getElementById("saved");
   const trouble = document.getElementById("trouble");
+  let isAboutSaving = false; // a save that succeeds clears only what saving itself has said
   // Made anew for each page: a tab that was duplicated is another one.
   const tab = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
   form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "tab", value: tab }));
@@ -83,7 +84,13 @@ export function startSaving(form, words) {
 
   // -- What the page says ---------------------------------------------------------------------------
 
+  function sayOfOthers(text) {
+    say(text);
+    isAboutSaving = false;
+  }
+
   function say(text, ...actions) {
+    isAboutSaving = true;
     trouble.replaceChildren();
     if (!text) return;
     const line = Object.assign(document.createElement("p"), { className: "errornote", textContent: `${text} ` });
@@ -193,7 +200,7 @@ export function startSaving(form, words) {
       keep();
       schedule(PAUSE);
     }
-    say("");
+    if (isAboutSaving) say("");
     showState();
     return true;
   }
@@ -279,5 +286,5 @@ export function startSaving(form, words) {
   else offerCopies();
   if ("refused" in form.dataset && !stopped) changed();
 
-  return { now: save, say, signedIn };
+  return { now: save, say: sayOfOthers, signedIn };
 }
