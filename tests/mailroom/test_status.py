@@ -11,8 +11,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from mailroom import breaker, health, outages
+from mailroom import outages
 from mailroom.backends.outage import EmailBackend as OutageBackend
+from mailroom.delivery import breaker
 from mailroom.mailer_tree import MailerTree
 from mailroom.mailer_urls import parse
 from mailroom.models import Delivery, MailerHealth
@@ -105,7 +106,7 @@ class TestLooking:
 
     def test_costs_as_much_however_much_was_sent(self, staff, smtp):
         def cost() -> int:
-            health.forget()  # known for a second otherwise, which a slow machine outlasts
+            breaker.forget()  # known for a second otherwise, which a slow machine outlasts
             with CaptureQueriesContext(connection) as queries:
                 staff.get(PAGE)
             return len(queries)

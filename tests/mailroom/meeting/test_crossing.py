@@ -26,13 +26,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from mailroom import holding, signals, upkeep
+from mailroom import holding, signals
 from mailroom.forgetting import forget_address
 from mailroom.models import Attempt, Delivery, Event, Message, Suppression
 from mailroom.outbox import Recipient, add_deliveries, freeze
 from mailroom.personal import slot
+from mailroom.worker import jobs
 from tests.mailroom.meeting import world as the_world
-from tests.mailroom.meeting.world import MAILERS, TYPES, Sent, mortal, start_anew, work
+from tests.mailroom.meeting.world import MAILERS, TYPES, Sent, mortal, settle, start_anew, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -212,7 +213,7 @@ class Crossing(RuleBasedStateMachine):
             "cancel": lambda: self.cancel(number),
             "erase": lambda: self.erase(person),
             "overtake": self.overtake,
-            "settle": upkeep.settle_abandoned,
+            "settle": settle,
         }
         self.world.during = verbs[verb]
         with self.step():
@@ -386,7 +387,7 @@ class Crossing(RuleBasedStateMachine):
             Delivery.objects.unfinished().values_list("message_id", flat=True).distinct()
         )
         self.clock.shift(timedelta(days=100))
-        upkeep.forget_old()
+        jobs.forget_old()
         assert open_ones <= set(Message.objects.values_list("pk", flat=True))
 
     def note_in_flight(self, rows: Any) -> None:
