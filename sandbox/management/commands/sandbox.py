@@ -57,6 +57,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{one.title} is at 127.0.0.1:{one.port} as {one.alias}")
             for channel in describe()["channels"]:
                 self.stdout.write(f"{channel['alias']} email goes through {channel['via']}")
+            self.stdout.flush()  # into a file or a pipe too, while it runs on
             while not shutdown.wait(1):
                 pass
         poster.stop()
