@@ -151,10 +151,11 @@ class APIServer(ThreadingHTTPServer):
 
     def report(self, account: Account, answer: Answer) -> None:
         """Post the webhooks that tell what became of each recipient's email."""
-        for _mail, recipients, message_id, metadata in answer.accepted if self.poster else []:
+        if self.poster is None:
+            return
+        for _mail, recipients, message_id, metadata in answer.accepted:
             for one in recipients:
                 about = {"address": one, "message_id": message_id, "metadata": metadata}
-                assert self.poster is not None
                 self.poster.report(account, course(account.kind, persona(one), **about))
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,12 +31,22 @@ def browser_type_launch_args() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The site as bin/demo shows it, in a folder of its own."""
-    folder = tmp_path_factory.mktemp("demo")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, Path]:
+    """The demo's site, and a copy of its folder as it was when it had just been filled."""
+    folder = tmp_path_factory.mktemp("demo") / "site"
+    folder.mkdir()
     site = Site(folder, DEBUG="1", VAR_DIR=str(folder / "var"))
     site.set_up()
     site.manage("seed_demo")
+    return site, Path(shutil.copytree(folder, folder.with_name("seeded")))
+
+
+@pytest.fixture(scope="module")
+def demo(seeded: tuple[Site, Path]) -> Iterator[Site]:
+    """The site as bin/demo shows it, as new for each file of tests."""
+    site, copy = seeded
+    shutil.rmtree(site.database.parent)
+    shutil.copytree(copy, site.database.parent)
     with site.running():
         yield site
 
