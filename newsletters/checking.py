@@ -50,6 +50,13 @@ def about_the_text(issue: Issue, mail: Mail | None = None) -> list[str]:
     if size_fault(issue.body):
         return []
     found = [*_about_the_subject(issue), *links.doubtful(issue.body)]
+    if issue.newsletter.pk and not issue.newsletter.postal_address.strip():
+        found.append(
+            _(
+                "The newsletter has no postal address. Laws such as CAN-SPAM in the United States "
+                "require one in bulk email: add it in the newsletter’s settings."
+            )
+        )
     mail = mail or sample(issue)
     size = len(html_of(mail).encode()) if mail else 0
     if size > CLIPPED_AT:

@@ -1,6 +1,7 @@
 """The e-mails of this app: one function each. Sending is the caller's decision."""
 
 from collections.abc import Mapping
+from email.utils import parseaddr
 from functools import cache, partial
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from mailroom.bounces.verp import unsubscribe_address
+from mailroom.channels import channel_options
 from mailroom.links import public_link, public_url
 from mailroom.messages import TemplatedMessage, feedback_id
 from mailroom.models import Delivery
@@ -91,11 +93,24 @@ def issue_to(issue: Issue, personal: Mapping[str, str]) -> TemplatedMessage:
             "text": fill(issue.text, values) if issue.text else render_text(issue.body, values),
         },
         language=issue.language_code,
+        from_email=sender(newsletter),
+        reply_to=[newsletter.reply_to] if newsletter.reply_to else None,
         headers={
             **list_headers(newsletter),
             "Feedback-ID": feedback_id("newsletters.issue", f"{newsletter.slug}-{issue.pk}"),
         },
     )
+
+
+def sender(newsletter: Newsletter) -> str:
+    """From of a newsletter's issues: its own name and address, where it has them."""
+    channel = channel_options("newsletters").from_email
+    if not (newsletter.sender_name or newsletter.sender_address):
+        return channel
+    name, address = parseaddr(channel)
+    name, address = newsletter.sender_name or name, newsletter.sender_address or address
+    quoted = name.replace("\\", r"\\").replace('"', r"\"")
+    return f'"{quoted}" <{address}>' if name else address
 
 
 def _greets(text: str) -> bool:

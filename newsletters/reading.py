@@ -9,7 +9,7 @@ from newsletters.pictures import widths_in
 
 
 def issue_title(issue: Issue) -> str:
-    return fill(issue.subject, public_values(issue))
+    return issue.web_title or fill(issue.subject, public_values(issue))
 
 
 def issue_html(issue: Issue) -> SafeString:

@@ -21,7 +21,7 @@ from newsletters.tasks import queue_issue
 
 State = Issue.State
 CONTENT = (
-    "subject", "preheader", "body", "text", "language",
+    "subject", "web_title", "preheader", "body", "text", "language",
     "for_language", "joined_from", "joined_before",
 )  # fmt: skip
 GOING = (State.SENDING, State.SENT)  # what is paused or cancelled sends nothing again

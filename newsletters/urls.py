@@ -4,6 +4,7 @@ from django.urls import path
 
 from newsletters import views
 from newsletters.feeds import IssueFeed
+from newsletters.views.moved import follow_moves
 
 app_name = "newsletters"
 
@@ -22,8 +23,8 @@ urlpatterns = [
     path("preferences/<str:token>/", views.Preferences.as_view(), name="preferences"),
     path("preferences/<str:token>/link/", views.SendLink.as_view(), name="send_link"),
     path("pictures/<str:digest>.<str:extension>", views.PictureFile.as_view(), name="picture"),
-    path("<slug:slug>/", views.NewsletterPage.as_view(), name="newsletter"),
-    path("<slug:slug>/join/", views.Join.as_view(), name="join"),
-    path("<slug:slug>/feed/", IssueFeed(), name="feed"),
-    path("<slug:newsletter>/<slug:slug>/", views.IssuePage.as_view(), name="issue"),
+    path("<slug:slug>/", follow_moves(views.NewsletterPage.as_view()), name="newsletter"),
+    path("<slug:slug>/join/", follow_moves(views.Join.as_view()), name="join"),
+    path("<slug:slug>/feed/", follow_moves(IssueFeed()), name="feed"),
+    path("<slug:newsletter>/<slug:slug>/", follow_moves(views.IssuePage.as_view()), name="issue"),
 ]

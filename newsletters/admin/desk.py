@@ -21,9 +21,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.generic import View
 
-from mailroom.channels import channel_options
 from mailroom.mail_frame import as_mail_frame, framed
-from newsletters import checking, pictures
+from newsletters import checking, emails, pictures
 from newsletters.admin.draft_form import Conflict, autosave, last_editor
 from newsletters.markdown import fill
 from newsletters.models import Issue, Newsletter, Picture, Subscription
@@ -165,7 +164,7 @@ def checks(issue: Issue, faults: list[str] | None = None) -> dict[str, Any]:
         "people": people - skipped,
         "confirmed": people,
         "skipped": skipped,
-        "sender": channel_options(checking.CHANNEL).from_email,
+        "sender": emails.sender(issue.newsletter),
     }
 
 

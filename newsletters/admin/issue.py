@@ -25,7 +25,7 @@ from newsletters.preview import text_of
 from newsletters.progress import Progress
 from newsletters.trying import is_tested
 
-WRITTEN = ("newsletter", "subject", "slug", "preheader", "body")
+WRITTEN = ("newsletter", "subject", "slug", "web_title", "preheader", "body")
 AUDIENCE = ("for_language", "joined_from", "joined_before")
 CONTENT = ("newsletter", "slug", *steering.CONTENT)
 

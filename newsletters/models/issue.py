@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from itertools import chain, count
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -19,7 +20,7 @@ from newsletters.markdown import (
     validate_subject,
     validate_text,
 )
-from newsletters.models.newsletter import Newsletter
+from newsletters.models.newsletter import Newsletter, OldSlug
 from newsletters.models.subscriptions import SubscriptionQuerySet
 from newsletters.validators import NotReserved, one_line, printable
 
@@ -82,6 +83,15 @@ class Issue(models.Model):
         max_length=150,
         help_text=_("Part of its address on the web."),
         validators=[NotReserved(*RESERVED)],
+    )
+    web_title = models.CharField(
+        _("title on the web"),
+        max_length=150,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("For the archive and the feed. Empty: the subject."),
+        validators=[one_line],
     )
     preheader = models.CharField(
         _("preheader"),
@@ -166,12 +176,22 @@ class Issue(models.Model):
     def __str__(self) -> str:
         return self.subject or gettext("Untitled")
 
+    @transaction.atomic
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; the earlier slug of an issue that is on the web redirects to the new one."""
+        before = Issue.objects.published().filter(pk=self.pk).first() if self.pk else None
+        super().save(*args, **kwargs)
+        if before and before.slug != self.slug:
+            OldSlug.objects.update_or_create(
+                newsletter=self.newsletter, slug=before.slug, defaults={"issue": self}
+            )
+
     def get_absolute_url(self) -> str:
         return reverse("newsletters:issue", args=[self.newsletter.slug, self.slug])
 
     @property
     def title(self) -> str:
-        """The subject as it stands where nobody in particular reads."""
+        """Its title on the web: its own, or the subject as nobody in particular reads it."""
         from newsletters.reading import issue_title  # reading needs the models
 
         return issue_title(self)

@@ -1,12 +1,23 @@
+from typing import Any
+
 from django.conf import settings
-from django.db import models
+from django.core.validators import RegexValidator, URLValidator
+from django.db import models, transaction
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from newsletters.validators import NotReserved, one_line
+from mailroom.addresses import clean_address
+from newsletters.validators import NotReserved, one_line, printable
+
+
+def sendable(address: str) -> None:
+    """Refuse an address that no email can come from or go to. Raises ValidationError."""
+    clean_address(address)
 
 
 class Newsletter(models.Model):
+    """A newsletter and its identity: who it comes from, and what its emails look like."""
+
     name = models.CharField(_("name"), max_length=100, unique=True, validators=[one_line])
     slug = models.SlugField(
         _("slug"),
@@ -18,15 +29,113 @@ class Newsletter(models.Model):
     language = models.CharField(
         _("language"), max_length=12, choices=settings.LANGUAGES, default=settings.LANGUAGE_CODE
     )
+    sender_name = models.CharField(
+        _("sender name"),
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[one_line],
+    )
+    sender_address = models.EmailField(
+        _("sender address"),
+        blank=True,
+        default="",
+        db_default="",
+        validators=[one_line, sendable],
+        help_text=_("Your provider must allow it. Empty: the address set for all newsletters."),
+    )
+    reply_to = models.EmailField(
+        _("reply-to address"),
+        blank=True,
+        default="",
+        db_default="",
+        validators=[one_line, sendable],
+        help_text=_("Where answers go. Empty: to the sender."),
+    )
+    logo = models.ForeignKey(
+        "newsletters.Picture",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("logo"),
+    )
+    colour = models.CharField(
+        _("colour"),
+        max_length=7,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[RegexValidator(r"\A#[0-9a-fA-F]{6}\Z", _("Write it as #1f3a6e."))],
+        help_text=_("Of the top bar and of buttons, for example #1f3a6e."),
+    )
+    footer = models.TextField(
+        _("footer"), max_length=1000, blank=True, default="", db_default="", validators=[printable]
+    )
+    postal_address = models.TextField(
+        _("postal address"),
+        max_length=300,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[printable],
+        help_text=_("Shown below every issue. Many countries require it in bulk email."),
+    )
+    privacy_url = models.URLField(
+        _("privacy policy"),
+        blank=True,
+        default="",
+        db_default="",
+        validators=[URLValidator(["http", "https"])],
+        help_text=_("Linked at the form to subscribe."),
+    )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
         ordering = ["name"]
         verbose_name = _("newsletter")
         verbose_name_plural = _("newsletters")
+        permissions = [("change_sender", "Can change the sender address of a newsletter")]
 
     def __str__(self) -> str:
         return self.name
 
+    @transaction.atomic
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, and keep the slug it had so far as an old one that redirects."""
+        before = Newsletter.objects.filter(pk=self.pk).first() if self.pk else None
+        super().save(*args, **kwargs)
+        if before and before.slug != self.slug:
+            OldSlug.objects.update_or_create(
+                slug=before.slug, issue=None, defaults={"newsletter": self}
+            )
+
     def get_absolute_url(self) -> str:
         return reverse("newsletters:newsletter", args=[self.slug])
+
+    @property
+    def text_on_colour(self) -> str:
+        """Black or white, whichever can be read on its colour (WCAG 2.2, relative luminance)."""
+        shares = (int(self.colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+        linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
+        luminance = sum(w * s for w, s in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+        return "#000000" if luminance > 0.179 else "#ffffff"
+
+
+class OldSlug(models.Model):
+    """A slug that a newsletter, or a published issue of one, had earlier."""
+
+    newsletter = models.ForeignKey(Newsletter, models.CASCADE, related_name="old_slugs")
+    issue = models.ForeignKey(
+        "newsletters.Issue", models.CASCADE, null=True, related_name="old_slugs"
+    )
+    slug = models.SlugField(max_length=150)
+
+    class Meta:
+        verbose_name = _("old slug")
+        verbose_name_plural = _("old slugs")
+
+    def __str__(self) -> str:
+        return self.slug

@@ -9,6 +9,8 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.csp import csp_override
 from django.views.generic import DetailView, ListView
 
+from newsletters.emails import common_values, public_values
+from newsletters.markdown import fill
 from newsletters.models import Issue, Newsletter
 from newsletters.reading import issue_html, issue_title
 
@@ -34,5 +36,7 @@ class IssuePage(DetailView):
             title=issue_title(self.object),
             html=issue_html(self.object),
             newsletter=self.object.newsletter,
+            canonical=common_values(self.object)["web_url"],
+            summary=fill(self.object.preheader, public_values(self.object)),
             **kwargs,
         )

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views import View
 from django.views.generic import FormView
 
+from mailroom.links import public_url
 from newsletters import tracking
 from newsletters.consent import Consent
 from newsletters.forms import SubscribeForm
@@ -74,6 +75,7 @@ class NewsletterPage(FormView):
         mine = self.newsletter.subscriptions.of(address).confirmed().first() if address else None
         return super().get_context_data(
             newsletter=self.newsletter,
+            canonical=public_url("newsletters:newsletter", self.newsletter.slug),
             issues=self.newsletter.issues.published().select_related("newsletter"),
             wording=wording(self.newsletter),
             own_address=address,

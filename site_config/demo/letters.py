@@ -11,6 +11,7 @@ from newsletters.subscribers.importing import import_subscribers
 
 FOLDER = Path(__file__).parent
 CONSENT = "Signed up on paper at the Mailroom open day, 2026"
+POSTAL_ADDRESS = "The Mailroom, 1 Example Street, Exampletown"
 
 
 def newsletters() -> tuple[Newsletter, Newsletter]:
@@ -19,11 +20,16 @@ def newsletters() -> tuple[Newsletter, Newsletter]:
         defaults={
             "name": "The Mailroom Letter",
             "description": "Once a month, one thing that makes e-mail arrive.",
+            "postal_address": POSTAL_ADDRESS,
         },
     )
     changes, _ = Newsletter.objects.get_or_create(
         slug="changes",
-        defaults={"name": "Changes", "description": "A line or two whenever the site gets better."},
+        defaults={
+            "name": "Changes",
+            "description": "A line or two whenever the site gets better.",
+            "postal_address": POSTAL_ADDRESS,
+        },
     )
     return letter, changes
 

@@ -12,12 +12,19 @@ from newsletters.subscribers.importing import import_subscribers
 
 @pytest.fixture
 def weekly(db) -> Newsletter:
-    return Newsletter.objects.create(name="Mailroom weekly", slug="weekly", description="News.")
+    return Newsletter.objects.create(
+        name="Mailroom weekly",
+        slug="weekly",
+        description="News.",
+        postal_address="1 Harbour Road, Cork",
+    )
 
 
 @pytest.fixture
 def monthly(db) -> Newsletter:
-    return Newsletter.objects.create(name="Mailroom monthly", slug="monthly")
+    return Newsletter.objects.create(
+        name="Mailroom monthly", slug="monthly", postal_address="1 Harbour Road"
+    )
 
 
 @pytest.fixture
