@@ -1,21 +1,24 @@
 """What became of an issue's mails, counted from the outbox in a fixed number of queries."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
-from mailroom.models import Delivery
+from mailroom.models import Delivery, Event
 from mailroom.models.delivery import DeliveryQuerySet
 from newsletters.models import Issue, Subscription
 from newsletters.report_chart import Chart, chart
 
 State, Feedback = Delivery.State, Delivery.Feedback
 UNSUBSCRIBED = "unsubscribed"
+ATTENTION = "attention"
 PAGE = 50
 
 
@@ -37,16 +40,49 @@ class Report:
 
     @cached_property
     def figures(self) -> list[tuple[str, str, int, float | None]]:
-        """What to show by, its label, how many, and which part of those accepted (in per cent)."""
+        """What to show by, its label, how many, and the share in per cent.
+
+        Delivered and bounced are shares of the accepted; complained and unsubscribed of the
+        delivered, or of the accepted where the provider does not report deliveries.
+        """
         accepted = self._sum(State.SENT)
+        early = (Feedback.DELIVERED.value, Feedback.BOUNCED.value)
         plain = [(state.value, str(state.label), self._sum(state), None) for state in OUTCOMES]
         told = [(one.value, str(one.label), self._sum(feedback=one)) for one in Feedback]
         later = [*told, (UNSUBSCRIBED, _("unsubscribed"), self.unsubscribed)]
         return [
             (State.SENT.value, _("accepted"), accepted, None),
-            *((key, label, n, 100 * n / accepted if accepted else None) for key, label, n in later),
+            *(
+                (k, label, n, _share(n, accepted if k in early else self.base))
+                for k, label, n in later
+            ),
             *plain,
         ]
+
+    @cached_property
+    def base(self) -> int:
+        """How many arrived, as far as is known: a complaint takes the place of "delivered"."""
+        arrived = self._sum(feedback=Feedback.DELIVERED) + self._sum(feedback=Feedback.COMPLAINED)
+        return arrived if self._sum(feedback=Feedback.DELIVERED) else self._sum(State.SENT)
+
+    @cached_property
+    def bounces(self) -> list[tuple[str, int]]:
+        """Why emails bounced, and how many for each reason, the most frequent first."""
+        bounced = deliveries(self.issue).filter(feedback=Feedback.BOUNCED)
+        kinds = (Event.Kind.HARD_BOUNCE, Event.Kind.SOFT_BOUNCE, Event.Kind.REJECTED)
+        events = Event.objects.filter(delivery__in=bounced.values("pk"), kind__in=kinds)
+        rows = events.order_by("delivery", "happened_at", "pk")
+        counted: Counter[str] = Counter()
+        last, reason = None, ""
+        for delivery, kind, words in rows.values_list("delivery", "kind", "description").iterator():
+            if last is not None and delivery != last:
+                counted[reason] += 1
+            last, reason = delivery, _bounce_reason(kind, words)
+        if last is not None:
+            counted[reason] += 1
+        if unknown := self._sum(feedback=Feedback.BOUNCED) - counted.total():
+            counted[_("no reason given")] += unknown
+        return counted.most_common()
 
     @cached_property
     def unsubscribed(self) -> int:
@@ -79,6 +115,35 @@ class Report:
         return chart(deliveries(self.issue))
 
 
+def _share(number: int, whole: int) -> float | None:
+    return 100 * number / whole if whole else None
+
+
+_STATUS = re.compile(r"\b[245]\.(\d{1,3})\.(\d{1,3})\b")
+
+
+def _bounce_reason(kind: str, words: str) -> str:
+    """A reason to count by, from an enhanced status code in the provider's words (RFC 3463)."""
+    match _STATUS.search(words):
+        case None:
+            return str(Event.Kind(kind).label)
+        case found if found.groups() in (("1", "2"), ("1", "10")):
+            return _("domain does not exist or takes no email")
+        case found if found[1] == "1":
+            return _("address does not exist")
+        case found if found.groups() == ("2", "2"):
+            return _("mailbox full")
+        case found if found[1] == "2":
+            return _("mailbox not available")
+        case found if found[1] == "7":
+            return _("refused as spam or by policy")
+        case found if found[1] in ("3", "4", "5"):
+            return _("mail server not reachable or out of order")
+        case found if found[1] == "6":
+            return _("content refused")
+    return str(Event.Kind(kind).label)
+
+
 OUTCOMES = (State.FAILED, State.UNCERTAIN, State.SKIPPED, State.QUEUED)
 
 
@@ -102,7 +167,10 @@ ADDRESS_KEY = Coalesce("address_key", "address")
 
 
 def recipients(issue: Issue, show: str = "", search: str = "") -> DeliveryQuerySet:
-    """Who is to be shown, by address. show: a state, a feedback or `unsubscribed`; "" for all."""
+    """Who is to be shown, by address.
+
+    show: a state, a feedback, `unsubscribed`, or `attention` for all that went wrong; "" for all.
+    """
     rows = deliveries(issue).annotate(key=ADDRESS_KEY).order_by("key")
     if show in State:
         rows = rows.filter(state=show)
@@ -110,6 +178,11 @@ def recipients(issue: Issue, show: str = "", search: str = "") -> DeliveryQueryS
         rows = rows.filter(feedback=show)
     elif show == UNSUBSCRIBED:
         rows = rows.filter(pk__in=left_by(issue).values("left_by"))
+    elif show == ATTENTION:
+        rows = rows.filter(
+            Q(state__in=[State.FAILED, State.UNCERTAIN])
+            | Q(feedback__in=[Feedback.BOUNCED, Feedback.COMPLAINED])
+        )
     return rows.filter(address__icontains=search) if search else rows
 
 

@@ -40,6 +40,11 @@ class Chart:
     unit: str
 
     @property
+    def highest(self) -> int:
+        """Emails of the tallest bar: the top of the axis."""
+        return max((sum(counts.values()) for _moment, counts in self.counts), default=0)
+
+    @property
     def width(self) -> int:
         return max(FEWEST, len(self.bars)) * STEP
 

@@ -21,12 +21,19 @@ class Report(IssueView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         show, search = asked(self.request)
         people: list[Delivery] = []
+        urgent: list[Delivery] = []
+        more_urgent = ""
         go_on = ""
         if self.model_admin.may_see_subscribers(self.request):
             rows = report.recipients(self.object, show, search)
             people, go_on = report.page_of(rows, self.request.GET.get("after", ""))
+            if not (show or search or "after" in self.request.GET):
+                urgent, more_urgent = report.page_of(
+                    report.recipients(self.object, report.ATTENTION), ""
+                )
         figures = report.Report(self.object)
         labels = {key: label for key, label, _number, _part in figures.figures}
+        labels[report.ATTENTION] = _("need attention")
         return super().get_context_data(
             title=_("Report"),
             report=figures,
@@ -34,6 +41,8 @@ class Report(IssueView):
             shown=labels.get(show, ""),
             search=search,
             people=people,
+            urgent=urgent,
+            more_urgent=more_urgent,
             query=urlencode({"show": show, "search": search}),
             after=urlencode({"show": show, "search": search, "after": go_on}) if go_on else "",
             tracking=settings.NEWSLETTER_TRACKING,

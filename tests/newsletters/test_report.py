@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from mailroom.models import Delivery
+from mailroom.models import Delivery, Event
 from newsletters import publishing, report, steering
 from newsletters.models import Issue, Subscription
 from newsletters.report_chart import MOST_BARS
@@ -85,6 +85,35 @@ class TestFigures:
         assert 'class="report-chart"' in text
         assert "one bar a minute" in text
         assert "<td>4</td><td>1</td><td>2</td>" in text
+
+    def test_shares_are_of_what_arrived(self, issue):
+        shares = {key: part for key, _, _, part in report.Report(issue).figures}
+        assert shares["delivered"] == shares["bounced"] == 25  # of 4 accepted
+        assert shares["complained"] == 50  # of 2 that arrived, with the one that complained
+
+    def test_bounces_are_counted_by_reason(self, issue, desk, page):
+        bounced = Delivery.objects.get(feedback=Delivery.Feedback.BOUNCED)
+        Event.objects.filter(delivery=bounced).delete()
+        assert report.Report(issue).bounces == [("no reason given", 1)]
+        for number, words in enumerate(["451 4.2.2 over quota", "550 5.1.1 no such user"]):
+            Event.objects.create(
+                provider="a", event_id=str(number), delivery=bounced, description=words,
+                kind=Event.Kind.HARD_BOUNCE,
+            )  # fmt: skip
+        assert report.Report(issue).bounces == [("address does not exist", 1)]
+        assert "Bounces by reason" in desk.get(f"{page}report/").text
+
+    def test_what_needs_attention_stands_first(self, desk, page, issue):
+        rows = report.recipients(issue, "attention")
+        kinds = {(one.state, one.feedback) for one in rows}
+        assert all(s in ("failed", "uncertain") or f in ("bounced", "complained") for s, f in kinds)
+        assert rows.count() == 5
+        text = desk.get(f"{page}report/").text
+        assert text.index("Need attention") < text.index("All recipients")
+        assert "Need attention" not in desk.get(f"{page}report/?show=sent").text
+
+    def test_the_chart_has_a_scale(self, desk, page):
+        assert "Top of the scale: 7 emails" in desk.get(f"{page}report/").text
 
     def test_a_draft_has_an_empty_one(self, desk, draft):
         assert "Nobody." in desk.get(f"/admin/newsletters/issue/{draft.pk}/report/").text
