@@ -186,14 +186,14 @@ def recipients(issue: Issue, show: str = "", search: str = "") -> DeliveryQueryS
     return rows.filter(address__icontains=search) if search else rows
 
 
-def page_of(rows: DeliveryQuerySet, after: str) -> tuple[list[Delivery], str]:
+def page_of(rows: DeliveryQuerySet, after: str) -> tuple[list[Any], str]:
     """The next rows after an address, and the address to go on from; "" at the end.
 
     Going on from a key costs the same on the first page and on the ten-thousandth.
     """
     if after:
-        rows = rows.filter(key__gt=after)
-    found = list(rows.defer("values")[: PAGE + 1])
+        rows = rows.filter(Q(("key__gt", after)))  # `recipients` annotates it
+    found: list[Any] = list(rows.defer("values")[: PAGE + 1])
     return found[:PAGE], found[PAGE - 1].key if len(found) > PAGE else ""
 
 
