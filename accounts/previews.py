@@ -1,10 +1,7 @@
-"""Made-up mails for the development inbox: a preview for each type of this app."""
+"""Made-up emails for the development inbox, by type: each function takes a language."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
-
-from django_mail_preview import EmailPreview
+from functools import partial
 
 from accounts.emails import TYPES
 from mailroom.links import public_url
@@ -26,17 +23,8 @@ MADE_UP = {
 }
 
 
-def _preview(name: str) -> Callable[[EmailPreview], TemplatedMessage]:
-    def preview(self: EmailPreview) -> TemplatedMessage:
-        return TemplatedMessage(
-            name, to=[ADDRESS], context=MADE_UP, language=self.params.get("language")
-        )
-
-    return preview
+def _preview(name: str, language: str) -> TemplatedMessage:
+    return TemplatedMessage(name, to=[ADDRESS], context=MADE_UP, language=language)
 
 
-def _methods() -> dict[str, Any]:
-    return {name.removeprefix("accounts."): _preview(name) for name in set(TYPES.values())}
-
-
-AccountEmails = type("AccountEmails", (EmailPreview,), {"__module__": __name__, **_methods()})
+PREVIEWS = {name: partial(_preview, name) for name in TYPES.values()}

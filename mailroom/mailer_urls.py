@@ -3,7 +3,7 @@
     smtp://user:password@host:587        STARTTLS          postmark://TOKEN
     smtps://user:password@host:465       TLS               mailgun://KEY@domain
     smtp+plain://host:25                 no TLS            ses://?region_name=eu-west-1
-    console:   file:///folder   inbox:                     … every other backend of Anymail
+    console:   file:///folder                              … every other backend of Anymail
     failover(URL URL …)                  split(90 URL 10 URL)
 
 Query parameters become the backend's OPTIONS; `from`, for every provider, is the address that it

@@ -1,16 +1,13 @@
-"""Made-up mails for the development inbox."""
-
-from django_mail_preview import EmailPreview
+"""Made-up emails to look at in development, by type: each function takes a language."""
 
 from mailroom.messages import TemplatedMessage
 
 
-class MailroomEmails(EmailPreview):
-    def test(self) -> TemplatedMessage:
-        """Tries one mailer, on the page about all of them."""
-        return TemplatedMessage(
-            "mailroom.test",
-            to=["staff@example.com"],
-            context={"alias": "postmark"},
-            language=self.params.get("language"),
-        )
+def _test(language: str) -> TemplatedMessage:
+    """Tries one provider, on the page about all of them."""
+    return TemplatedMessage(
+        "mailroom.test", to=["staff@example.com"], context={"alias": "postmark"}, language=language
+    )
+
+
+PREVIEWS = {"mailroom.test": _test}

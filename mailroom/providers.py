@@ -96,8 +96,7 @@ ANYMAIL = {
     ),
 }
 
-DEVELOPMENT = {
+DEVELOPMENT = {  # scheme → a backend that delivers to nobody; a project may add its own
     "console": "django.core.mail.backends.console.EmailBackend",
     "file": "django.core.mail.backends.filebased.EmailBackend",
-    "inbox": "django_mail_preview.backends.EmailBackend",
 }

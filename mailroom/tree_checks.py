@@ -10,15 +10,13 @@ from django.core.mail import mailers
 from mailroom.addresses import address_key
 from mailroom.channels import channel_options, channels, children, providers
 from mailroom.provider_urls import SECRET_OPTION
+from mailroom.providers import DEVELOPMENT
 
 Found = list[checks.CheckMessage]
 
-DEVELOPMENT = {
-    "django.core.mail.backends.console.EmailBackend",
+NOWHERE = {
     "django.core.mail.backends.dummy.EmailBackend",
-    "django.core.mail.backends.filebased.EmailBackend",
     "django.core.mail.backends.locmem.EmailBackend",
-    "django_mail_preview.backends.EmailBackend",
 }
 SMTP = {"django.core.mail.backends.smtp.EmailBackend", "mailroom.backends.smtp.EmailBackend"}
 
@@ -50,7 +48,7 @@ def nothing_for_development(app_configs: object, **kwargs: Any) -> Found:
             id="mailroom.E006",
         )
         for channel, alias in _ends()
-        if mailers.settings.get(alias, {}).get("BACKEND") in DEVELOPMENT
+        if mailers.settings.get(alias, {}).get("BACKEND") in {*DEVELOPMENT.values(), *NOWHERE}
     ]
 
 

@@ -1,8 +1,7 @@
-"""Samples of this app's e-mails for the development inbox."""
+"""Made-up emails for the development inbox, by type: each function takes a language."""
 
+from django.core.mail import EmailMultiAlternatives
 from django.utils import timezone
-from django.utils.translation import get_language
-from django_mail_preview import EmailPreview
 
 from newsletters import emails
 from newsletters.models import Issue, Newsletter, Subscription
@@ -27,40 +26,34 @@ message.send()
 """
 
 
-class NewsletterEmails(EmailPreview):
-    def confirm_subscription(self) -> object:
-        """Asks the owner of an address whether they want the newsletter."""
-        return emails.confirm_subscription(self._subscription())
+def _issue(language: str) -> EmailMultiAlternatives:
+    issue = Issue(
+        newsletter=_newsletter(),
+        language=language,
+        subject="{name}, the week in the mailroom",
+        preheader="What was carried, and by whom",
+        slug="the-week",
+        body=BODY,
+        published_at=timezone.now(),
+    )
+    return preview(issue, "Ada Lovelace", "ada@example.com")
 
-    def already_subscribed(self) -> object:
-        """Answers a request to subscribe an address that is subscribed."""
-        return emails.already_subscribed(self._subscription())
 
-    def data_link(self) -> object:
-        """A link, good for an hour, to everything stored about an address."""
-        return emails.data_link("ada@example.com", self._language())
-
-    def issue(self) -> object:
-        """An issue, as one reader gets it."""
-        issue = Issue(
-            newsletter=_newsletter(),
-            language=self._language(),
-            subject="{name}, the week in the mailroom",
-            preheader="What was carried, and by whom",
-            slug="the-week",
-            body=BODY,
-            published_at=timezone.now(),
-        )
-        return preview(issue, "Ada Lovelace", "ada@example.com")
-
-    def _subscription(self) -> Subscription:
-        return Subscription(
-            pk=0, newsletter=_newsletter(), email="ada@example.com", language=self._language()
-        )
-
-    def _language(self) -> str:
-        return self.params.get("language") or get_language()
+def _subscription(language: str) -> Subscription:
+    return Subscription(pk=0, newsletter=_newsletter(), email="ada@example.com", language=language)
 
 
 def _newsletter() -> Newsletter:
     return Newsletter(name="Mailroom weekly", slug="weekly")
+
+
+PREVIEWS = {
+    "newsletters.confirm_subscription": lambda language: emails.confirm_subscription(
+        _subscription(language)
+    ),
+    "newsletters.already_subscribed": lambda language: emails.already_subscribed(
+        _subscription(language)
+    ),
+    "newsletters.data_link": lambda language: emails.data_link("ada@example.com", language),
+    "newsletters.issue": _issue,
+}

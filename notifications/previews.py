@@ -1,9 +1,9 @@
-"""Made-up mails for the development inbox."""
+"""Made-up emails for the development inbox, by type: each function takes a language."""
 
+from functools import partial
 from typing import Any
 
-from django.utils.translation import get_language
-from django_mail_preview import EmailPreview
+from django.core.mail import EmailMultiAlternatives
 
 from mailroom.messages import TemplatedMessage
 from notifications import emails
@@ -15,46 +15,42 @@ from notifications.tokens import DIGEST
 
 READER = "asha@example.com"
 ISSUE = {"newsletter": "The Weekly Post", "subject": "Four kinds of mail"}
+NOTICES: dict[str, dict[str, Any]] = {
+    "sign_in": {"ip": "203.0.113.7", "browser": "Mozilla/5.0 (X11; Linux x86_64)"},
+    "issue_sent": {**ISSUE, "failed": 2},
+    "issue_stopped": {**ISSUE, "reason": "too many addresses bounced."},
+}
 
 
-class NotificationEmails(EmailPreview):
-    def sign_in(self) -> object:
-        """Somebody logged in from a new device."""
-        return self._notice("sign_in", ip="203.0.113.7", browser="Mozilla/5.0 (X11; Linux x86_64)")
+def _notice(kind: str, language: str) -> EmailMultiAlternatives:
+    return preview(lambda: _write(kind, NOTICES[kind], language), kind, READER)
 
-    def announcement(self) -> object:
-        """News from staff to everybody."""
 
-        def make() -> TemplatedMessage:
-            row = Announcement(title="We moved house", body="All mail now goes **twice** as fast.")
-            row.save()
-            return self._write("announcement", row.values())
+def _announcement(language: str) -> EmailMultiAlternatives:
+    def make() -> TemplatedMessage:
+        row = Announcement(title="We moved house", body="All mail now goes **twice** as fast.")
+        row.save()
+        return _write("announcement", row.values(), language)
 
-        return preview(make, "announcement", READER)
+    return preview(make, "announcement", READER)
 
-    def issue_sent(self) -> object:
-        """For editors: all mails of an issue have left."""
-        return self._notice("issue_sent", **ISSUE, failed=2)
 
-    def issue_stopped(self) -> object:
-        """For editors: an issue waits for somebody to look at it."""
-        return self._notice("issue_stopped", **ISSUE, reason="too many addresses bounced.")
+def _digest(language: str) -> EmailMultiAlternatives:
+    rows = [
+        Notification(kind="new_issue", data=ISSUE | {"subject": title}, batch_key="The Post")
+        for title in ("Four kinds of mail", "How a letter travels")
+    ]
+    rows.append(Notification(kind="announcement", data={"title": "We moved house"}))
+    return preview(lambda: emails.digest(language, sections(rows), 3), DIGEST, READER)
 
-    def digest(self) -> object:
-        """What is new and unread, in one mail."""
-        rows = [
-            Notification(kind="new_issue", data=ISSUE | {"subject": title}, batch_key="The Post")
-            for title in ("Four kinds of mail", "How a letter travels")
-        ]
-        rows.append(Notification(kind="announcement", data={"title": "We moved house"}))
-        return preview(lambda: emails.digest(self._language(), sections(rows), 3), DIGEST, READER)
 
-    def _notice(self, kind: str, **data: Any) -> object:
-        return preview(lambda: self._write(kind, data), kind, READER)
+def _write(kind: str, data: dict[str, Any], language: str) -> TemplatedMessage:
+    row = {"data": data, "actor": "", "target_url": ""}
+    return emails.notice(KINDS[kind], row, language)
 
-    def _write(self, kind: str, data: dict[str, Any]) -> TemplatedMessage:
-        row = {"data": data, "actor": "", "target_url": ""}
-        return emails.notice(KINDS[kind], row, self._language())
 
-    def _language(self) -> str:
-        return self.params.get("language") or get_language()
+PREVIEWS = {
+    **{f"notifications.{kind}": partial(_notice, kind) for kind in NOTICES},
+    "notifications.announcement": _announcement,
+    "notifications.digest": _digest,
+}

@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from sandbox.accounts import Account
 from sandbox.behaviour import RETRY_AFTER_SECONDS, SILENT_SECONDS, SLOW_SECONDS, Mode, persona
+from sandbox.inbox import Accepted
 from sandbox.webhooks import Poster, course
 
 VARIABLE = re.compile(r"%recipient\.([^%]+)%")
@@ -29,15 +30,6 @@ BAD_TOKEN, INVALID_JSON, INVALID_EMAIL, OUT_OF_CREDITS, INACTIVE, TOO_MANY = (
     *(405, 406, 410),
 )
 POSTMARK_BATCH, POSTMARK_RECIPIENTS, MAILGUN_RECIPIENTS = 500, 50, 1000
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """An email that a provider took: what its recipients get, and to whom it is delivered."""
-
-    alias: str
-    mail: EmailMessage
-    recipients: list[str]  # those who get it; a bounced one does not
 
 
 class Call(NamedTuple):

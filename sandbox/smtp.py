@@ -13,8 +13,8 @@ from aiosmtpd.smtp import SMTP, AuthResult
 from asgiref.sync import sync_to_async
 
 from sandbox.accounts import Account
-from sandbox.apis import Accepted
 from sandbox.behaviour import SILENT_SECONDS, SLOW_SECONDS, Mode, persona
+from sandbox.inbox import Accepted
 from sandbox.webhooks import FULL, LATER, NO_MAILBOX
 
 # What RCPT is answered with; a deferred recipient is accepted at the second try.

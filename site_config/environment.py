@@ -66,12 +66,6 @@ def hosts(host: str | None, debug: bool) -> list[str]:
     return [*own, host] if host and host not in own else own
 
 
-def development_apps(debug: bool) -> list[str]:
-    """The sandbox and the previews, where what they need is installed: production does without."""
-    needed = ("django_mail_preview", "aiosmtpd")
-    return ["sandbox", "django_mail_preview"] if debug and all(map(find_spec, needed)) else []
-
-
 def webhook_keys(env: Env) -> dict[str, list[str]]:
     """WEBHOOK_KEY_<PROVIDER>: what a provider signs its webhooks with, by Anymail's module name."""
     prefix = "WEBHOOK_KEY_"

@@ -15,7 +15,10 @@ from mailroom.addresses import address_key, for_wire, is_address
 from mailroom.mailer_tree import MailerTree
 from mailroom.mailer_urls import Fault, parse
 from mailroom.provider_urls import MailerUrlError
+from mailroom.providers import DEVELOPMENT
 from mailroom.types import MessageType, asked_for, bulk, transactional
+
+DEVELOPMENT["inbox"] = "sandbox.inbox.EmailBackend"  # inbox: shows every email at /inbox/
 
 _hour = timedelta(hours=1)
 _day = timedelta(days=1)

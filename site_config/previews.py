@@ -1,23 +1,13 @@
-"""Made-up mails for the development inbox."""
+"""Made-up emails for the development inbox, by type: each function takes a language."""
 
-from django_mail_preview import EmailPreview
+from functools import partial
 
 from mailroom.messages import TemplatedMessage
-from site_config.specimens import specimen
+from site_config.specimens import CHANNELS, specimen
 
 
-class SpecimenEmails(EmailPreview):
-    def specimen_registration(self) -> TemplatedMessage:
-        return self._specimen("registration")
+def _specimen(channel: str, language: str) -> TemplatedMessage:
+    return specimen(channel, "asha@example.com", language)
 
-    def specimen_password_reset(self) -> TemplatedMessage:
-        return self._specimen("password_reset")
 
-    def specimen_notifications(self) -> TemplatedMessage:
-        return self._specimen("notifications")
-
-    def specimen_newsletters(self) -> TemplatedMessage:
-        return self._specimen("newsletters")
-
-    def _specimen(self, channel: str) -> TemplatedMessage:
-        return specimen(channel, "asha@example.com", self.params.get("language"))
+PREVIEWS = {f"site_config.specimen_{channel}": partial(_specimen, channel) for channel in CHANNELS}

@@ -57,7 +57,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
-    *environment.development_apps(DEBUG),
+    *(["sandbox"] if DEBUG else []),
 ]
 
 MIDDLEWARE = [
@@ -284,9 +284,7 @@ ISSUE_STOP_FAILURES = env.int(
 NEWSLETTER_TRACKING: list[str] = env.list(
     "NEWSLETTER_TRACKING", [], validate=validate.ContainsOnly(["opens", "clicks"])
 )
-MAIL_PREVIEW_ROOT = VAR_DIR / "inbox"
-MAIL_PREVIEW_MAX_MESSAGES = 2000
-MAIL_PREVIEW_TAGS = "mailroom.development.tags"
+INBOX_FILE = VAR_DIR / "inbox.sqlite3"  # what /inbox/ shows in development
 
 # -- Work outside the request ---------------------------------------------------------------------
 

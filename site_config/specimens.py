@@ -6,10 +6,10 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.functional import Promise
 
-from mailroom.development import captured
 from mailroom.links import public_url
 from mailroom.messages import TemplatedMessage
 from mailroom.models import Delivery
+from sandbox import inbox
 from site_config.overview import PURPOSES
 
 CHANNELS = [alias for alias, purpose in PURPOSES.items() if purpose.view]
@@ -18,12 +18,12 @@ State = Delivery.State
 
 @dataclass(frozen=True)
 class Sighting:
-    """The last specimen of a channel, as far as it came. mail: its address in the inbox, or ""."""
+    """The last specimen of a channel, as far as it came. email: its number in the inbox."""
 
     title: Promise | str
     channel: str
     delivery: Delivery
-    mail: str = ""
+    email: int | None = None
 
     @property
     def is_under_way(self) -> bool:
@@ -51,11 +51,9 @@ def send_each(address: str) -> None:
 def sightings(address: str) -> list[Sighting]:
     """Where the last ones to an address are now, in the order of the channels."""
     found = _last_of_each(address)
-    inbox = captured(address) if found and settings.DEBUG else {}
+    copies = inbox.copies([one.message_id_header for one in found]) if settings.DEBUG else {}
     return [
-        Sighting(
-            PURPOSES[one.channel].title, one.channel, one, inbox.get(one.message_id_header, "")
-        )
+        Sighting(PURPOSES[one.channel].title, one.channel, one, copies.get(one.message_id_header))
         for one in found
     ]
 

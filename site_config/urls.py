@@ -25,10 +25,7 @@ urlpatterns = [
 ]
 
 if settings.DEBUG:
-    urlpatterns += [
-        path("inbox/", include("django_mail_preview.urls")),
-        path("sandbox/", include("sandbox.urls")),
-    ]
+    urlpatterns.append(path("", include("sandbox.urls")))
 
 handler400 = "site_config.views.bad_request"
 handler403 = "site_config.views.permission_denied"

@@ -5,9 +5,10 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -78,8 +79,9 @@ class Demo:
 
     def received(self, channel: str) -> list[str]:
         """The provider that each email of a channel arrived by."""
-        inbox = [json.loads(one.read_text()) for one in self.folder.glob("inbox/*.json")]
-        return [one["alias"] for one in inbox if channel in one["tags"]]
+        with closing(sqlite3.connect(self.folder / "inbox.sqlite3")) as inbox:
+            rows = inbox.execute("SELECT provider FROM email WHERE channel = ?", [channel])
+            return [provider for (provider,) in rows]
 
     def press_ctrl_c(self) -> int:
         """What a terminal does: SIGINT to every process in it. The exit code."""

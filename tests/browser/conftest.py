@@ -94,12 +94,13 @@ class Visit:
 
     def mail(self, subject: str, address: str) -> str:
         """Wait for a mail in the development inbox, open it, and return its text."""
-        row = self.page.locator("table.inbox tr", has_text=subject).filter(has_text=address)
+        row = self.page.locator("table.emails tr", has_text=subject).filter(has_text=address)
         for _ in range(60):
             self.go("/inbox/")
             if row.count():
-                row.first.get_by_role("link").first.click()
-                return self.page.locator("section[data-tab=text] pre").text_content() or ""
+                row.first.get_by_role("link").click()
+                self.page.get_by_role("link", name="Text", exact=True).click()
+                return self.page.locator("pre.email-text").text_content() or ""
             self.page.wait_for_timeout(500)
         raise AssertionError(f"No mail {subject!r} for {address}")
 

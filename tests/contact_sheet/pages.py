@@ -78,7 +78,7 @@ SHOTS = [
         "admin:django_tasks_database_dbtaskresult_changelist",
     ),
     Shot("admin", "admin:login"),
-    *_group("inbox", STAFF, "mail_preview:index sandbox:providers"),
+    *_group("inbox", STAFF, "sandbox:inbox sandbox:previews sandbox:providers"),
     *_group("errors", VISITOR, "400 403 403_csrf 404 429 500"),
 ]
 
@@ -106,9 +106,7 @@ NOTHING_TO_SEE = {
     "admin:password_change_done": "comes after a change",
     "admin:autocomplete": "JSON for a field",
     "admin:jsi18n": "a script",
-    "mail_preview:sent_clear": "takes a POST",
     "sandbox:mode": "takes a POST",
-    "mail_preview:sent_latest": "JSON for the page",
     # Nobody adds such a row by hand: the admin answers 403.
     "admin:mfa_authenticator_add": "not allowed",
     "admin:usersessions_usersession_add": "not allowed",

@@ -11,7 +11,6 @@ from django.conf import settings
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
 from django.urls import reverse
-from django_mail_preview import get_previews
 
 from accounts.models import User
 from mailroom import worker
@@ -20,6 +19,7 @@ from newsletters.models import Issue
 from newsletters.tokens import member_token
 from notifications.models import Announcement
 from notifications.notify import notify
+from sandbox.inbox import previews
 from site_config.specimens import send_each
 from tests.contact_sheet.pages import SHOTS
 
@@ -40,7 +40,7 @@ def prepare() -> None:
                 "addresses": addresses | {view: reverse(view) for view in named},
                 "sessions": {who: _log_in(user) for who, user in people.items()},
                 "errors": {name: _error(name) for name in ERRORS},
-                "mails": {preview.id: _mail(preview) for preview in get_previews()},
+                "mails": {name: _mail(preview("en")) for name, preview in previews().items()},
             }
         )
     )
@@ -116,7 +116,6 @@ def _error(name: str) -> str:
     return render_to_string(f"{name}.html", {"site_name": settings.SITE_NAME}, request)
 
 
-def _mail(preview: Any) -> str:
-    message = preview.render(RequestFactory().get("/"))
+def _mail(message: Any) -> str:
     message.message()
     return message.alternatives[0].content

@@ -4,7 +4,8 @@ import pytest
 from django.conf import settings
 from django.urls import reverse
 from django.utils import translation
-from django_mail_preview import get_previews
+
+from sandbox.inbox import previews
 
 pytestmark = pytest.mark.django_db
 LANGUAGES = [code for code, _name in settings.LANGUAGES]
@@ -17,9 +18,7 @@ def _development(settings) -> None:
 
 def html_of(client, name: str, **params: str) -> str:
     """What the inbox shows in the frame of a preview."""
-    (preview,) = [one for one in get_previews() if one.id == name]
-    frame = reverse("mail_preview:preview_html", args=[preview.group, preview.method])
-    return client.get(frame, params).content.decode()
+    return client.get(reverse("sandbox:preview_html", args=[name]), params).content.decode()
 
 
 def test_all_languages_are_meant() -> None:
@@ -42,10 +41,10 @@ def test_without_a_wish_it_is_the_language_of_the_visitor(client, name) -> None:
 
 
 def test_every_part_of_a_mail_is_there() -> None:
-    for preview in get_previews():
+    for name, preview in previews().items():
         with translation.override("en"):
-            message = preview.render()
+            message = preview("en")
             raw = message.message()
-        assert raw["Subject"], preview.id
-        assert message.body.strip(), preview.id
-        assert raw.get_content_type() == "multipart/alternative", preview.id
+        assert raw["Subject"], name
+        assert message.body.strip(), name
+        assert raw.get_content_type() == "multipart/alternative", name

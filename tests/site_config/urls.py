@@ -20,7 +20,6 @@ handler404, handler500 = urls.handler404, urls.handler500
 
 urlpatterns = [
     path("fail/<str:status>/", fail),
-    path("inbox/", include("django_mail_preview.urls")),
-    path("sandbox/", include("sandbox.urls")),
+    path("", include("sandbox.urls")),
     *urls.urlpatterns,
 ]

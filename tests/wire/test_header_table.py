@@ -6,9 +6,7 @@ from collections.abc import Callable
 import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.test import RequestFactory
 from django.utils import timezone
-from django_mail_preview import get_previews
 
 from mailroom.delivery import deliver_due
 from mailroom.mailer_tree import MailerTree
@@ -22,6 +20,7 @@ from notifications.digests import sections
 from notifications.models import Announcement, Notification, Preference
 from notifications.notify import notify
 from notifications.tokens import DIGEST
+from sandbox.inbox import previews
 from tests.mailroom.fakes.smtp import Received, SMTPServer
 
 pytestmark = pytest.mark.django_db
@@ -49,8 +48,7 @@ def arrive(outbox_mailers, settings) -> Callable[[str], Received]:
             elif name.startswith("notifications."):
                 _queue_notice(name.removeprefix("notifications."))
             else:
-                (preview,) = [one for one in get_previews() if one.id == name]
-                preview.render(RequestFactory().get("/")).send()
+                previews()[name]("en").send()
             deliver_due(channel)
             assert Delivery.objects.get().error == ""
             return server.received[0]
