@@ -66,7 +66,7 @@ class Email:
 def keep(accepted: Accepted) -> None:
     """Store an email that was delivered; the oldest ones and those of long ago go."""
     mail, now = accepted.mail, datetime.now(UTC)
-    row = {
+    row: dict[str, Any] = {
         "at": now.isoformat(),
         "channel": _channel_of(mail),
         "provider": accepted.alias,
@@ -94,8 +94,9 @@ class EmailBackend(BaseEmailBackend):
     def send_messages(self, email_messages: Any) -> int:
         """Keep each message. Returns how many."""
         number = 0
+        alias: str = getattr(self, "alias", None) or "inbox"
         for message in email_messages:
-            keep(Accepted(self.alias or "inbox", parsed(message), message.recipients()))
+            keep(Accepted(alias, parsed(message), message.recipients()))
             number += 1
         return number
 

@@ -4,13 +4,13 @@ import re
 from email.message import EmailMessage
 from functools import wraps
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import permission_required
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.utils.translation import get_language, gettext_lazy
@@ -103,7 +103,7 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
     found = inbox.Emails(
         asked.get("channel", ""), asked.get("provider", ""), asked.get("q", "")[:200], delivery
     )
-    shown = Paginator(found, EMAILS_A_PAGE).get_page(asked.get("page"))
+    shown: Page[Any] = Paginator(cast("Any", found), EMAILS_A_PAGE).get_page(asked.get("page"))
     rows = list(shown)
     newest = str(rows[0].id) if rows else "0"
     if request.headers.get("HX-Request") == "true" and asked.get("newest") == newest:
