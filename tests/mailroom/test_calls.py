@@ -35,7 +35,7 @@ class Mailgun(APIServer):
 
     @property
     def mailer_url(self) -> str:
-        return f"mailgun://KEY@mail.example.com?api_url={self.url}"
+        return f"mailgun://KEY@mail.example.com?api_url={self.url}&timeout=60"
 
     def mails(self, call: int = -1) -> dict[str, dict[str, str]]:
         """What each recipient of a call gets, with their variables put in."""
