@@ -1,0 +1,109 @@
+"""Which pages of the staff open to whom: every address of the admin and of the status page."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
+from django.urls import URLPattern, get_resolver
+from django.utils import timezone
+
+from mailroom.models import Attempt, Delivery, Event, Suppression
+from newsletters.models import Issue, Newsletter, Picture, SubscriberImport, Subscription
+from notifications.models import Announcement, Notification
+
+GRACE, NAME = "grace@example.com", "Hopper"
+OF_STAFF = re.compile(r"\^?(admin/|mail/status/)")
+# What every member of the staff may open: pages that show nothing but their own account.
+OPEN_TO_ALL = {"index", "login", "logout", "password_change", "password_change_done", "jsi18n"}
+REFUSED = {302, 403, 404, 405}
+
+
+def staff_patterns() -> Iterator[tuple[str, URLPattern]]:
+    """Every route of the staff's pages, with its pattern."""
+
+    def walk(patterns, before=""):
+        for one in patterns:
+            route = before + str(one.pattern)
+            if isinstance(one, URLPattern):
+                if OF_STAFF.match(route):
+                    yield route, one
+            else:
+                yield from walk(one.url_patterns, route)
+
+    return walk(get_resolver().url_patterns)
+
+
+def address_of(route: str, pks: dict[str, object]) -> str:
+    """The address of a route about a row that exists."""
+    model = "/".join(route.split("/")[1:3])
+    pk = str(pks.get(model, 1))
+    route = re.sub(r"\^\(\?P<app_label>.*", "mailroom/", route)
+    route = re.sub(r"\(\?P<url>.*", "no-such-page/", route)
+    route = route.replace("<path:content_type_id>", str(pks["content_type"]))
+    route = re.sub(r"<(path:object_id|int:pk|id)>", pk, route)
+    assert not re.search(r"[<(^]", route), route
+    return f"/{route}"
+
+
+@pytest.fixture
+def pks(transactional_db, outbox_mailers, drain) -> dict[str, object]:
+    """A row of Grace in every table that the admin shows; the keys by `app/model`."""
+    weekly = Newsletter.objects.create(name="Weekly", slug="weekly")
+    grace = get_user_model().objects.create_user(GRACE, None, name=f"Grace {NAME}")
+    Subscription.objects.create(
+        newsletter=weekly, email=GRACE, name=f"Grace {NAME}", state="confirmed",
+        confirmed_at=timezone.now(),
+    )  # fmt: skip
+    Issue.objects.create(newsletter=weekly, subject="Draft", slug="draft", body="Dear {name}")
+    sent = Issue.objects.create(newsletter=weekly, subject="Sent", slug="sent", body="Dear {name}")
+    sent.publish()
+    drain()
+    delivery = Delivery.objects.get()
+    Attempt.objects.create(delivery=delivery, outcome="refused", error=GRACE)
+    Event.objects.create(
+        provider="p", event_id="1", kind="accepted", delivery=delivery, address=GRACE
+    )
+    Suppression.objects.create(address=GRACE, reason="bounced", note=NAME)
+    SubscriberImport.objects.create(
+        newsletter=weekly, consent=NAME, file_name="list.csv", state="ready",
+        sample=[["new", GRACE]], data=GRACE.encode(), problem_file=GRACE.encode(),
+    )  # fmt: skip
+    Picture.objects.create(digest="0" * 64, type="png", width=1, height=1, size=1)
+    Announcement.objects.create(title=f"About {NAME}", body=NAME)
+    Notification.objects.create(recipient=grace, kind="security", data={"from": GRACE})
+    return {"content_type": ContentType.objects.get_for_model(Subscription).pk} | {
+        f"{model._meta.app_label}/{model._meta.model_name}": first.pk
+        for model in admin.site._registry
+        if (first := model._base_manager.order_by("pk").last())
+    }
+
+
+def state() -> dict[str, list[dict]]:
+    """All rows of all models but sessions."""
+    models = [one for one in apps.get_models() if "session" not in one._meta.model_name]
+    return {one._meta.label: list(one._base_manager.order_by("pk").values()) for one in models}
+
+
+def test_staff_without_permissions_see_and_change_nothing(client, pks):
+    clerk = get_user_model().objects.create_user("clerk@example.com", None, is_staff=True)
+    client.force_login(clerk)
+    client.get("/admin/")
+    before = state()
+    faults = []
+    for route, pattern in staff_patterns():
+        page = address_of(route, pks)
+        for answer in (client.get(page), client.post(page, {"post": "yes", "delivery": "1"})):
+            shown = b"".join(answer.streaming_content) if answer.streaming else answer.content
+            if answer.status_code not in REFUSED and pattern.name not in OPEN_TO_ALL:
+                faults.append((answer.request["REQUEST_METHOD"], page, answer.status_code))
+            if GRACE.encode() in shown or NAME.encode() in shown:
+                faults.append((page, "shows Grace"))
+        if pattern.name == "logout":
+            client.force_login(clerk)
+    assert faults == []
+    after = state()
+    assert [name for name in before if before[name] != after[name]] in ([], ["accounts.User"])
