@@ -10,7 +10,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 from django_mail_preview import get_previews
 
-from mailroom.delivery import deliver_due
+from mailroom.delivery.engine import deliver_due
 from mailroom.mailer_tree import MailerTree
 from mailroom.mailer_urls import parse
 from mailroom.models import Delivery
