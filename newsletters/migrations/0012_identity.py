@@ -2,7 +2,6 @@
 
 import django.core.validators
 import django.db.models.deletion
-import newsletters.models.newsletter
 import newsletters.validators
 from django.db import migrations, models
 
@@ -51,12 +50,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='newsletter',
             name='reply_to',
-            field=models.EmailField(blank=True, db_default='', default='', help_text='Where answers go. Empty: to the sender.', max_length=254, validators=[newsletters.validators.one_line, newsletters.models.newsletter.sendable], verbose_name='reply-to address'),
+            field=models.EmailField(blank=True, db_default='', default='', help_text='Where answers go. Empty: to the sender.', max_length=254, verbose_name='reply-to address'),
         ),
         migrations.AddField(
             model_name='newsletter',
             name='sender_address',
-            field=models.EmailField(blank=True, db_default='', default='', help_text='Your provider must allow it. Empty: the address set for all newsletters.', max_length=254, validators=[newsletters.validators.one_line, newsletters.models.newsletter.sendable], verbose_name='sender address'),
+            field=models.EmailField(blank=True, db_default='', default='', help_text='Your provider must allow it. Empty: the address set for all newsletters.', max_length=254, verbose_name='sender address'),
         ),
         migrations.AddField(
             model_name='newsletter',

@@ -6,13 +6,8 @@ from django.db import models, transaction
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from mailroom.addresses import clean_address
+from mailroom.addresses import AddressField
 from newsletters.validators import NotReserved, one_line, printable
-
-
-def sendable(address: str) -> None:
-    """Refuse an address that no email can come from or go to. Raises ValidationError."""
-    clean_address(address)
 
 
 class Newsletter(models.Model):
@@ -37,20 +32,18 @@ class Newsletter(models.Model):
         db_default="",
         validators=[one_line],
     )
-    sender_address = models.EmailField(
+    sender_address = AddressField(
         _("sender address"),
         blank=True,
         default="",
         db_default="",
-        validators=[one_line, sendable],
         help_text=_("Your provider must allow it. Empty: the address set for all newsletters."),
     )
-    reply_to = models.EmailField(
+    reply_to = AddressField(
         _("reply-to address"),
         blank=True,
         default="",
         db_default="",
-        validators=[one_line, sendable],
         help_text=_("Where answers go. Empty: to the sender."),
     )
     logo = models.ForeignKey(
