@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from mailroom.registry import describe
-from newsletters import checking, scheduling
+from newsletters import checking, emails, scheduling
 from newsletters.admin.issue_steps import IssueStep
 from newsletters.admin.issue_views import IssueView
 from newsletters.models import Issue
@@ -59,6 +59,7 @@ class PublishIssue(IssueView):
             "minutes": checking.minutes(people),
             "faults": checking.errors(issue, mail) if issue.is_draft else [],
             "warnings": checking.warnings(issue, people, mail) if issue.is_draft else [],
+            "sender": emails.sender(issue.newsletter),
             "channel": channels.get(checking.CHANNEL, {"alias": checking.CHANNEL}),
             "time_form": TimeForm(),
             "zone": timezone.get_current_timezone_name(),

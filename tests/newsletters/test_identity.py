@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
@@ -41,6 +42,13 @@ def test_an_issue_has_the_newsletters_sender_look_and_footer(draft):
     assert "background-color: #ffd500" in html
     assert "color: #000000" in html
     assert "Tom & Ann\nwrite it.\n1 Harbour Road\nCork" in mail.body
+
+
+def test_the_editor_sees_that_sender_before_publishing(desk, draft):
+    draft.newsletter.sender_name = "The Letter"
+    draft.newsletter.save()
+    page = desk.get(reverse("admin:newsletters_issue_publish", args=[draft.pk])).text
+    assert "From: &quot;The Letter&quot; &lt;" in page
 
 
 @pytest.mark.parametrize(
@@ -90,8 +98,6 @@ def change_url(newsletter):
 def test_changing_the_sender_address_needs_a_permission_of_its_own(
     client, weekly, django_user_model
 ):
-    from django.contrib.auth.models import Permission
-
     writer = django_user_model.objects.create_user("writer@example.com", is_staff=True)
     writer.user_permissions.add(Permission.objects.get(codename="change_newsletter"))
     client.force_login(writer)
