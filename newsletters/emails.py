@@ -13,6 +13,7 @@ from django.utils.translation import pgettext
 
 from mailroom.bounces.verp import unsubscribe_address
 from mailroom.channels import channel_options
+from mailroom.envelope import mailbox
 from mailroom.links import public_link, public_url
 from mailroom.messages import TemplatedMessage, feedback_id
 from mailroom.models import Delivery
@@ -109,8 +110,7 @@ def sender(newsletter: Newsletter) -> str:
         return channel
     name, address = parseaddr(channel)
     name, address = newsletter.sender_name or name, newsletter.sender_address or address
-    quoted = name.replace("\\", r"\\").replace('"', r"\"")
-    return f'"{quoted}" <{address}>' if name else address
+    return mailbox(name, address)
 
 
 def _greets(text: str) -> bool:
