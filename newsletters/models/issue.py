@@ -20,7 +20,7 @@ from newsletters.markdown import (
     validate_subject,
     validate_text,
 )
-from newsletters.models.newsletter import Newsletter, OldSlug
+from newsletters.models.newsletter import Newsletter, OldSlug, changed_slug
 from newsletters.models.subscriptions import SubscriptionQuerySet
 from newsletters.validators import NotReserved, one_line, printable
 
@@ -179,11 +179,11 @@ class Issue(models.Model):
     @transaction.atomic
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save; the earlier slug of an issue that is on the web redirects to the new one."""
-        before = Issue.objects.published().filter(pk=self.pk).first() if self.pk else None
+        earlier = changed_slug(Issue.objects.published().filter(pk=self.pk), self.slug)
         super().save(*args, **kwargs)
-        if before and before.slug != self.slug:
+        if earlier:
             OldSlug.objects.update_or_create(
-                newsletter=self.newsletter, slug=before.slug, defaults={"issue": self}
+                newsletter=self.newsletter, slug=earlier, defaults={"issue": self}
             )
 
     def get_absolute_url(self) -> str:

@@ -98,11 +98,11 @@ class Newsletter(models.Model):
     @transaction.atomic
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save, and keep the slug it had so far as an old one that redirects."""
-        before = Newsletter.objects.filter(pk=self.pk).first() if self.pk else None
+        earlier = changed_slug(Newsletter.objects.filter(pk=self.pk), self.slug)
         super().save(*args, **kwargs)
-        if before and before.slug != self.slug:
+        if earlier:
             OldSlug.objects.update_or_create(
-                slug=before.slug, issue=None, defaults={"newsletter": self}
+                slug=earlier, issue=None, defaults={"newsletter": self}
             )
 
     def get_absolute_url(self) -> str:
@@ -115,6 +115,11 @@ class Newsletter(models.Model):
         linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
         luminance = sum(w * s for w, s in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
         return "#000000" if luminance > 0.179 else "#ffffff"
+
+
+def changed_slug(stored: models.QuerySet, slug: str) -> str | None:
+    """The slug that a row has in the database, where saving it with this one will change it."""
+    return stored.exclude(slug=slug).values_list("slug", flat=True).first()
 
 
 class OldSlug(models.Model):
