@@ -72,14 +72,10 @@ class Report:
         kinds = (Event.Kind.HARD_BOUNCE, Event.Kind.SOFT_BOUNCE, Event.Kind.REJECTED)
         events = Event.objects.filter(delivery__in=bounced.values("pk"), kind__in=kinds)
         rows = events.order_by("delivery", "happened_at", "pk")
-        counted: Counter[str] = Counter()
-        last, reason = None, ""
-        for delivery, kind, words in rows.values_list("delivery", "kind", "description").iterator():
-            if last is not None and delivery != last:
-                counted[reason] += 1
-            last, reason = delivery, _bounce_reason(kind, words)
-        if last is not None:
-            counted[reason] += 1
+        told = rows.values_list("delivery", "kind", "description").iterator()
+        # The last event of a delivery counts.
+        reasons = {delivery: _bounce_reason(kind, words) for delivery, kind, words in told}
+        counted = Counter(reasons.values())
         if unknown := self._sum(feedback=Feedback.BOUNCED) - counted.total():
             counted[_("no reason given")] += unknown
         return counted.most_common()
