@@ -1,5 +1,7 @@
 """Which providers the sandbox plays, and who may make them fail."""
 
+import sys
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
@@ -58,6 +60,13 @@ def test_it_is_refused_in_production(settings):
     with pytest.raises(ImproperlyConfigured, match="DEBUG=1"):
         SandboxConfig("sandbox", sandbox).ready()
     with pytest.raises(CommandError, match="DEBUG only"):
+        call_command("sandbox")
+
+
+def test_without_its_mail_server_the_command_says_what_to_install(settings, monkeypatch):
+    settings.DEBUG = True
+    monkeypatch.setitem(sys.modules, "aiosmtpd", None)  # as where it is not installed
+    with pytest.raises(CommandError, match="aiosmtpd: run bin/setup"):
         call_command("sandbox")
 
 

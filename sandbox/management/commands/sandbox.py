@@ -2,7 +2,8 @@
 
 import logging
 import signal
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -14,7 +15,6 @@ from sandbox.accounts import Account, accounts
 from sandbox.apis import APIServer
 from sandbox.behaviour import mode_of
 from sandbox.inbox import keep
-from sandbox.smtp import SMTPServer
 from sandbox.webhooks import Poster
 
 WEBHOOK_DELAY_SECONDS = 1.5  # so that somebody who watches sees "sent" before "delivered"
@@ -33,6 +33,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
             raise CommandError("sandbox keeps every email instead of delivering it: DEBUG only.")
+        if find_spec("aiosmtpd") is None:
+            raise CommandError("The sandbox needs aiosmtpd: run bin/setup, which installs it.")
         found = accounts()
         if not found:
             raise CommandError(
@@ -63,7 +65,9 @@ class Command(BaseCommand):
         poster.stop()
 
 
-def _server(here: list[Account], port: int, poster: Poster) -> SMTPServer | APIServer:
+def _server(here: list[Account], port: int, poster: Poster) -> AbstractContextManager[Any]:
+    from sandbox.smtp import SMTPServer  # its aiosmtpd is installed for development only
+
     kinds = {one.kind for one in here}
     if kinds == {"smtp"}:  # several aliases of one server differ in an option only
         return SMTPServer(here[0], mode_of=mode_of, keep=keep)
