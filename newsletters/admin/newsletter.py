@@ -54,7 +54,7 @@ class NewsletterAdmin(admin.ModelAdmin):
     ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Newsletter | None = None) -> Any:
-        """Only users with a permission of its own choose whose address emails come from."""
+        """Changing the sender and reply-to addresses needs the permission `change_sender`."""
         locked = () if request.user.has_perm("newsletters.change_sender") else SENDER
         return [*super().get_readonly_fields(request, obj), *locked]
 
