@@ -1,6 +1,5 @@
 """The same work for an address without an account: time must not tell the two apart."""
 
-from functools import partial
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -10,7 +9,6 @@ from django.db import transaction
 
 from accounts.emails import account_message
 from accounts.models import User
-from mailroom.tasks import nudge
 
 
 def pretend_reset(email: str) -> None:
@@ -33,12 +31,8 @@ def _nobody(email: str) -> User:
 
 
 def _pretend(prefix: str, email: str, context: dict[str, Any]) -> None:
-    """Make a mail for nobody, up to its row in the outbox, and take all of it back.
-
-    The nudge stays, as the queue may be slow or away: it does no harm, since it finds no row.
-    """
+    """Make a mail for nobody, up to its row in the outbox, and take all of it back."""
     message = account_message(prefix, email, context)
     with transaction.atomic():
         message.send()
         transaction.set_rollback(True)
-    transaction.on_commit(partial(nudge, message.channel), robust=True)

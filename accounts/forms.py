@@ -188,7 +188,7 @@ class DeleteAccountForm(forms.Form):
     sure = forms.BooleanField(label=_("Yes, delete my account and all data about me"))
 
 
-class ProfileForm(forms.ModelForm[User]):
+class ProfileForm(forms.ModelForm):
     """What people may change about themselves without proving again who they are."""
 
     time_zone = forms.ChoiceField(label=_("Time zone"))

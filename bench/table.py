@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -48,12 +49,12 @@ MAILGUN, SES = "api mailgun --recipients 10000", "api ses"
 GROWTH, GROW = "growth --sizes 5000 50000 500000", "--sizes 5000 20000"
 CLICK = "queueing --recipients 100000"
 ROWS = (
-    Row("SQLite, one worker ÷ Django", NEWS, ONCE, "ratio", at_least, 15),
-    Row("PostgreSQL, two workers ÷ Django", ON_POSTGRES, ONCE, "ratio", at_least, 25),
+    Row("SQLite, one worker ÷ Django", NEWS, ONCE, "ratio", at_least, 16.5),
+    Row("PostgreSQL, two workers ÷ Django", ON_POSTGRES, ONCE, "ratio", at_least, 15),
     Row("20 ms away ÷ Django", FAR, "--plain 30 --rounds 1", "ratio", at_least, 30),
     Row("Mailgun ÷ a call a mail", MAILGUN, "--plain 20 --rounds 1", "ratio", at_least, 300),
     Row("SES ÷ a call a mail", SES, "--recipients 1000 --rounds 1", "ratio", at_least, 12),
-    Row("one worker ÷ smtp-source", SOURCE, ONCE, "ratio", at_least, 0.5),
+    Row("one worker ÷ smtp-source", SOURCE, ONCE, "ratio", at_least, 0.7),
     Row("memory grows by %", GROWTH, GROW, "memory grows by %", at_most, 10),
     Row("a mail's cost grows by %", GROWTH, GROW, "a mail's cost grows by %", at_most, 15),
     Row("publish, answer in ms", CLICK, "--resets 25", "click to answer in ms", at_most, 1000),
@@ -71,6 +72,9 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 
 def run(options: argparse.Namespace) -> int:
     """Each command in a process of its own, once, however many rows read its figures."""
+    if missing := _missing_tools():
+        print(f"Missing: {', '.join(missing)}. Install {' '.join(missing.values())}.")
+        return 1
     told: dict[str, dict[str, Any]] = {}
     rows: list[dict[str, Any]] = []
     with _postgres() as postgres:
@@ -94,6 +98,30 @@ def run(options: argparse.Namespace) -> int:
     else:
         print("\n".join(f"{name:10} {value}" for name, value in machine().items()))
     return 0 if all(row["kept"] for row in rows) else 1
+
+
+TOOLS = {"smtp-sink": "postfix", "smtp-source": "postfix", "initdb": "postgresql"}
+
+
+def _missing_tools() -> dict[str, str]:
+    """The tools that rows need and that are not there, each with its Debian package.
+
+    Where apt-get may be used, it is asked to install them first.
+    """
+    missing = {name: package for name, package in TOOLS.items() if not _find(name)}
+    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
+        packages = sorted(set(missing.values()))
+        print(f"Installing {' '.join(packages)} …", file=sys.stderr)
+        quiet = {"DEBIAN_FRONTEND": "noninteractive", "PATH": os.environ["PATH"]}
+        command = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+        subprocess.run(command, env=quiet, stdout=subprocess.DEVNULL, check=False)
+        missing = {name: package for name, package in missing.items() if not _find(name)}
+    return missing
+
+
+def _find(name: str) -> bool:
+    """PostgreSQL's own tools are outside the path in Debian."""
+    return bool(shutil.which(name) or list(Path("/usr/lib/postgresql").glob(f"*/bin/{name}")))
 
 
 def _line(row: dict[str, Any]) -> str:

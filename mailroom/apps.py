@@ -8,13 +8,14 @@ class MailroomConfig(AppConfig):
     verbose_name = _("Mailroom")
 
     def ready(self) -> None:
-        from mailroom import any_of, checks, defaults, personal_data, tree_checks, upkeep  # noqa: F401  (some register)
+        from mailroom import checks, defaults, personal_data, queries, tree_checks  # noqa: F401  (some register)
         from mailroom.bounces import mailbox  # noqa: F401
         from mailroom.webhooks import ingest, process  # noqa: F401  (one registers its jobs)
+        from mailroom.worker import jobs, task_queues  # noqa: F401  (they register)
 
         defaults.fill_in()
         personal_data.register_own()
         checks.register()
         tree_checks.register()
         ingest.connect()
-        autodiscover_modules("clock")  # what apps want done again and again
+        autodiscover_modules("periodic")  # what apps want done again and again

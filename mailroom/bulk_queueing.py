@@ -9,9 +9,9 @@ from django.db.models.constants import OnConflict
 from django.db.models.functions import JSONObject
 from django.utils import timezone
 
+from mailroom.delivery.wakeups import wake
 from mailroom.models import Delivery, Message
 from mailroom.outbox import Recipient, delivery_to
-from mailroom.tasks import nudge
 
 
 def add_deliveries_from(
@@ -41,7 +41,7 @@ def add_deliveries_from(
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_insert_into(fields) + select + _unless_known(fields), parameters)
         added: int = cursor.rowcount
-        transaction.on_commit(lambda: nudge(message.channel))
+        wake(message.channel, pattern.route)
     return added
 
 

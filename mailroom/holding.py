@@ -4,17 +4,17 @@ Hold and cancel are properties of the message. A worker looks at them before eac
 in flight at that moment is all that still goes out.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from mailroom.models import Attempt, Delivery, Message
-from mailroom.models.delivery import DeliveryQuerySet
-from mailroom.record import FREE, erase_finished
-from mailroom.tasks import nudge
+from mailroom.delivery.complete import erase_finished
+from mailroom.delivery.wakeups import wake
+from mailroom.models import Attempt, Delivery, Message, OutcomeCount
+from mailroom.models.delivery import FREE, DeliveryQuerySet
 
 BATCH = 1000  # rows a statement
 BY_A_PERSON = gettext_noop("counted as sent by a person")
@@ -37,7 +37,7 @@ def release(message: Message) -> bool:
     # Earlier releases put a date in the far future on each row of a message on hold.
     waiting = Delivery.objects.queued().filter(message=message, not_before__gt=now)
     waiting.update(not_before=now)
-    transaction.on_commit(partial(nudge, message.channel))
+    wake()
     return bool(released)
 
 
@@ -54,6 +54,7 @@ def cancel(message: Message, reason: str) -> int:
     skipped = queued.update(
         state=Delivery.State.SKIPPED, reason=reason, finished_at=timezone.now(), **FREE
     )
+    OutcomeCount.add({(message.channel, "", Delivery.State.SKIPPED.value): skipped})
     if message.is_secret:
         erase_finished({message.pk})
     return skipped
@@ -78,11 +79,12 @@ def queue_again(rows: DeliveryQuerySet) -> int:
 
     The outcome that each had is kept as an attempt. A message on hold stays on hold.
     """
-    again, channels = 0, set()
+    again = 0
     able = rows.retryable().order_by("pk").select_for_update(of=("self",))
     while chunk := list(able[:BATCH]):  # what was queued again is no longer retryable
         now = timezone.now()
         Attempt.objects.bulk_create(Attempt.of(one, requeued_at=now) for one in chunk)
+        OutcomeCount.add({key: -number for key, number in _outcomes(chunk).items()})
         again += Delivery.objects.filter(pk__any_of=[one.pk for one in chunk]).update(
             state=Delivery.State.QUEUED,
             attempts=0,
@@ -93,9 +95,8 @@ def queue_again(rows: DeliveryQuerySet) -> int:
             not_before=now,
             **FREE,
         )
-        channels |= {one.channel for one in chunk}
-    for channel in channels:
-        transaction.on_commit(partial(nudge, channel))
+    if again:
+        wake()
     return again
 
 
@@ -106,10 +107,17 @@ def count_as_sent(message: Message, *, only: Sequence[int] | None = None) -> int
     uncertain = _in_state(message, Delivery.State.UNCERTAIN, only).order_by("pk")
     while chunk := list(uncertain.select_for_update()[:BATCH]):
         Attempt.objects.bulk_create(map(Attempt.of, chunk))
+        for (channel, alias, state), number in _outcomes(chunk).items():
+            sent = (channel, alias, Delivery.State.SENT.value)
+            OutcomeCount.add({(channel, alias, state): -number, sent: number})
         settled += Delivery.objects.filter(pk__any_of=[one.pk for one in chunk]).update(
             state=Delivery.State.SENT, reason=BY_A_PERSON, error="", finished_at=timezone.now()
         )
     return settled
+
+
+def _outcomes(rows: Sequence[Delivery]) -> Counter[tuple[str, str, str]]:
+    return Counter(one.counted_as for one in rows)
 
 
 def _in_state(message: Message, state: str, only: Sequence[int] | None = None) -> DeliveryQuerySet:

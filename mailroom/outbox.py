@@ -1,7 +1,7 @@
 """Into the outbox: an e-mail becomes one Message and a Delivery for each recipient.
 
 The rows stand in the caller's transaction: no row without the change that caused it, and no change
-without its row. The task that is enqueued at commit is only a nudge.
+without its row. At its commit the workers are woken.
 """
 
 from collections.abc import Iterable
@@ -17,9 +17,9 @@ from django.utils import timezone
 
 from mailroom.addresses import address_key, for_wire
 from mailroom.channels import channel_options
+from mailroom.delivery.wakeups import wake
 from mailroom.frozen import freeze_content, header_text
 from mailroom.models import Delivery, Message
-from mailroom.tasks import nudge
 from mailroom.types import type_or_untyped
 
 BATCH = 1000  # rows a statement: bounded memory however long a list is
@@ -100,7 +100,7 @@ def _recipients(message: Message) -> list[str]:
 
 
 def add_deliveries(message: Message, recipients: Iterable[Recipient]) -> int:
-    """Queue a frozen message to recipients and nudge a worker; the number of recipients given.
+    """Queue a frozen message to recipients and wake the workers; the number of recipients given.
 
     Runs in batches of 1,000 rows, each in a transaction of its own where none is open. A pair of
     message and address exists once, so that a repeated call adds only what is missing.
@@ -111,7 +111,7 @@ def add_deliveries(message: Message, recipients: Iterable[Recipient]) -> int:
         rows = [delivery_to(message, recipient, now) for recipient in batch]
         with transaction.atomic():
             Delivery.objects.bulk_create(rows, ignore_conflicts=True)
-            transaction.on_commit(lambda: nudge(message.channel))
+            wake(message.channel, rows[0].route)
         total += len(rows)
     return total
 
@@ -122,6 +122,7 @@ def delivery_to(message: Message, recipient: Recipient, now: datetime) -> Delive
     return Delivery(
         message=message,
         channel=message.channel,
+        route=channel_options(message.channel).via,
         address=_spelling(recipient.address),
         name=_storable(recipient.name),
         values={key: _storable(value) for key, value in recipient.values.items()},

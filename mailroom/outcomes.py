@@ -65,6 +65,16 @@ class Unbuildable(Exception):  # noqa: N818  (named after the outcome)
         self.error = error
 
 
+class NotStarted(Exception):  # noqa: N818  (named after the outcome)
+    """The message was not handed over: its worker has to stop, or has it for too long already."""
+
+
+def may_start(message: object) -> bool:
+    """Whether a message may still be handed over; the engine puts the question on it."""
+    ask = getattr(message, "may_start", None)
+    return bool(ask()) if ask else True
+
+
 ACCEPTED = Outcome(Verdict.ACCEPTED)
 PROVIDER_FAULTS = frozenset({Fault.TRANSPORT, Fault.ACCOUNT})
 IN_A_ROW = 3  # refusals of the account, before no further message is tried

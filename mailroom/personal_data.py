@@ -119,9 +119,7 @@ def register_own() -> None:
         rows=Message.objects.finished,
     )
     register_quotes("admin.LogEntry", "object_repr", "change_message")
-    register_quotes(
-        "django_tasks_database.DBTaskResult", "args_kwargs", "return_value", "traceback"
-    )
+    register_quotes("django_ox.OxTask", "args", "kwargs", "return_value", "errors")
 
 
 def _deliveries(key: str) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from django.core.mail import mailers
 from django.db.models import Count
 
 from mailroom.channels import channel_options, channels, providers
-from mailroom.models import Delivery
+from mailroom.models import Delivery, OutcomeCount
 
 
 def describe() -> dict[str, list[dict[str, Any]]]:
@@ -22,12 +22,25 @@ def describe() -> dict[str, list[dict[str, Any]]]:
 
 
 def carried() -> dict[str, dict[str, int]]:
-    """How many deliveries each channel has in each state: `{"newsletters": {"sent": 200}}`."""
-    rows = Delivery.objects.order_by().values_list("channel", "state").annotate(Count("pk"))
+    """How many deliveries of each channel ended how: `{"newsletters": {"sent": 200}}`.
+
+    From the kept counts: however much was sent, no delivery is read.
+    """
     counts: dict[str, dict[str, int]] = {alias: {} for alias in channels()}
-    for channel, state, count in rows:
-        counts.setdefault(channel, {})[state] = count
+    for (channel, state), number in OutcomeCount.objects.totals("channel", "state").items():
+        counts.setdefault(str(channel), {})[str(state)] = number
     return counts
+
+
+def waiting(channel: str, limit: int = 10_000) -> int:
+    """How many deliveries of a channel are queued and not on hold; limit + 1 for more than that."""
+    return Delivery.objects.sendable().filter(channel=channel)[: limit + 1].count()
+
+
+def in_flight() -> dict[str, int]:
+    """How many deliveries are being sent at this moment, by channel: a few windows at most."""
+    sending = Delivery.objects.filter(state=Delivery.State.SENDING)
+    return dict(sending.order_by().values_list("channel").annotate(Count("pk")))
 
 
 def _channel(alias: str) -> dict[str, Any]:

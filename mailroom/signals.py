@@ -24,7 +24,8 @@ complained = Signal()
 unsubscribed = Signal()
 hard_bounced = Signal()
 
-# Something happened to a provider: `event`, `alias`, `error`, `carried_by`, as in mailroom.alerts.
+# Something happened to a provider: `event`, `alias`, `error`, `carried_by`, as of
+# mailroom.delivery.breaker.alert.
 mailer_alert = Signal()
 
 

@@ -1,46 +1,37 @@
-"""The one task of the mailroom: a nudge to look at a channel's rows. It takes no content."""
+"""Queue tasks, whether or not the broker answers."""
 
 import logging
-import threading
+import time
+from functools import partial
+from typing import Any
 
-from django.tasks import task
-
-from mailroom.delivery import deliver_due
+from django.db import transaction
 
 logger = logging.getLogger(__name__)
 
-_busy: dict[str, threading.Lock] = {}
+AWAY_SECONDS = 5.0  # for which a broker that was away is not asked again
+_away_until = 0.0
 
 
-@task()
-def deliver_channel(channel: str) -> int:
-    """Send what is due on a channel; the number of deliveries handled.
+def enqueue(task: Any, *arguments: int) -> None:
+    """Queue a task when the current transaction is committed. Never raises.
 
-    Repeating it or losing it does no harm: the rows are the queue, and the clock looks at them too.
-    One at a time in a process: on an engine with threads, the nudges of a slow channel would take
-    all of them, and a kill would leave as many windows in doubt.
+    task: what `@task` made of a function. It takes ids, never content. Each of ours has its intent
+    in a row of its own: where the broker is away or loses it, a periodic job queues it again.
     """
-    lock = _busy.setdefault(channel, threading.Lock())
-    if not lock.acquire(blocking=False):
-        return 0
+    transaction.on_commit(partial(_enqueue, task, arguments), robust=True)
+
+
+def _enqueue(task: Any, arguments: tuple[int, ...]) -> None:
+    global _away_until  # noqa: PLW0603  (known to all threads of a process)
+    if time.monotonic() < _away_until:
+        return
     try:
-        return deliver_due(channel)
-    finally:
-        lock.release()
-
-
-def queue_of(channel: str) -> str:
-    """The task queue of a channel. Each has its own, so that no mail waits for another's mailer."""
-    return f"mail.{channel}"
-
-
-def nudge(channel: str) -> None:
-    """Ask a worker to look at a channel soon.
-
-    Never raises, and is no error that anybody need be told of: the rows are stored, and the clock
-    asks again in a second.
-    """
-    try:
-        deliver_channel.using(queue_name=queue_of(channel)).enqueue(channel)
+        task.enqueue(*arguments)
     except Exception as error:  # noqa: BLE001  (each broker has errors of its own)
-        logger.warning("The task queue is away: %s", type(error).__name__)
+        _away_until = time.monotonic() + AWAY_SECONDS
+        logger.warning(
+            "The task queue is away (%s): %s is queued again by the worker.",
+            type(error).__name__,
+            task.name,
+        )

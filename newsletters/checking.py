@@ -7,8 +7,8 @@ from django.core.mail import EmailMultiAlternatives as Mail
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from mailroom import health
 from mailroom.channels import channel_options, providers
+from mailroom.delivery import breaker
 from mailroom.mail_frame import html_of
 from mailroom.models import Suppression
 from newsletters import links
@@ -122,7 +122,7 @@ def _about_the_mailer() -> Iterator[str]:
 def _about_the_sending(people: int) -> Iterator[str]:
     if not people:
         yield _("Nobody gets it: its audience has no confirmed subscriber.")
-    if health.rests(CHANNEL):
+    if breaker.rests(CHANNEL):
         yield _("Its mailer rests at the moment: the mails will wait until it works again.")
 
 

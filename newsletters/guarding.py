@@ -13,12 +13,11 @@ from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from mailroom.breaker import OPENS_AFTER
-from mailroom.clock import each
-from mailroom.health import health
+from mailroom.delivery.breaker import OPENS_AFTER, health
+from mailroom.delivery.complete import UNSENDABLE
 from mailroom.models import Delivery, Event
 from mailroom.models.delivery import DeliveryQuerySet
-from mailroom.record import UNSENDABLE
+from mailroom.worker.periodic import each
 from newsletters import steering
 from newsletters.models import Issue
 

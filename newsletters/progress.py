@@ -1,13 +1,14 @@
 """How far the sending of an issue is, how fast it goes, and what is in its way."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from mailroom.channels import channel_options, providers
+from mailroom.delivery import breaker
 from mailroom.models import Delivery, MailerHealth, WorkerBeat
 from newsletters.checking import CHANNEL
 from newsletters.models import Issue
@@ -110,10 +111,20 @@ class Progress:
         return None if seconds is None else round(seconds / MINUTE)
 
     @cached_property
+    def next_try(self) -> datetime | None:
+        """When a provider is tried again, where none of them works and emails wait for it."""
+        return breaker.next_try(CHANNEL) if self.is_under_way else None
+
+    @cached_property
     def last_error(self) -> str:
-        """In the provider's words: what keeps a mailer from working now, else the last refusal."""
+        """What the provider said: what keeps it from working now, else the last refusal.
+
+        Of what is over, nothing that happened to a provider later.
+        """
+        if self.is_over and not self.failed and not self.uncertain:
+            return ""
         ills = MailerHealth.objects.filter(alias__in=list(providers(CHANNEL)), failures__gt=0)
-        if ill := ills.order_by("-failed_at").first():
+        if not self.is_over and (ill := ills.order_by("-failed_at").first()):
             return ill.error
         if not self.failed and not self.uncertain:
             return ""

@@ -3,7 +3,6 @@
 The row is the truth. A task only hurries; the clock takes up whatever a lost task forgot.
 """
 
-from functools import partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -16,9 +15,10 @@ from django.utils import timezone
 
 from mailroom import shutdown
 from mailroom.bulk_queueing import add_deliveries_from
-from mailroom.clock import each
 from mailroom.models import Delivery
 from mailroom.outbox import freeze
+from mailroom.tasks import enqueue
+from mailroom.worker.periodic import each
 from newsletters import checking, emails, tracking
 from newsletters.models import Issue
 from newsletters.models.history import Step, record
@@ -56,7 +56,7 @@ def start(issue: Issue, ready: QuerySet[Issue]) -> bool:
     _freeze(issue)
     from newsletters.tasks import queue_issue  # tasks need this module
 
-    transaction.on_commit(partial(queue_issue.enqueue, issue.pk))
+    enqueue(queue_issue, issue.pk)
     return True
 
 

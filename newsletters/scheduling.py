@@ -3,6 +3,7 @@
 "Now" is a time too, PUBLISH_GRACE_SECONDS away. Until it comes nothing is frozen, queued or sent.
 """
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,10 +14,12 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from mailroom.clock import each
+from mailroom.worker.periodic import each
 from newsletters.models import Issue
 from newsletters.models.history import Step, record
 from newsletters.publishing import publish, start, tell_stopped, validate
+
+logger = logging.getLogger(__name__)
 
 State = Issue.State
 FARTHEST = timedelta(days=366)

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 
 from mailroom import holding
 from mailroom.models import Message
+from mailroom.tasks import enqueue
 from newsletters.gate import CANCELLED
 from newsletters.models import Issue
 from newsletters.models.history import Step, record
@@ -57,7 +58,7 @@ def resume(issue: Issue, by: Any = None) -> bool:
     holding.release(_message(issue))
     record(issue, Step.RESUMED, by)
     if not issue.queued_at:
-        transaction.on_commit(partial(queue_issue.enqueue, issue.pk))
+        enqueue(queue_issue, issue.pk)
     return True
 
 

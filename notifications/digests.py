@@ -19,10 +19,10 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.functional import Promise
 
-from mailroom.leases import locked
 from mailroom.models import Delivery
 from mailroom.outbox import Recipient, add_deliveries, freeze
 from mailroom.outcomes import is_database_away
+from mailroom.queries import locked
 from notifications import emails
 from notifications.deciding import wants
 from notifications.kinds import KINDS, Kind, Way

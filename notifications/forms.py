@@ -10,7 +10,7 @@ from notifications.models import Schedule
 from notifications.moments import zones
 
 
-class ScheduleForm(forms.ModelForm[Schedule]):
+class ScheduleForm(forms.ModelForm):
     """A user's rhythm, and the time zone of their profile that it is meant in."""
 
     time_zone = forms.ChoiceField(label=_("Time zone"))

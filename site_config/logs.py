@@ -106,7 +106,7 @@ def configuration(debug: bool) -> dict[str, Any]:
             **{f"django.security.{one}": {"filters": ["as_warning"]} for one in FAULTS_OF_REQUESTS},
             # A line for each nudge would drown everything else.
             "django.tasks": {"level": "WARNING"},
-            "django_tasks_db": {"level": "WARNING"},
+            "django_ox": {"level": "WARNING"},
             "flufl.bounce": {"level": "WARNING"},  # it tells each detector it tries
             "mailroom": {"handlers": ["admins"], "level": "INFO", "propagate": True},
         },

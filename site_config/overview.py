@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailroom.channels import children, providers
 from mailroom.models import Delivery
-from mailroom.registry import carried, describe
+from mailroom.registry import carried, describe, in_flight, waiting
 
 State = Delivery.State
 
@@ -72,13 +72,16 @@ class ChannelRow:
 
 def channel_rows() -> list[ChannelRow]:
     """All channels, those with a purpose of their own first. Addresses of providers stay inside."""
-    counts = carried()
-    rows = [_row(channel, counts.get(channel["alias"], {})) for channel in describe()["channels"]]
+    counts, sending = carried(), in_flight()
+    rows = [
+        _row(one, counts.get(one["alias"], {}), sending.get(one["alias"], 0))
+        for one in describe()["channels"]
+    ]
     order = list(PURPOSES)
     return sorted(rows, key=lambda row: order.index(row.alias) if row.alias in order else -1)
 
 
-def _row(channel: dict[str, Any], counts: dict[str, int]) -> ChannelRow:
+def _row(channel: dict[str, Any], counts: dict[str, int], sending: int) -> ChannelRow:
     alias = channel["alias"]
     return ChannelRow(
         alias=alias,
@@ -86,7 +89,7 @@ def _row(channel: dict[str, Any], counts: dict[str, int]) -> ChannelRow:
         providers=list(_providers(channel["via"])),
         messages=channel["messages"],
         sent=counts.get(State.SENT, 0),
-        waiting=counts.get(State.QUEUED, 0) + counts.get(State.SENDING, 0),
+        waiting=waiting(alias) + sending,
         failed=counts.get(State.FAILED, 0) + counts.get(State.UNCERTAIN, 0),
     )
 

@@ -59,4 +59,4 @@ def tasks(broker_url: str) -> dict[str, Any]:
         options = {"CELERY_APP": "site_config.celery.app"}
         backend = "django_tasks_celery.backend.CeleryBackend"
         return {"default": {"BACKEND": backend, "QUEUES": [], "OPTIONS": options}}
-    return {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": []}}
+    return {"default": {"BACKEND": "django_ox.backend.OxBackend", "QUEUES": []}}

@@ -48,7 +48,7 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "allauth.usersessions",
     "anymail",
-    "django_tasks_db",
+    "django_ox",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

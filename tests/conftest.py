@@ -8,7 +8,9 @@ import pytest
 from django.conf import settings as django_settings
 from django.utils import translation
 
-from mailroom import health, shutdown, worker
+from mailroom import shutdown, tasks
+from mailroom.delivery import breaker
+from mailroom.worker import process
 from site_config import error_limit
 from site_config import settings as site_settings
 
@@ -65,7 +67,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _nothing_left_over() -> Iterator[None]:
     yield
     shutdown._wanted.clear()
-    health.forget()
+    breaker.forget()
+    tasks._away_until = 0
     error_limit.forget()
     translation.deactivate()  # a request leaves its visitor's language to the thread
 
@@ -93,5 +96,5 @@ def outbox_mailers(settings) -> dict[str, dict]:
 @pytest.fixture
 def drain(transactional_db) -> Callable[[], None]:
     """Do in-process all that a worker would do now: tasks, due mail, the clock's work."""
-    assert django_settings.TASKS["default"]["BACKEND"].startswith("django_tasks_db")
-    return worker.drain
+    assert django_settings.TASKS["default"]["BACKEND"].startswith("django_ox")
+    return process.drain

@@ -15,7 +15,15 @@ from mailroom.backends.deadlines import DeadlineResponse
 from mailroom.batch_calls import BATCH_CALLS, batch_mail, groups
 from mailroom.envelope import thaw_extras
 from mailroom.mime import Mail, folded
-from mailroom.outcomes import Fault, Unbuildable, Verdict, classify, is_down
+from mailroom.outcomes import (
+    Fault,
+    NotStarted,
+    Unbuildable,
+    Verdict,
+    classify,
+    is_down,
+    may_start,
+)
 from mailroom.personal import fill
 from mailroom.ready import PersonalMail
 from mailroom.wire_text import header
@@ -89,6 +97,7 @@ class CallsBackend(BaseEmailBackend):
         assert self._batch_call
         try:
             mail: Any = batch_mail(group, self._batch_call)
+            mail.may_start = getattr(group[0], "may_start", None)
         except Exception as error:  # noqa: BLE001  (an app's values may be anything)
             refusal: Exception | None = Unbuildable(error)
         else:
@@ -121,6 +130,8 @@ class CallsBackend(BaseEmailBackend):
         return list(self._pool.map(call, messages))
 
     def _call(self, message: EmailMessage) -> Exception | None:
+        if not may_start(message):
+            return NotStarted()
         try:
             sendable = self._sendable(message)
             mailer = self._take()

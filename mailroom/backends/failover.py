@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from django.core.mail import EmailMessage, InvalidMailer
 
-from mailroom import alerts, breaker, health
 from mailroom.backends.route import RouteBackend
 from mailroom.channels import providers
+from mailroom.delivery import breaker
 from mailroom.outcomes import Verdict, classify
 
 
@@ -69,10 +69,10 @@ class EmailBackend(RouteBackend):
 
     def _tell(self, alias: str, refusal: Exception | None) -> None:
         """A failover that succeeds hides a fault: somebody has to hear of it."""
-        first = health.health(self.via[0])
+        first = breaker.health(self.via[0])
         if alias != first.alias and not first.mode:  # else a person took it out, and knows
             told = classify(refusal).error if refusal else first.error
-            alerts.tell("failed_over", first.alias, error=told, carried_by=alias)
+            breaker.alert("failed_over", first.alias, error=told, carried_by=alias)
 
 
 def _may_go_on(error: Exception) -> bool:

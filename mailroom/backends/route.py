@@ -1,16 +1,12 @@
 """What routes have in common: children among MAILERS, opened when they are needed."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from django.core.mail import EmailMessage, InvalidMailer, mailers
 from django.core.mail.backends.base import BaseEmailBackend
-from django.utils import timezone
 
-from mailroom import handing, health
-from mailroom.channels import providers
-from mailroom.opening import mailer_for
+from mailroom.delivery import breaker, transport
 
 
 class RouteBackend(BaseEmailBackend):
@@ -40,17 +36,16 @@ class RouteBackend(BaseEmailBackend):
 
     def carry_each(self, messages: Sequence[EmailMessage], alias: str) -> list[Exception | None]:
         """Send through a child; for each message None, or what the child raises."""
-        return handing.carry_each(lambda: self._child(alias), alias, messages)
+        return transport.carry_each(lambda: self._child(alias), alias, messages)
 
     def least_bad(self, among: Sequence[str]) -> str:
-        """Where all rest, the one to try all the same: who is due first, never a paused one.
+        """Where all rest, the one to try all the same: who failed first, never a paused one.
 
         Raises InvalidMailer where all are paused.
         """
-        able = [alias for alias in among if not health.is_paused(alias)]
-        if not able:
+        if not (found := breaker.oldest_failure(among)):
             raise InvalidMailer("Every mailer of this route is paused.", alias=self.alias)  # type: ignore[attr-defined]
-        return min(able, key=_due_at)
+        return found
 
     def close(self) -> None:
         for mailer in self._open.values():
@@ -59,14 +54,9 @@ class RouteBackend(BaseEmailBackend):
 
     def _child(self, alias: str) -> BaseEmailBackend:
         if alias not in self._open:
-            mailer: Any = mailer_for(alias)
+            mailer: Any = transport.mailer_for(alias)
             if self.timeout is not None and hasattr(mailer, "timeout"):
                 mailer.timeout = self.timeout
             self._open[alias] = mailer
         self._open[alias].open()
         return self._open[alias]
-
-
-def _due_at(alias: str) -> datetime:
-    rows = (health.health(provider) for provider in providers(alias))
-    return min(row.retry_at or timezone.now() for row in rows)

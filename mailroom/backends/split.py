@@ -6,15 +6,16 @@ from typing import Any
 
 from django.core.mail import EmailMessage, InvalidMailer
 
-from mailroom import breaker
 from mailroom.backends.route import RouteBackend
+from mailroom.delivery import breaker
+from mailroom.outcomes import Fault, Verdict, classify
 
 
 class EmailBackend(RouteBackend):
     """Each delivery belongs to one mailer, by its Message-ID: it stays there over all attempts.
 
-    weights: whole numbers, one for each of `via`; 0 drains a mailer. A mailer that rests gives its
-    share to the others meanwhile.
+    weights: whole numbers, one for each of `via`; 0 drains a mailer. A mailer that rests, or
+    certainly accepted nothing, gives its share to the others meanwhile.
     """
 
     def __init__(self, *, weights: Sequence[int], alias: str, **kwargs: Any) -> None:
@@ -26,27 +27,43 @@ class EmailBackend(RouteBackend):
 
     def send_each(self, email_messages: Sequence[EmailMessage]) -> list[Exception | None]:
         errors: list[Exception | None] = [None] * len(email_messages)
-        groups: dict[str, list[int]] = {}
-        for place, message in enumerate(email_messages):
-            try:
-                groups.setdefault(self._share(message), []).append(place)
-            except InvalidMailer as error:  # all are paused
-                errors[place] = error
-        for alias, places in groups.items():
-            results = self.carry_each([email_messages[place] for place in places], alias)
-            for place, result in zip(places, results, strict=True):
-                errors[place] = result
+        to_try = {place: dict(self.weights) for place in range(len(email_messages))}
+        while to_try:
+            groups: dict[str, list[int]] = {}
+            for place, weights in to_try.items():
+                try:
+                    if alias := self._share(email_messages[place], weights):
+                        groups.setdefault(alias, []).append(place)
+                except InvalidMailer as error:  # all are paused
+                    errors[place] = error
+            again: dict[int, dict[str, int]] = {}
+            for alias, places in groups.items():
+                results = self.carry_each([email_messages[place] for place in places], alias)
+                for place, result in zip(places, results, strict=True):
+                    errors[place] = result
+                    if result and _is_its_fault(result):
+                        again[place] = {k: v for k, v in to_try[place].items() if k != alias}
+            to_try = again
         return errors
 
-    def _share(self, message: EmailMessage) -> str:
+    def _share(self, message: EmailMessage, weights: Mapping[str, int]) -> str | None:
+        """The mailer of a message among `weights`; None where none of them takes it any more."""
         key = message.extra_headers.get("Message-ID", "")
-        left = dict(self.weights)
+        left = dict(weights)
         while left:
             alias = share_of(key, left)
             if breaker.admits(alias):
                 return alias
             del left[alias]
-        return self.least_bad(list(self.weights))
+        was_tried = len(weights) < len(self.weights)
+        return None if was_tried else self.least_bad(list(self.weights))
+
+
+def _is_its_fault(error: Exception) -> bool:
+    """True where a mailer certainly accepted nothing, for a reason of its own."""
+    outcome = classify(error)
+    is_providers = outcome.fault in {Fault.TRANSPORT, Fault.ACCOUNT}
+    return is_providers and outcome.verdict is Verdict.FOR_NOW
 
 
 def share_of(key: str, weights: Mapping[str, int]) -> str:

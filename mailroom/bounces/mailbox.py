@@ -13,8 +13,8 @@ from django.db import DatabaseError
 from django.tasks import task
 
 from mailroom.bounces.intake import LARGEST, Result, receive
-from mailroom.clock import every
 from mailroom.provider_urls import Mailbox, mailbox_at
+from mailroom.worker.periodic import every
 
 logger = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from django.core.mail import mailers
 
 from mailroom.channels import channel_options, channels
+from mailroom.delivery.transport import hand_over
 from mailroom.doctor.findings import Finding, Status
-from mailroom.handing import hand_over
 from mailroom.messages import TemplatedMessage
 from mailroom.outcomes import classify
 

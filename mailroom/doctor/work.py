@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.utils import timezone
 
-from mailroom import health
 from mailroom.channels import channels
+from mailroom.delivery import breaker
 from mailroom.doctor.findings import Finding, Means, Status, examination
 from mailroom.models import Delivery, Event, WorkerBeat
 
@@ -23,7 +23,7 @@ LIMITS = {Event.Kind.COMPLAINED: (0.001, 0.003), Event.Kind.HARD_BOUNCE: (0.02, 
 def queue(means: Means) -> Iterator[Finding]:
     now = timezone.now()
     for channel in channels():
-        if health.is_paused(channel):
+        if breaker.is_paused(channel):
             yield Finding("queue", channel, Status.WARNING, "somebody paused all that carries it")
             continue
         due = Delivery.objects.due().filter(channel=channel)

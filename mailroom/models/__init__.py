@@ -1,6 +1,7 @@
 """The outbox: what is to be sent, to whom, what became of it, and what providers said later."""
 
 from mailroom.models.attempt import Attempt
+from mailroom.models.count import OutcomeCount
 from mailroom.models.delivery import Delivery
 from mailroom.models.event import Event
 from mailroom.models.health import MailerHealth
@@ -17,6 +18,7 @@ __all__ = [
     "Event",
     "MailerHealth",
     "Message",
+    "OutcomeCount",
     "Suppression",
     "WorkerBeat",
 ]

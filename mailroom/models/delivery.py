@@ -3,16 +3,17 @@
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
-from django.db import models, transaction
+from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce
-from django.db.models.sql import UpdateQuery
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.addresses import AddressField, address_key
 from mailroom.models.message import Message
+from mailroom.queries import database_now, update_returning
+
+FREE: dict[str, Any] = {"holder": "", "leased_until": None}  # columns of a row not in flight
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
@@ -22,22 +23,20 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(state=Delivery.State.QUEUED)
 
     def due(self, now: datetime | None = None) -> "DeliveryQuerySet":
-        """Queued, their time has come, in no worker's hands, and their message not on hold."""
-        now = now or timezone.now()
-        free = Q(leased_until=None) | Q(leased_until__lt=now)
-        return (
-            self.queued()
-            .filter(free, not_before__lte=now)
-            .exclude(message__in=Message.objects.held())
-        )
+        """Queued, not on hold, and their time has come."""
+        return self.sendable().filter(not_before__lte=now or timezone.now())
 
-    def abandoned(self, now: datetime | None = None) -> "DeliveryQuerySet":
+    def sendable(self) -> "DeliveryQuerySet":
+        """Queued and not on hold, now or later."""
+        return self.queued().filter(message__held_at=None)
+
+    def abandoned(self, now: datetime | Now | None = None) -> "DeliveryQuerySet":
         """In flight when their worker died: no outcome was written and the lease ran out."""
-        now = now or timezone.now()
-        return self.filter(state=Delivery.State.SENDING, leased_until__lt=now)
+        return self.filter(state=Delivery.State.SENDING, leased_until__lt=now or database_now())
 
-    def held_by(self, holder: str) -> "DeliveryQuerySet":
-        return self.filter(leased_by=holder)
+    def in_flight(self, holder: str) -> "DeliveryQuerySet":
+        """What `holder` is sending, unless somebody settled it meanwhile: the fence of a lane."""
+        return self.filter(state=Delivery.State.SENDING, holder=holder)
 
     def of(self, address: str) -> "DeliveryQuerySet":
         """Those to one address, in whatever spelling it is given."""
@@ -60,19 +59,13 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def update_returning(self, **columns: Any) -> list[int]:
         """Update like `update()`, and return the primary keys of the rows that changed."""
-        query: Any = self.query.chain(UpdateQuery)
-        query.add_update_values(columns)
-        query.clear_ordering(force=True)
-        compiler: Any = query.get_compiler(self.db)
-        with transaction.mark_for_rollback_on_error(using=self.db):
-            try:
-                return [pk for (pk,) in compiler.execute_returning_sql([self.model._meta.pk])]
-            except EmptyResultSet:  # nothing was asked of the database
-                return []
+        return update_returning(self, **columns)
 
 
 class Delivery(models.Model):
     """queued → sending → sent | failed | uncertain | skipped(reason).
+
+    Only a row in flight has a `holder`, the lane that is sending it, and a `leased_until`.
 
     `address` is an address, never a key to a user: an account may go while its mail is under way.
     Once its owner's data was erased, it is `ERASED` and the row's number.
@@ -100,6 +93,8 @@ class Delivery(models.Model):
         db_index=False,  # `delivery_progress` serves
     )
     channel = models.CharField(_("channel"), max_length=50)
+    # The mailer that was to carry it when it was queued: alias of a route or provider.
+    route = models.CharField(_("route"), max_length=200, blank=True, db_default="")
     address = models.CharField(_("address"), max_length=320)
     address_key = AddressField(source="address", max_length=320, null=True, editable=False)
     name = models.CharField(_("name"), max_length=200, blank=True)
@@ -115,7 +110,7 @@ class Delivery(models.Model):
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
 
     leased_until = models.DateTimeField(null=True, blank=True, editable=False)
-    leased_by = models.CharField(max_length=64, blank=True, editable=False)
+    holder = models.CharField(max_length=64, blank=True, editable=False, db_column="leased_by")
 
     alias = models.CharField(_("mailer"), max_length=200, blank=True)
     provider_id = models.CharField(_("provider's id"), max_length=200, blank=True)
@@ -133,17 +128,27 @@ class Delivery(models.Model):
             )
         ]
         indexes = [
-            # Only open rows are ever claimed, so the index stays small however much was sent.
+            # Only open rows are in these, so they stay small however much was sent. With the
+            # message in it, rows on hold are passed over without being read.
             models.Index(
-                F("channel"),
-                F("not_before"),
-                F("id"),
-                name="delivery_queue",
+                fields=["channel", "route", "not_before", "message", "id"],
+                name="delivery_lane",
                 condition=Q(state="queued"),
             ),
-            models.Index(F("leased_by"), name="delivery_lease", condition=~Q(leased_by="")),
+            models.Index(
+                fields=["expires_at"],
+                name="delivery_expiry",
+                condition=Q(state="queued") & Q(expires_at__isnull=False),
+            ),
             models.Index(
                 F("leased_until"), name="delivery_in_flight", condition=Q(state="sending")
+            ),
+            # Few rows, counted on each visit of the status page. Not IN: SQLite does not see
+            # that = implies it.
+            models.Index(
+                fields=["channel", "state"],
+                name="delivery_trouble",
+                condition=Q(state="failed") | Q(state="uncertain"),
             ),
             models.Index(fields=["message", "state"], name="delivery_progress"),
             models.Index(fields=["address_key"], name="delivery_by_key"),
@@ -170,6 +175,12 @@ class Delivery(models.Model):
     def is_erased(self) -> bool:
         """True once the data of the person it went to was erased."""
         return self.address.startswith(self.ERASED)
+
+    @property
+    def counted_as(self) -> tuple[str, str, str]:
+        """Its key among the kept counts, once it has ended: channel, provider and outcome."""
+        is_skipped = self.state == self.State.SKIPPED
+        return self.channel, "" if is_skipped else self.alias, str(self.state)
 
     @property
     def message_id_header(self) -> str:

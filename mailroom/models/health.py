@@ -27,6 +27,8 @@ class MailerHealth(models.Model):
     mode = models.CharField(_("mode"), max_length=10, choices=Mode, blank=True)
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
     rests = models.PositiveIntegerField(_("rests in a row"), default=0)
+    # From then on one row may try it where no other provider works: sooner than retry_at.
+    probe_at = models.DateTimeField(null=True, blank=True)
     retry_at = models.DateTimeField(_("next try"), null=True, blank=True)
     error = models.TextField(_("last error"), blank=True)
     failed_at = models.DateTimeField(_("last failure"), null=True, blank=True)

@@ -8,9 +8,9 @@ from django.core.mail import mailers
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from mailroom import breaker
 from mailroom.channels import channel_options
-from mailroom.handing import hand_over
+from mailroom.delivery import breaker
+from mailroom.delivery.transport import hand_over
 from mailroom.messages import TemplatedMessage
 from mailroom.models import MailerHealth
 from mailroom.outcomes import ACCEPTED, classify

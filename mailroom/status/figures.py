@@ -1,21 +1,21 @@
-"""The numbers of the status page, all read from the outbox and the breakers."""
+"""The numbers of the status page: kept counts, the breakers, and what waits up to a limit."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Min, Q
-from django.db.models.functions import TruncHour
+from django.db.models import Count
 from django.utils import timezone
 
 from mailroom.channels import channels, providers
-from mailroom.health import is_paused
-from mailroom.models import Attempt, Delivery, MailerHealth, WorkerBeat
+from mailroom.delivery.breaker import is_paused, next_try
+from mailroom.models import Attempt, Delivery, MailerHealth, OutcomeCount, WorkerBeat
+from mailroom.registry import in_flight, waiting
 from mailroom.status.chart import Bar, bars
 
 HOURS = 24
+LIMIT = 10_000  # what is counted on a visit
 OUTCOMES = (Delivery.State.SENT, Delivery.State.FAILED, Delivery.State.UNCERTAIN)
 
 Volumes = dict[datetime, dict[str, int]]  # by hour, by state
@@ -55,6 +55,12 @@ class QueueFigures:
     failed: int
     oldest: datetime | None
     is_paused: bool
+    next_try: datetime | None  # None where a provider works
+
+    @property
+    def is_many(self) -> bool:
+        """True where more wait than were counted."""
+        return self.waiting > LIMIT
 
 
 def provider_figures() -> list[ProviderFigures]:
@@ -77,41 +83,44 @@ def provider_figures() -> list[ProviderFigures]:
 
 
 def queue_figures() -> list[QueueFigures]:
-    """All channels with what waits in them."""
+    """All channels with what waits in them; each number is counted up to a limit."""
     state = Delivery.State
-    is_held = Q(message__held_at__isnull=False)
-    is_waiting = Q(state=state.QUEUED) & ~is_held
-    counted = Delivery.objects.filter(
-        state__in=[state.QUEUED, state.SENDING, state.UNCERTAIN, state.FAILED]
-    )
-    rows = counted.order_by().values("channel").annotate(
-        waiting=Count("pk", filter=is_waiting),
-        held=Count("pk", filter=Q(state=state.QUEUED) & is_held),
-        sending=Count("pk", filter=Q(state=state.SENDING)),
-        uncertain=Count("pk", filter=Q(state=state.UNCERTAIN)),
-        failed=Count("pk", filter=Q(state=state.FAILED)),
-        oldest=Min("created_at", filter=is_waiting),
-    )  # fmt: skip
-    found: dict[str, dict[str, Any]] = {row["channel"]: dict(row) for row in rows}
-    return [_queue(channel, found.get(channel, {})) for channel in channels()]
+    sending = in_flight()
+    return [
+        QueueFigures(
+            channel=channel,
+            waiting=waiting(channel),
+            held=_held(channel),
+            sending=sending.get(channel, 0),
+            uncertain=_trouble(channel, state.UNCERTAIN),
+            failed=_trouble(channel, state.FAILED),
+            oldest=_oldest(channel),
+            is_paused=is_paused(channel),
+            next_try=next_try(channel),
+        )
+        for channel in channels()
+    ]
+
+
+def _trouble(channel: str, state: str) -> int:
+    return Delivery.objects.filter(channel=channel, state=state)[: LIMIT + 1].count()
+
+
+def _held(channel: str) -> int:
+    held = Delivery.objects.queued().filter(channel=channel, message__held_at__isnull=False)
+    return held[: LIMIT + 1].count()
+
+
+def _oldest(channel: str) -> datetime | None:
+    """When what is due next was queued, more or less: the first of each of the channel's lanes."""
+    rows = Delivery.objects.sendable().filter(channel=channel)
+    first = rows.order_by("channel", "route", "not_before").values_list("created_at", flat=True)
+    return first.first()
 
 
 def workers_alive() -> int:
     """How many worker processes say that they live."""
     return WorkerBeat.alive().count()
-
-
-def _queue(channel: str, row: dict[str, Any]) -> QueueFigures:
-    return QueueFigures(
-        channel=channel,
-        waiting=row.get("waiting", 0),
-        held=row.get("held", 0),
-        sending=row.get("sending", 0),
-        uncertain=row.get("uncertain", 0),
-        failed=row.get("failed", 0),
-        oldest=row.get("oldest"),
-        is_paused=is_paused(channel),
-    )
 
 
 def _hours() -> list[datetime]:
@@ -120,15 +129,10 @@ def _hours() -> list[datetime]:
 
 
 def _volumes() -> dict[str, Volumes]:
-    rows = (
-        Delivery.objects.filter(finished_at__gte=_hours()[0], state__in=OUTCOMES)
-        .order_by()
-        .values_list("alias", TruncHour("finished_at"), "state")
-        .annotate(Count("pk"))
-    )
+    counts = OutcomeCount.objects.filter(hour__gte=_hours()[0], state__in=OUTCOMES)
     volumes: dict[str, Volumes] = {}
-    for alias, hour, state, count in rows:
-        volumes.setdefault(alias, {}).setdefault(hour, {})[state] = count
+    for (alias, hour, state), number in counts.totals("alias", "hour", "state").items():
+        volumes.setdefault(alias, {}).setdefault(hour, {})[state] = number
     return volumes
 
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from mailroom.addresses import address_key
 from mailroom.keyed import is_signed
 from mailroom.models import Event
-from mailroom.webhooks import events
+from mailroom.webhooks import events, process
 
 # What Anymail's parsers raise for a body, or an element of it, of another shape than documented.
 MALFORMED = (
@@ -105,6 +105,8 @@ def store(collected: Iterable[AnymailTrackingEvent], provider: str) -> None:
     """Store events, each once however often it is posted. A worker acts on them later."""
     rows = [row for event in collected if (row := read(event, provider))]
     Event.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+    if rows:
+        process.handle_soon()
 
 
 def read(event: AnymailTrackingEvent, provider: str) -> Event | None:

@@ -4,6 +4,7 @@ The outcome depends on the set of events alone, not on the order in which they a
 """
 
 import logging
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -14,12 +15,15 @@ from django.utils import timezone
 
 from mailroom import signals
 from mailroom.addresses import address_key
-from mailroom.clock import every
-from mailroom.leases import locked
-from mailroom.models import Delivery, Event, Suppression
-from mailroom.record import FREE, announce, erase_finished, keep_overwritten
+from mailroom.delivery.complete import erase_finished, keep_overwritten, send_signal
+from mailroom.models import Delivery, Event, OutcomeCount, Suppression
+from mailroom.models.delivery import FREE
+from mailroom.queries import locked
+from mailroom.tasks import enqueue
+from mailroom.worker.periodic import every
 
 logger = logging.getLogger(__name__)
+_asked_at = float("-inf")
 
 Kind = Event.Kind
 Feedback = Delivery.Feedback
@@ -37,16 +41,29 @@ SIGNALS = {
 }
 
 
-@every(seconds=2)
+@every(seconds=30)
 def take_up_events() -> None:
+    """Handle the events whose task was lost, or that had to wait."""
     if Event.objects.waiting().exists():
-        handle_events.enqueue()
+        enqueue(handle_events)
 
 
 @every(seconds=3600)
-def forget_old_events() -> None:
+def forget_old_events() -> bool:
+    """Delete old events, a bounded number at a time; True where there may be more."""
     limit = timezone.now() - timedelta(days=settings.MAIL_RETENTION_DAYS)
-    Event.objects.filter(happened_at__lt=limit).exclude(handled_at=None).delete()
+    old = Event.objects.filter(happened_at__lt=limit).exclude(handled_at=None)
+    ids = list(old.values_list("pk", flat=True)[: BATCH * 10])
+    Event.objects.filter(pk__any_of=ids).delete()
+    return len(ids) == BATCH * 10
+
+
+def handle_soon() -> None:
+    """Have a worker handle what was just stored; asked for at most once a second by a process."""
+    global _asked_at  # noqa: PLW0603  (a storm of posts must not become one of tasks)
+    if time.monotonic() - _asked_at > 1:
+        _asked_at = time.monotonic()
+        enqueue(handle_events)
 
 
 @task()
@@ -145,7 +162,8 @@ def _settle(event: Event, delivery: Delivery) -> None:
     if settled:
         erase_finished({delivery.message_id})
         delivery.refresh_from_db()
-        transaction.on_commit(lambda: announce([delivery]))
+        OutcomeCount.add({delivery.counted_as: 1})
+        transaction.on_commit(lambda: send_signal(delivery))
 
 
 def _update_feedback(delivery: Delivery) -> None:

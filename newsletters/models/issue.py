@@ -56,6 +56,11 @@ class IssueQuerySet(models.QuerySet["Issue"]):
         """Published ones whose mails are not all queued yet."""
         return self.filter(state=State.SENDING, queued_at=None)
 
+    def live(self) -> IssueQuerySet:
+        """Due, or being sent: what the worker has to look after."""
+        due = models.Q(state=State.SCHEDULED, publish_at__lte=timezone.now())
+        return self.filter(due | models.Q(state=State.SENDING))
+
     def under_way(self) -> IssueQuerySet:
         """Those whose mails are all queued and not all sent, as far as the row says."""
         return self.filter(state=State.SENDING, queued_at__isnull=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from functools import partial
 from typing import Any, BinaryIO
 
 from django.conf import settings
@@ -11,6 +10,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from mailroom.tasks import enqueue
 from newsletters.models.newsletter import Newsletter
 
 
@@ -78,6 +78,6 @@ class SubscriberImport(models.Model):
         mine = SubscriberImport.objects.filter(pk=self.pk, state__in=begun)
         if not mine.update(state=to, position=0, **changes):
             return False
-        transaction.on_commit(partial(take_in_people.enqueue, self.pk), robust=True)
+        enqueue(take_in_people, self.pk)
         self.refresh_from_db()
         return True

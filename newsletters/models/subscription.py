@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailroom.addresses import AddressField
 from mailroom.models import Delivery, Suppression
+from mailroom.tasks import enqueue
 from mailroom.types import message_type
 from newsletters.models.newsletter import Newsletter
 from newsletters.models.subscriptions import LeavingReason, State, SubscriptionQuerySet
@@ -114,7 +114,7 @@ class Subscription(models.Model):
         from newsletters.tasks import ask_to_confirm  # tasks need the models
 
         self.ask_anew(details or {}, confirmation_wanted=True)
-        transaction.on_commit(partial(ask_to_confirm.enqueue, self.pk))
+        enqueue(ask_to_confirm, self.pk)
 
     @transaction.atomic
     def ask_to_confirm(self) -> bool:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from mailroom.tasks import enqueue
 from notifications.validators import one_line, ordinary_text
 
 MAX_CHARACTERS = 100_000  # of a text: rendering it has to stay quick
@@ -76,7 +77,7 @@ class Announcement(models.Model):
         with transaction.atomic():
             if not drafts.update(state=self.State.SENDING):
                 return False
-            transaction.on_commit(lambda: tell_everybody.enqueue(self.pk), robust=True)
+            enqueue(tell_everybody, self.pk)
         self.refresh_from_db()
         return True
 

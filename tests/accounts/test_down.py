@@ -47,10 +47,9 @@ def test_a_mail_server_that_is_down_is_waited_for(client, ann, drain, no_server,
 @pytest.mark.parametrize("email", ["ann@example.com", "nobody@example.com"])
 @pytest.mark.parametrize("path", ["/accounts/password/reset/", "/accounts/login/code/"])
 @pytest.mark.usefixtures("ann", "no_broker")
-def test_a_broker_that_is_down_changes_no_answer(client, path, email, caplog):
+def test_a_broker_that_is_down_changes_no_answer(client, path, email):
     assert client.post(path, {"email": email}).status_code == 302
     assert Delivery.objects.queued().count() == (email == "ann@example.com")
-    assert "The task queue is away" in caplog.text
 
 
 def test_a_notice_that_cannot_go_out_stops_no_change(inside, ann, drain, no_server):

@@ -75,7 +75,8 @@ SHOTS = [
         "admin:mailroom_suppression_changelist admin:mailroom_suppression_add "
         "admin:mailroom_suppression_import admin:mailroom_suppression_export "
         "admin:account_emailaddress_changelist admin:account_emailaddress_add "
-        "admin:django_tasks_database_dbtaskresult_changelist",
+        "admin:django_ox_oxtask_changelist admin:django_ox_oxtask_overview "
+        "admin:django_ox_oxschedule_changelist admin:django_ox_oxschedule_add",
     ),
     Shot("admin", "admin:login"),
     *_group("inbox", STAFF, "sandbox:inbox sandbox:previews sandbox:providers"),
@@ -115,5 +116,5 @@ NOTHING_TO_SEE = {
     "admin:mailroom_delivery_add": "not allowed",
     "admin:mailroom_message_add": "not allowed",
     "admin:mailroom_event_add": "not allowed",
-    "admin:django_tasks_database_dbtaskresult_add": "not allowed",
+    "admin:django_ox_oxtask_add": "not allowed",
 }

@@ -13,8 +13,8 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from accounts.models import User
-from mailroom import worker
 from mailroom.models import Suppression
+from mailroom.worker import process
 from newsletters.models import Issue
 from newsletters.tokens import member_token
 from notifications.models import Announcement
@@ -59,7 +59,7 @@ def _issues() -> dict[str, str]:
     sent.publish()
     for reader in ("reader@example.com", "admin@example.com"):
         send_each(reader)
-    worker.drain()
+    process.drain()
     delivery = sent.message.deliveries.latest("pk")
     token = member_token(delivery.values["subscription"], delivery.pk)
     slugs = sent.newsletter.slug, sent.slug

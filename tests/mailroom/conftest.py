@@ -9,7 +9,7 @@ import pytest
 from django.core.mail import EmailMessage
 
 from mailroom.channels import OUTBOX
-from mailroom.delivery import deliver_due
+from mailroom.delivery.engine import deliver_due
 from mailroom.mailer_tree import MailerTree
 from mailroom.mailer_urls import parse
 from mailroom.models import Delivery

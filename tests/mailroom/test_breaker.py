@@ -7,10 +7,11 @@ import time_machine
 from django.core import mail
 from django.utils import timezone
 
-from mailroom import breaker, health
+from mailroom.delivery import breaker
 from mailroom.models import ChannelPace, Delivery, MailerHealth
 from mailroom.outcomes import ACCEPTED, Fault, Outcome, Verdict
 from mailroom.signals import mailer_alert
+from tests.at_once import at_once
 from tests.mailroom.conftest import attempt, deliver, queue
 from tests.mailroom.fakes.http import Answer, HTTPServer
 from tests.mailroom.fakes.ports import closed_port
@@ -29,8 +30,15 @@ def open_breaker(alias: str = A) -> MailerHealth:
     return MailerHealth.objects.get(alias=alias)
 
 
+def let_a_probe_be_due() -> None:
+    now = timezone.now()
+    MailerHealth.objects.update(probe_at=now)
+    Delivery.objects.filter(not_before__gt=now).update(not_before=now)
+    breaker.forget()
+
+
 def later(row: MailerHealth) -> time_machine.travel:
-    health.forget()
+    breaker.forget()
     return time_machine.travel(row.retry_at + timedelta(seconds=1))
 
 
@@ -102,7 +110,7 @@ class TestProbing:
         row = open_breaker()
 
         with later(row):
-            assert not health.rests(A)  # as this process read it a moment ago
+            assert not breaker.rests(A)  # as this process read it a moment ago
             probing = {"state": State.HALF_OPEN, "retry_at": timezone.now() + breaker.PROBE}
             MailerHealth.objects.filter(alias=A).update(**probing)  # another process was quicker
 
@@ -140,16 +148,55 @@ class TestProbing:
         with later(row):
             assert breaker.admits(A)
 
-    def test_what_waited_for_it_goes_when_it_is_back(self, carry_by):
+    def test_what_waited_for_it_leaves_as_soon_as_it_works(self, carry_by):
         port = closed_port()
         carry_by(f"smtp+plain://127.0.0.1:{port}?timeout=1")
-        delivery = attempt("letters")
-        open_breaker(delivery.alias)
-        Delivery.objects.update(not_before=timezone.now() + timedelta(hours=1))
+        for number in range(5):
+            queue("letters", to=[f"{number}@example.com"])
+        while breaker.next_try("letters") is None or breaker.admission("letters").value != "none":
+            breaker.end_probe(was_used=False)
+            deliver()
+        rows = set(Delivery.objects.values_list("state", flat=True))
+        with SMTPServer(port=port) as back:
+            let_a_probe_be_due()
+            deliver()
+            let_a_probe_be_due()
+            deliver()
 
-        breaker.report(delivery.alias, ACCEPTED)
+        assert rows == {"queued"}
+        assert len(back.received) == 5
 
-        assert Delivery.objects.due().exists()
+    def test_the_next_try_is_within_seconds_however_long_it_was_down(self):
+        for _ in range(20):
+            breaker.report(A, DOWN)
+
+        wait = breaker.next_try(A) - timezone.now()
+        assert wait <= timedelta(seconds=5)
+
+    def test_a_refused_account_is_tried_after_its_rest_alone(self, settings):
+        settings.MAIL_BREAKER_SECONDS = 30
+        for _ in range(3):
+            breaker.report(A, Outcome(Verdict.FOR_NOW, "535 no", fault=Fault.ACCOUNT))
+
+        assert breaker.next_try(A) - timezone.now() > timedelta(seconds=20)
+
+    def test_a_wish_to_wait_is_followed_to_the_second_and_never_doubled(self):
+        for _ in range(5):
+            breaker.report(A, Outcome(Verdict.FOR_NOW, "429", retry_after=2))
+            breaker.report(A, Outcome(Verdict.FOR_NOW, "429", retry_after=2))
+
+        row = MailerHealth.objects.get()
+        assert (row.failures, row.rests) == (0, 0)
+        assert row.retry_at - timezone.now() <= timedelta(seconds=2)
+
+    def test_of_many_lanes_one_probes(self):
+        breaker.report(A, DOWN)
+        breaker.report(A, DOWN)
+        let_a_probe_be_due()
+
+        found = at_once(*[lambda: breaker.admission(A).value] * 4)
+
+        assert sorted(found) == ["none", "none", "none", "one"]
 
 
 class TestFailingOverAndBack:
@@ -181,6 +228,7 @@ class TestFailingOverAndBack:
             carry_by(f"failover({first.url} {second.url})")
             for server in (first, second):
                 open_breaker(f"smtp:127.0.0.1:{server.port}")
+            let_a_probe_be_due()
 
             assert attempt("letters").state == "sent"
 

@@ -8,8 +8,11 @@ from django.core import mail
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.db import transaction
 
+from mailroom import tasks
+from mailroom.delivery.wakeups import Wakeup, subscribe
 from mailroom.models import Delivery, Message
 from mailroom.outbox import Recipient, add_deliveries, freeze
+from mailroom.webhooks.process import handle_events
 from tests.mailroom.conftest import deliver, queue
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("in_memory")]
@@ -31,23 +34,45 @@ def test_a_change_that_is_rolled_back_leaves_no_mail():
     assert not Delivery.objects.exists()
 
 
-def test_nothing_is_nudged_before_the_commit():
-    from django_tasks_db.models import DBTaskResult
+def test_workers_are_woken_at_the_commit_once_for_each_lane():
+    woken: list[Wakeup] = []
+    unsubscribe = subscribe(woken.append)
+    try:
+        with transaction.atomic():
+            queue()
+            queue(to=["bob@example.com"])
+            assert woken == []
+    finally:
+        unsubscribe()
 
-    with transaction.atomic():
-        queue()
-        assert not DBTaskResult.objects.exists()
-
-    assert DBTaskResult.objects.count() == 1
+    assert woken == [Wakeup("letters", "console")]
 
 
-def test_a_queue_that_is_away_loses_nothing_and_is_no_error(settings, caplog):
+def test_nobody_is_woken_for_what_is_rolled_back():
+    woken: list[Wakeup] = []
+    unsubscribe = subscribe(woken.append)
+    try:
+        with transaction.atomic():
+            with transaction.atomic():
+                queue()
+                transaction.set_rollback(True)
+            queue("bulletin")
+    finally:
+        unsubscribe()
+
+    assert woken == [Wakeup("bulletin", "console")]
+
+
+def test_a_task_queue_that_is_away_is_logged_and_raises_nothing(settings, caplog):
     settings.TASKS = {"default": {"BACKEND": "tests.mailroom.test_outbox.Away", "QUEUES": []}}
 
-    queue()
+    with transaction.atomic():
+        tasks.enqueue(handle_events)
+        (delivery,) = queue()
     deliver()
 
-    assert [one.to for one in mail.outbox] == [["alice@example.com"]]
+    delivery.refresh_from_db()
+    assert delivery.state == Delivery.State.SENT
     louder_than_usual = [one.levelname for one in caplog.records if one.levelname != "INFO"]
     assert louder_than_usual == ["WARNING"]
 

@@ -7,8 +7,8 @@ import pytest
 from django.core.mail import EmailMessage
 from django.utils import timezone
 
-from mailroom import breaker
 from mailroom.backends.split import share_of
+from mailroom.delivery import breaker
 from mailroom.holding import queue_again
 from mailroom.models import Delivery, MailerHealth, Message
 from mailroom.outbox import Recipient, add_deliveries, freeze

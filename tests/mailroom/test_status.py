@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from mailroom import breaker, health
+from mailroom.delivery import breaker
 from mailroom.models import Delivery, MailerHealth
 from mailroom.status.chart import bars
 from tests.mailroom.conftest import attempt, queue
@@ -101,7 +101,7 @@ class TestLooking:
 
     def test_costs_as_much_however_much_was_sent(self, staff, smtp):
         def cost() -> int:
-            health.forget()  # known for a second otherwise, which a slow machine outlasts
+            breaker.forget()  # known for a second otherwise, which a slow machine outlasts
             with CaptureQueriesContext(connection) as queries:
                 staff.get(PAGE)
             return len(queries)

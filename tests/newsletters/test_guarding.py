@@ -4,7 +4,7 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
-from mailroom import delivery as engine
+from mailroom.delivery import breaker, engine
 from mailroom.models import Delivery, Event
 from newsletters import guarding, publishing, steering
 from newsletters.gate import CANCELLED
@@ -155,8 +155,6 @@ class TestAnAccountThatIsRefused:
 
         server.script.mail = ""
         steering.resume(under_way)
-        from mailroom import breaker
-
         breaker.try_now("memory")
         engine.deliver_due("newsletters")
         assert len(server.received) == 100

@@ -7,7 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
-from newsletters import clock
+from newsletters import periodic
 from newsletters.models import SubscriberImport, Subscription
 from newsletters.subscribers import importing
 
@@ -206,5 +206,5 @@ def test_a_file_that_nobody_decided_about_is_forgotten(weekly):
     for days in (1, 8):
         begun = timezone.now() - timedelta(days=days)
         SubscriberImport.objects.create(newsletter=weekly, created_at=begun, state="ready")
-    clock.forget_unfinished_imports()
+    periodic.forget_unfinished_imports()
     assert SubscriberImport.objects.get().created_at > timezone.now() - timedelta(days=7)

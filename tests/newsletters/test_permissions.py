@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import Permission
 
-from mailroom import worker
+from mailroom.worker import process
 
 ISSUES = "/admin/newsletters/issue/"
 GRACE = "grace@example.com"
@@ -32,7 +32,7 @@ def grace(subscribed):
 @pytest.fixture
 def sent(transactional_db, outbox_mailers, grace, draft):
     draft.publish()
-    worker.drain()
+    process.drain()
     return draft
 
 

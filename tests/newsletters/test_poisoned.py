@@ -6,7 +6,7 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
-from mailroom import clock
+from mailroom.worker import periodic as clock
 from newsletters import emails, guarding, publishing, scheduling
 from newsletters.models import Issue, Subscription
 from newsletters.signals import issue_sent, issue_stopped

@@ -155,10 +155,10 @@ class TestQueueing:
         assert reload(draft).progress() == {"queued": 200}
 
     def test_a_lost_task_is_taken_up_by_the_clock(self, draft, crowd, drain):
-        from django_tasks_db.models import DBTaskResult
+        from django_ox.models import OxTask
 
         draft.publish()
-        DBTaskResult.objects.all().delete()
+        OxTask.objects.all().delete()
         drain()
         drain()
         assert len(mail.outbox) == 200

@@ -58,7 +58,7 @@ class TestPausing:
 
     def test_what_a_worker_has_in_hand_is_taken_back(self, under_way, drain):
         values = {"subscription": 0, "name": "", "language": "en"}
-        more = [Recipient(f"{n}@example.com", values=values) for n in range(60)]
+        more = [Recipient(f"{n}@example.com", values=values) for n in range(260)]
         add_deliveries(under_way.message, more)
         total = Delivery.objects.count()
 

@@ -10,7 +10,7 @@ from django.core import mail
 from django.core.mail import EmailMessage
 from django.db import connection
 from django.utils import timezone
-from django_tasks_db.models import DBTaskResult
+from django_ox.models import OxTask
 
 from accounts.own_data import delete_account
 from mailroom.models import Attempt, Delivery, Event, MailerHealth, Message, Suppression
@@ -99,10 +99,11 @@ def ann(outbox_mailers, editor, client) -> None:
         user=editor, action_flag=CHANGE, object_repr=SPELLED,
         change_message=json.dumps([{"changed": {"name": "subscription", "object": SPELLED}}]),
     )  # fmt: skip
-    DBTaskResult.objects.create(
-        task_path="newsletters.tasks.queue_issue", args_kwargs={"args": [KEY], "kwargs": {}},
-        backend_name="default", run_after=timezone.now(), exception_class_path="ValueError",
-        traceback=f"ValueError: {SPELLED!r} is wrong", status="FAILED", return_value=[SPELLED],
+    OxTask.objects.create(
+        task_path="newsletters.tasks.queue_issue", args=[KEY], kwargs={"who": KEY},
+        backend_name="default", enqueued_at=timezone.now(), status="FAILED",
+        errors=[{"exception_class_path": "ValueError", "traceback": f"ValueError: {SPELLED!r}"}],
+        return_value=[SPELLED],
     )  # fmt: skip
     HistoryEntry.objects.create(issue=issue, step="tested", who=KEY, note=f"{KEY}, bob@example.com")
     IssueTest.objects.create(issue=issue, content="x", addresses=[KEY, "bob@example.com"])
@@ -121,7 +122,7 @@ def ann(outbox_mailers, editor, client) -> None:
 def test_the_dump_finds_what_is_there(ann):
     tables = {line.partition(":")[0] for line in left_over(dump())}
     assert tables >= {
-        "django_admin_log", "django_tasks_database_dbtaskresult", "mailroom_attempt",
+        "django_admin_log", "django_ox_oxtask", "mailroom_attempt",
         "mailroom_delivery",
         "mailroom_event", "mailroom_mailerhealth", "mailroom_message", "mailroom_suppression",
         "newsletters_historyentry", "newsletters_issuetest", "newsletters_subscriberimport",

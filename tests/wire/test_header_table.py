@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from mailroom.delivery import deliver_due
+from mailroom.delivery.engine import deliver_due
 from mailroom.mailer_tree import MailerTree
 from mailroom.mailer_urls import parse
 from mailroom.models import Delivery

@@ -80,4 +80,4 @@ def shortlease(order: Order) -> Verdict:
 def _leases_held() -> int:
     from mailroom.models import Delivery
 
-    return Delivery.objects.exclude(leased_by="").count()
+    return Delivery.objects.exclude(holder="").count()

@@ -17,6 +17,7 @@ from mailroom.backends.smtp.session import (
     Session,
 )
 from mailroom.backends.smtp.transaction import Transaction, transaction_for
+from mailroom.outcomes import NotStarted, may_start
 
 MESSAGES_A_CONNECTION = 8  # fewer aren't worth another connection to a server that is near
 FAR = 0.002  # seconds a message: from here on, most of it is waiting; more connections wait less
@@ -118,7 +119,9 @@ class EmailBackend(smtp.EmailBackend):
     ) -> Iterator[Transaction]:
         """Transactions, each made while the server works on the one before; noted in `made`."""
         for message in messages:
-            one = transaction_for(message, self.connection, self._prepared)
+            one: Transaction | Exception | None = NotStarted()
+            if may_start(message):
+                one = transaction_for(message, self.connection, self._prepared)
             made.append(one)
             if isinstance(one, Transaction):
                 yield one

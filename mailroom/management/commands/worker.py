@@ -7,13 +7,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from mailroom import shutdown, worker
+from mailroom import shutdown
 from mailroom.checks import refuse_faulty_configuration
 from mailroom.readiness import wait_for_migrations
+from mailroom.worker import process
 
 
 class Command(BaseCommand):
-    help = "Send queued mail, run tasks, wind the clock."
+    help = "Send queued email, run tasks and periodic jobs."
     requires_system_checks = ()  # its own refusal lists every fault at once
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -30,9 +31,9 @@ class Command(BaseCommand):
             threading.Thread(target=_stop_with_stdin, daemon=True).start()
         if drain:
             wait_for_migrations()
-            worker.drain()
+            process.drain()
         else:
-            worker.run()
+            process.run()
 
 
 def _stop_with_stdin() -> None:

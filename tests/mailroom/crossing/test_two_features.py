@@ -9,11 +9,12 @@ from django.core.mail import EmailMessage
 from django.db import OperationalError
 from django.utils import timezone
 
-from mailroom import holding, signals, upkeep
+from mailroom import holding, signals
 from mailroom.forgetting import forget_address
 from mailroom.models import Attempt, Delivery, Message
 from mailroom.outbox import Recipient, add_deliveries, freeze
 from mailroom.personal import slot
+from mailroom.worker import jobs
 from tests.mailroom.crossing import world as the_world
 from tests.mailroom.crossing.test_state_machine import settings_  # noqa: F401  (a fixture)
 from tests.mailroom.crossing.world import World, start_anew, work
@@ -185,7 +186,7 @@ class TestHolding:
         message = Message.objects.get()
         holding.hold(message)
         with later(minutes=5):
-            upkeep.expire_waiting()
+            jobs.expire_waiting()
 
         assert states(message) == {ANN: State.SKIPPED}
         assert "314-159" not in str(Message.objects.values())

@@ -1,13 +1,25 @@
-"""What happens in time, on the worker's clock."""
+"""What the worker does for newsletters again and again."""
 
 from datetime import timedelta
 
 from django.utils import timezone
 
-from mailroom.clock import each, every
+from mailroom.worker.periodic import each, every
 from newsletters import guarding, publishing, scheduling
-from newsletters.models import SubscriberImport, Subscription
+from newsletters.models import Issue, SubscriberImport, Subscription
 from newsletters.tasks import take_in_people
+
+
+@every(seconds=5)
+def look_after_issues() -> None:
+    """Publish what is due, pause what goes wrong, finish what is sent; one query where idle."""
+    state = Issue.State
+    states = set(Issue.objects.live().values_list("state", flat=True))
+    if state.SCHEDULED in states:
+        scheduling.publish_due()
+    if state.SENDING in states:
+        guarding.look()
+        publishing.finish()
 
 
 @every(seconds=30)
@@ -15,24 +27,9 @@ def queue_forgotten_issues() -> None:
     publishing.take_up_forgotten()
 
 
-@every(seconds=2)
-def publish_due_issues() -> None:
-    scheduling.publish_due()
-
-
-@every(seconds=5)
-def stop_what_goes_wrong() -> None:
-    guarding.look()
-
-
-@every(seconds=5)
-def finish_issues() -> None:
-    publishing.finish()
-
-
 @every(seconds=60)
 def ask_forgotten_subscribers() -> None:
-    """Send the confirmation mails whose task was lost."""
+    """Send the confirmation emails whose task was lost."""
     each(Subscription.objects.to_ask()[:500], Subscription.ask_to_confirm)
 
 

@@ -1,8 +1,9 @@
-"""What happens in time, on the worker's clock."""
+"""What the worker does for notifications again and again."""
 
 from django.utils import timezone
 
-from mailroom.clock import each, every
+from mailroom.tasks import enqueue
+from mailroom.worker.periodic import each, every
 from notifications import digests
 from notifications.models import Announcement, DueDigest
 from notifications.retention import forget_old_notifications
@@ -19,7 +20,7 @@ def take_up_forgotten_announcements() -> None:
 @every(seconds=30)
 def make_digests_that_are_due() -> None:
     if DueDigest.objects.due(timezone.now()).exists():
-        make_digests.enqueue()
+        enqueue(make_digests)
 
 
 @every(seconds=3600)

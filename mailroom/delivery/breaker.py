@@ -1,0 +1,304 @@
+"""Which providers work: a circuit breaker for each, shared by all processes.
+
+A fault of a provider is recorded here, in MailerHealth, and never in the rows that wait for it.
+After the first one a lane tries the provider with one row at a time; after three in a row the
+breaker opens, and routes prefer others until its rest is over. Each change is one conditional
+UPDATE. A process knows what is written here at most a second later.
+"""
+
+import enum
+import logging
+import random
+import threading
+import time
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.core.mail import mail_admins, mailers
+from django.db import DatabaseError
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from mailroom.channels import children, providers
+from mailroom.delivery.wakeups import wake
+from mailroom.models import ClockLease, MailerHealth
+from mailroom.outcomes import PROVIDER_FAULTS, Fault, Outcome
+from mailroom.signals import mailer_alert
+
+logger = logging.getLogger(__name__)
+
+OPENS_AFTER = 3  # failures in a row
+FRESH_SECONDS = 1.0
+LONGEST_PROBE = 5.0  # seconds to the next try of a provider where no other one works
+LONGEST_REST = timedelta(minutes=5)
+LONGEST_RETRY_AFTER = 3600  # seconds, whatever a provider asks for
+PROBE = timedelta(seconds=60)  # longer than any time-out: a prober that died is replaced then
+OPS = "ops"
+ALERT_EVERY = {"opened": 600.0, "closed": 600.0, "failed_over": 3600.0}  # seconds
+
+State, Mode = MailerHealth.State, MailerHealth.Mode
+
+
+class Admission(enum.Enum):
+    """How many rows may be claimed for a route now."""
+
+    ALL = "all"
+    ONE = "one"  # to probe a provider that failed
+    NONE = "none"
+
+
+# -- What is known ----------------------------------------------------------------------------
+
+
+class _Seen(NamedTuple):
+    rows: dict[str, MailerHealth]
+    at: float
+
+
+_seen = _Seen({}, float("-inf"))
+_own_probe = threading.local()  # .alias: the provider that this thread may try, and no other
+
+
+def health(alias: str) -> MailerHealth:
+    """The health of a provider; one that works where nothing is known of it."""
+    return _rows().get(alias) or MailerHealth(alias=alias)
+
+
+def forget() -> None:
+    """Read the health of all providers again before the next answer."""
+    global _seen  # noqa: PLW0603  (a cache of one process, shared by its threads)
+    _seen = _Seen({}, float("-inf"))
+
+
+def _rows() -> dict[str, MailerHealth]:
+    global _seen  # noqa: PLW0603
+    if time.monotonic() - _seen.at > FRESH_SECONDS:
+        try:
+            rows = {row.alias: row for row in MailerHealth.objects.all()}
+        except DatabaseError:  # error mail must go out also when the database is what is broken
+            logger.warning("The health of providers can't be read; they count as working.")
+            rows = _seen.rows
+        _seen = _Seen(rows, time.monotonic())
+    return _seen.rows
+
+
+def rests(alias: str) -> bool:
+    """True where a provider is to get nothing now, or a route has only such children."""
+    if below := children(alias):
+        return all(rests(child) for child in below)
+    if alias == getattr(_own_probe, "alias", None):
+        return False
+    row = health(alias)
+    if row.mode:
+        return True
+    return row.state != State.CLOSED and bool(row.retry_at and row.retry_at > timezone.now())
+
+
+def is_paused(alias: str) -> bool:
+    """True where a person paused a provider, or all providers of a route or channel."""
+    if below := children(alias):
+        return all(is_paused(child) for child in below)
+    return health(alias).mode == Mode.PAUSED
+
+
+def next_try(route: str) -> datetime | None:
+    """When a route, channel or provider without a working provider is tried next.
+
+    None where one works, and where a person paused all of them.
+    """
+    able = [row for row in map(health, providers(route)) if row.mode != Mode.PAUSED]
+    if not able or any(row.is_pristine for row in able):
+        return None
+    return min(row.probe_at or timezone.now() for row in able)
+
+
+# -- What may be tried ------------------------------------------------------------------------
+
+
+def admission(route: str) -> Admission:
+    """How many rows may be claimed for a route now: all, one to probe a provider, or none.
+
+    ONE is won by one caller, whose thread is admitted to that provider until `end_probe`.
+    """
+    able = [row for row in map(health, providers(route)) if row.mode != Mode.PAUSED]
+    if any(row.is_pristine for row in able):
+        return Admission.ALL
+    now = timezone.now()
+    due = [row for row in able if row.probe_at is None or row.probe_at <= now]
+    for row in sorted(due, key=lambda row: row.failed_at or now):
+        if _wins_probe(row, probe_at=row.probe_at):
+            _own_probe.alias = row.alias
+            return Admission.ONE
+    return Admission.NONE
+
+
+def end_probe(*, was_used: bool) -> None:
+    """End what `admission` began; was_used: False where no row was left to probe with."""
+    alias, _own_probe.alias = getattr(_own_probe, "alias", None), None
+    if alias and not was_used:
+        MailerHealth.objects.filter(alias=alias).update(probe_at=timezone.now())
+        forget()
+
+
+def admits(alias: str) -> bool:
+    """True where an email may be handed to this provider, or to this route, now.
+
+    For a provider whose rest is over, True to one caller, whose email is the probe.
+    """
+    if children(alias) or rests(alias):
+        return not rests(alias)
+    row = health(alias)
+    is_own = alias == getattr(_own_probe, "alias", None)
+    return is_own or row.state == State.CLOSED or _wins_probe(row, retry_at=row.retry_at)
+
+
+def _wins_probe(row: MailerHealth, **same: datetime | None) -> bool:
+    now = timezone.now()
+    rows = MailerHealth.objects.filter(alias=row.alias, state=row.state, **same)
+    probing: dict[str, Any] = {"retry_at": now + PROBE, "probe_at": now + PROBE}
+    if row.state == State.OPEN:
+        probing["state"] = State.HALF_OPEN
+    won = rows.update(**probing)
+    forget()
+    return bool(won)
+
+
+# -- What happened ----------------------------------------------------------------------------
+
+
+def report(alias: str, outcome: Outcome) -> None:
+    """Record what became of an email that was handed to a provider.
+
+    Faults of transport and account count against it; a refused address never does. A wish to wait
+    (Retry-After) is followed to the second, and counts as no failure. A database that is away is no
+    reason to fail: the email is gone already.
+    """
+    try:
+        if outcome.fault in PROVIDER_FAULTS:
+            _failed(alias, outcome)
+        elif outcome.retry_after:
+            _asked_to_wait(alias, outcome, outcome.retry_after)
+        elif not health(alias).is_pristine:
+            _succeeded(alias)
+    except DatabaseError as error:
+        logger.warning("The health of %s was not written: %s", alias, type(error).__name__)
+
+
+def try_now(alias: str) -> None:
+    """End a provider's rest: the next email tries it."""
+    now = timezone.now()
+    MailerHealth.objects.filter(alias=alias).update(retry_at=now, probe_at=now)
+    forget()
+    wake()
+
+
+def set_mode(alias: str, mode: str) -> None:
+    """Pause a provider, drain it, or (mode "") give it back to the breaker."""
+    MailerHealth.objects.update_or_create(alias=alias, defaults={"mode": mode})
+    forget()
+    wake()
+
+
+def _failed(alias: str, outcome: Outcome) -> None:
+    MailerHealth.objects.get_or_create(alias=alias)
+    mine = MailerHealth.objects.filter(alias=alias)
+    now = timezone.now()
+    mine.update(failures=F("failures") + 1, error=outcome.error, failed_at=now)
+    row = mine.get()
+    opens = row.state == State.HALF_OPEN or row.failures >= OPENS_AFTER
+    rests = row.rests + 1 if opens else row.rests
+    asked = timedelta(seconds=min(outcome.retry_after or 0, LONGEST_RETRY_AFTER))
+    rest = max(_rest(rests), asked) if opens else asked
+    probe = _wait_for_probe(row.failures)
+    if outcome.fault is Fault.ACCOUNT and opens:  # it takes a person: no hurry, and no lock-out
+        probe = rest
+    changes = {"probe_at": now + max(min(probe, rest) if opens else probe, asked)}
+    if opens:
+        changes |= {"retry_at": now + rest}
+        since = now if row.state == State.CLOSED else row.changed_at
+        same = mine.filter(state=row.state)
+        opened = same.update(state=State.OPEN, rests=rests, changed_at=since, **changes)
+        if opened and row.state == State.CLOSED:
+            alert("opened", alias, error=row.error)
+    else:
+        mine.update(**changes)
+    forget()
+
+
+def _wait_for_probe(failures: int) -> timedelta:
+    """Until one row may try again: at once after the first failure, then 1, 2, 4, 5 seconds."""
+    seconds = 2.0 ** min(failures - 2, 10) if failures > 1 else 0.0
+    return timedelta(seconds=min(seconds, LONGEST_PROBE))
+
+
+def _rest(rests: int) -> timedelta:
+    """How long the rest of that number in a row is: doubling, with jitter, up to a limit."""
+    doubled = timedelta(seconds=settings.MAIL_BREAKER_SECONDS) * 2 ** min(max(rests - 1, 0), 10)
+    return min(doubled, LONGEST_REST) * random.uniform(0.8, 1.0)  # noqa: S311
+
+
+def _asked_to_wait(alias: str, outcome: Outcome, seconds: float) -> None:
+    now = timezone.now()
+    until = now + timedelta(seconds=min(seconds, LONGEST_RETRY_AFTER))
+    waits = {"state": State.OPEN, "retry_at": until, "probe_at": until, "error": outcome.error}
+    MailerHealth.objects.update_or_create(
+        alias=alias, defaults=waits, create_defaults={**waits, "changed_at": now}
+    )
+    forget()
+
+
+def _succeeded(alias: str) -> None:
+    well = {"state": State.CLOSED, "failures": 0, "rests": 0, "retry_at": None, "probe_at": None}
+    mine = MailerHealth.objects.filter(alias=alias)
+    had_opened = mine.filter(rests__gt=0)
+    if had_opened.update(**well, changed_at=timezone.now()):
+        alert("closed", alias)
+    else:
+        mine.update(**well)
+    forget()
+    wake()  # all that waited for it may go now
+
+
+# -- Who has to know --------------------------------------------------------------------------
+
+
+def alert(event: str, alias: str, *, error: str = "", carried_by: str = "") -> None:
+    """Tell ADMINS by email, and the receivers of the signal, what happened to a provider.
+
+    event: `opened` (it rests), `closed` (it is back) or `failed_over` (`carried_by` carried its
+    email). The same event of the same provider is reported once in ten minutes, or in an hour.
+    """
+    if not ClockLease.win(f"alert:{event}:{alias}", ALERT_EVERY[event]):
+        return
+    logger.warning("Provider %s: %s %s %s", alias, event, carried_by, error)
+    told = {"event": event, "alias": alias, "error": error, "carried_by": carried_by}
+    for _receiver, answer in mailer_alert.send_robust(None, **told):
+        if isinstance(answer, Exception):
+            logger.error("A receiver of mailer_alert failed.", exc_info=answer)
+    if OPS in mailers.settings:
+        mail_admins(sentence(event, alias, carried_by), error or "–", using=OPS)
+
+
+def sentence(event: str, alias: str, carried_by: str = "") -> str:
+    """What happened, in one sentence of the active language."""
+    match event:
+        case "opened":
+            return _("The mailer %(alias)s fails and rests.") % {"alias": alias}
+        case "closed":
+            return _("The mailer %(alias)s works again.") % {"alias": alias}
+    words = {"alias": alias, "other": carried_by}
+    return _("Mail of the mailer %(alias)s goes by %(other)s.") % words
+
+
+def oldest_failure(among: Iterable[str]) -> str | None:
+    """Where all rest and an email is handed over directly: whom to try, never a paused one."""
+    able = [alias for alias in among if not is_paused(alias)]
+    epoch = timezone.now()
+
+    def failed_at(alias: str) -> datetime:
+        return min((health(one).failed_at or epoch) for one in providers(alias))
+
+    return min(able, key=failed_at) if able else None

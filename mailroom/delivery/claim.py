@@ -1,0 +1,233 @@
+"""Which rows a lane sends next: how many, and that nobody else has them.
+
+A *window* is what a lane has in flight: claimed in one commit, sent, recorded in the next. It lasts
+about a tenth of a second, and has at most 100 rows, 10 of transactional email, or one call to an
+API that takes many: that is all a kill -9 can leave in doubt.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import groupby, takewhile
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from mailroom import shutdown
+from mailroom.channels import channel_options, channels
+from mailroom.delivery.wakeups import wake
+from mailroom.models import ChannelPace, Delivery, Message, OutcomeCount
+from mailroom.models.delivery import FREE
+from mailroom.queries import database_now, locked
+
+State = Delivery.State
+Parcel = list[Delivery]  # what shares one email
+
+SECONDS, LONGEST_SECONDS = 0.1, 1.0  # for which a window should last, and may
+LARGEST_WINDOW = 100
+TRANSACTIONAL_WINDOW = 10
+PUT_OFF_SECONDS, PUT_OFF_STEPS = 2, 4
+AT_ONCE = 1_000  # rows that are settled in one transaction
+WORKER_ENDED = "The worker ended before the outcome was written."
+
+
+class Window:
+    """How many rows a lane claims next, and when they may leave.
+
+    smallest, largest: rows, by what the providers take at once. A channel's `rate` is shared by all
+    workers; rows that are not sent after all take none of it.
+    """
+
+    def __init__(self, channel: str, smallest: int = 1, largest: int = LARGEST_WINDOW) -> None:
+        self._channel = channel
+        self._rate = channel_options(channel).rate
+        self._slots = max(1, int(self._rate * SECONDS)) if self._rate else None
+        self._largest = largest
+        self._smallest = min(smallest, largest)
+        self.size = min(largest, self._slots or largest)
+
+    def learn(self, claimed: int, sent: int, seconds: float, overhead: float = 0) -> None:
+        """Make the next window as large as fits into a tenth of a second, at most twice as large.
+
+        claimed, sent: rows of the last one; seconds spent on sending them, and beside that: where
+        the database is far or slow, windows last longer. With a rate, the next is larger only
+        while nothing may be sent.
+        """
+        if claimed < self.size and sent:
+            return  # the last of a queue says little about how much fits
+        lasts = min(max(SECONDS, 4 * overhead), LONGEST_SECONDS)
+        fits = self.size * 4 if not sent else int(sent * lasts / max(seconds, 0.0001))
+        most = self._largest if not sent else (self._slots or self._largest)
+        least = min(self._smallest, most)
+        self.size = max(least, min(most, fits, self.size * (4 if not sent else 2)))
+
+    def slices[T](self, emails: Sequence[T]) -> list[Sequence[T]]:
+        """What of a window may leave together: all of it, or as much as the rate allows."""
+        step = self._slots or len(emails) or 1
+        return [emails[start : start + step] for start in range(0, len(emails), step)]
+
+    def wait_for_slot(self, count: int) -> bool:
+        """Take slots for the next `count` messages and wait for the first; False to stop."""
+        if not self._rate:
+            return True
+        when = ChannelPace.take(self._channel, self._rate, count)
+        return not shutdown.wait(max(0.0, (when - timezone.now()).total_seconds()))
+
+
+def route_of(channel: str, stored: str) -> str:
+    """The mailer that carries a row now: the one stored with it, while it is still in use.
+
+    After a change of the configuration, what was queued before goes by the channel's new mailer.
+    """
+    via = channel_options(channel).via
+    known = {channel_options(one).via for one in channels()}
+    return stored if stored in known else via
+
+
+def claim(channel: str, route: str, holder: str, limit: int, behind: Delivery | None) -> Parcel:
+    """Take the next due rows of a lane for `holder`, oldest first, in the current transaction.
+
+    They are `sending` from its commit on. The rows of a grouped message come together or not at
+    all; rows of transactional email come at most ten at a time. behind: the last row of the window
+    before, so that what cannot be claimed is not read again and again.
+    """
+    now = timezone.now()
+    due = Delivery.objects.due(now).filter(channel=channel, route=route)
+    if behind is not None:
+        due = due.filter(
+            Q(not_before=behind.not_before, message__gt=behind.message_id)
+            | Q(not_before=behind.not_before, message=behind.message_id, pk__gt=behind.pk)
+            | Q(not_before__gt=behind.not_before),
+            not_before__gte=behind.not_before,
+        )
+    rows = due.order_by("not_before", "message_id", "pk")
+    rows = rows.annotate(is_bulk=F("message__is_bulk"), is_grouped=F("message__is_grouped"))
+    picked: list[Delivery] = list(locked(rows, of=("self",))[:limit])
+    if not picked:
+        return []
+    kind = picked[0].is_bulk  # type: ignore[attr-defined]
+    picked = list(takewhile(lambda one: one.is_bulk == kind, picked))  # type: ignore[attr-defined]
+    picked = picked if kind else picked[:TRANSACTIONAL_WINDOW]
+    picked = _with_whole_groups(picked, now)
+    ids = [one.pk for one in picked]
+    Delivery.objects.filter(pk__any_of=ids).update(
+        state=State.SENDING,
+        holder=holder,
+        attempts=F("attempts") + 1,
+        leased_until=database_now() + timedelta(seconds=settings.MAIL_LEASE_SECONDS),
+    )
+    for one in picked:
+        one.state, one.holder, one.attempts = State.SENDING, holder, one.attempts + 1
+    return picked
+
+
+def _with_whole_groups(picked: Parcel, now: datetime) -> Parcel:
+    """Replace each row of a grouped message by all due rows of it, unless somebody has some."""
+    groups = {one.message_id for one in picked if one.is_grouped}  # type: ignore[attr-defined]
+    if not groups:
+        return picked
+    free = locked(Message.objects.filter(pk__in=groups).order_by("pk"))
+    whole: Parcel = []
+    for message in free.values_list("pk", flat=True):
+        open_rows = Delivery.objects.unfinished().filter(message=message)
+        due = list(locked(Delivery.objects.due(now).filter(message=message), of=("self",)))
+        in_flight_or_locked = open_rows.filter(
+            Q(state=State.SENDING) | Q(not_before__lte=now)
+        ).count() - len(due)
+        whole += due if not in_flight_or_locked else []
+    return [one for one in picked if one.message_id not in groups] + whole
+
+
+def attach_messages(rows: list[Delivery], known: dict[int, Message]) -> None:
+    """Give each row its message, read once however many get it; known: those read before.
+
+    Whether one is on hold or cancelled is read anew. Content for one person alone is forgotten with
+    its window.
+    """
+    wanted = {one.message_id for one in rows}
+    for pk in [pk for pk, message in known.items() if pk not in wanted or not message.is_bulk]:
+        del known[pk]
+    states = Message.objects.filter(pk__in=known).values_list("pk", "held_at", "cancel_reason")
+    for pk, held_at, cancel_reason in states:
+        known[pk].held_at, known[pk].cancel_reason = held_at, cancel_reason
+    if missing := wanted - known.keys():
+        known.update(Message.objects.in_bulk(missing))
+    rows[:] = [one for one in rows if one.message_id in known]  # others were deleted meanwhile
+    for one in rows:
+        one.message = known[one.message_id]
+
+
+def parcels(rows: Sequence[Delivery]) -> list[Parcel]:
+    """The rows by what shares one email: a grouped message's together, any other alone."""
+    grouped = sorted(
+        (one for one in rows if one.message.is_grouped), key=lambda one: (one.message_id, one.pk)
+    )
+    together = [list(group) for _, group in groupby(grouped, key=lambda one: one.message_id)]
+    return together + [[one] for one in rows if not one.message.is_grouped]
+
+
+def put_off(rows: Sequence[Delivery], holder: str) -> None:
+    """Queue rows again that could not even be checked, since the database was away: no attempt.
+
+    They come back at different times, so that one whose hook always ends like this soon keeps no
+    other from being sent.
+    """
+    shuffled = random.sample([one.pk for one in rows], len(rows))
+    for place in range(PUT_OFF_STEPS):
+        mine = Delivery.objects.in_flight(holder).filter(pk__any_of=shuffled[place::PUT_OFF_STEPS])
+        later = timezone.now() + timedelta(seconds=PUT_OFF_SECONDS * (place + 1))
+        back = {"state": State.QUEUED, "attempts": F("attempts") - 1, "not_before": later}
+        mine.update(**back, **FREE)
+
+
+def next_due(channel: str, route: str) -> datetime | None:
+    """When the lane has something to send next; None where nothing is queued."""
+    rows = Delivery.objects.sendable().filter(channel=channel, route=route)
+    found: datetime | None = (
+        rows.order_by("not_before", "message_id", "pk").values_list("not_before", flat=True).first()
+    )
+    return found
+
+
+def lanes() -> dict[tuple[str, str], datetime]:
+    """The lanes that have something queued, and since or from when it is due.
+
+    One row is read for each lane, however many wait in it.
+    """
+    found: dict[tuple[str, str], datetime] = {}
+    rows = Delivery.objects.queued().order_by("channel", "route", "not_before")
+    behind = Q()
+    while (
+        row := rows.filter(behind).values_list("channel", "route", "not_before").first()
+    ) is not None:
+        channel, route, not_before = row
+        found[channel, route] = not_before
+        behind = Q(channel__gte=channel) & (Q(channel__gt=channel) | Q(route__gt=route))
+    return found
+
+
+def settle_abandoned() -> tuple[int, list[Delivery]]:
+    """Settle what a worker had in flight when it died; how many rows, and those now uncertain.
+
+    Nobody knows whether it was accepted. Bulk waits as uncertain, since twice would be worse;
+    anything else is queued again with its own Message-ID, since a lost password reset would be.
+    """
+    with transaction.atomic():
+        # One that is locked is being recorded by its own worker, which was only slow.
+        rows = locked(Delivery.objects.abandoned().select_related("message"), of=("self",))
+        lost = {one.pk: one for one in rows.defer("message__body", "message__content")[:AT_ONCE]}
+        bulk = [pk for pk, one in lost.items() if one.message.is_bulk]
+        unknown = {"state": State.UNCERTAIN, "error": WORKER_ENDED, "finished_at": timezone.now()}
+        Delivery.objects.filter(pk__any_of=bulk).update(**unknown, **FREE)
+        again = [one for pk, one in lost.items() if not one.message.is_bulk]
+        Delivery.objects.filter(pk__any_of=[one.pk for one in again]).update(
+            state=State.QUEUED, not_before=timezone.now(), **FREE
+        )
+        uncertain = list(Delivery.objects.filter(pk__any_of=bulk))
+        OutcomeCount.add(Counter(one.counted_as for one in uncertain))
+        for channel, route in {(one.channel, one.route) for one in again}:
+            wake(channel, route)
+    return len(lost), uncertain

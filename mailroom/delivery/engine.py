@@ -1,0 +1,303 @@
+"""The engine: a lane for each channel and route that has due email, on a few threads.
+
+A lane claims a window, sends it, then records its outcomes and claims the next window in the same
+commit, until nothing is due. `Lanes` starts a lane when there is something to do: when email is
+queued (`wakeups`), when a retry is due, and when a provider may be tried again.
+"""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone
+
+from mailroom import shutdown
+from mailroom.channels import channels
+from mailroom.delivery import breaker, claim, guards
+from mailroom.delivery.breaker import Admission
+from mailroom.delivery.complete import Change, Results, announce, complete
+from mailroom.delivery.transport import Transport, window_limits
+from mailroom.delivery.wakeups import TASKS, Wakeup
+from mailroom.models import Delivery, Event, Message
+from mailroom.outcomes import is_database_away
+from mailroom.webhooks.process import handle
+
+logger = logging.getLogger(__name__)
+
+THREADS, FOR_TRANSACTIONAL = 8, 3  # lanes at once, and how many of them are kept for these
+TURN_SECONDS = 5.0  # for which a lane goes on while others wait for a thread
+LOOK_EVERY = 30.0  # seconds between two looks at the table, should a wake-up have been lost
+PATIENCE = 30  # tries, a second apart: a database that restarts is back by then
+FAR_AWAY = timedelta(days=1)
+
+LaneKey = tuple[str, str]  # the channel, and the route as it is stored in the rows
+
+
+def deliver_due(channel: str) -> int:
+    """Send all that is due on a channel, here and now; the number of rows handled."""
+    keys = [key for key in claim.lanes() if key[0] == channel]
+    return sum(Lane(*key).run() for key in keys)
+
+
+class Lane:
+    """Sends the due email of one channel by one route, window after window.
+
+    yields: says whether others wait for this lane's thread. Of a lane of its own kind each process
+    runs one at a time; other processes take other rows.
+    """
+
+    def __init__(self, channel: str, route: str, yields: Callable[[], bool] = lambda: False):
+        self.channel, self.route = channel, route
+        self.via = claim.route_of(channel, route)
+        self.holder = f"{channel[:40]}:{uuid.uuid4().hex[:16]}"
+        self._yields = yields
+        self._messages: dict[int, Message] = {}
+        self._last: Delivery | None = None  # of the window before: the next is behind it
+        self._deadline = float("inf")
+        self._sent, self._seconds = 0, 0.0  # rows of this window, and what sending them took
+
+    def run(self) -> int:
+        """Send until nothing is due, no provider works or a stop is wanted; rows handled."""
+        handled = 0
+        with Transport(self.via) as transport:
+            self._window = claim.Window(self.channel, *window_limits(self.via))
+            rows = self._record_and_claim([], Results({}, {}, {}), goes_on=True)
+            while rows:
+                began, claimed = time.monotonic(), len(rows)
+                handled += claimed
+                self._sent, self._seconds = 0, 0.0
+                results = Results({}, {}, {})
+                try:
+                    self._send(rows, transport, results)
+                except Exception as error:
+                    self._give_up(rows, results, error)
+                    if not is_database_away(error):
+                        raise
+                    rows = []
+                rows = self._record_and_claim(rows, results, goes_on=not self._yields())
+                overhead = time.monotonic() - began - self._seconds
+                self._window.learn(claimed, self._sent, self._seconds, overhead)
+        return handled
+
+    def _send(self, rows: list[Delivery], transport: Transport, results: Results) -> None:
+        """Check a window, build its emails and send them; note in `results` what became of each."""
+        self._deadline = time.monotonic() + settings.MAIL_LEASE_SECONDS / 2
+        claim.attach_messages(rows, self._messages)
+        checked = guards.check(rows, self.via)
+        built, errors = transport.build(claim.parcels(checked.passed))
+        results.skipped.update(checked.skip)
+        results.unsendable.update(checked.fail | errors)
+        for emails in self._window.slices(built):
+            if not self._window.wait_for_slot(len(emails)) or not self._may_start():
+                break
+            began = time.monotonic()
+            results.outcomes.update(transport.send(emails, self._may_start))
+            self._seconds += time.monotonic() - began
+            self._sent += sum(len(parcel) for _, parcel in emails)
+
+    def _give_up(self, rows: list[Delivery], results: Results, error: Exception) -> None:
+        """Something failed around a window. What was sent of it is recorded; the rest waits."""
+        if not results.outcomes and is_database_away(error):
+            logger.warning("The database is away (%s); a window waits.", type(error).__name__)
+            connection.close_if_unusable_or_obsolete()
+            _patiently(lambda: claim.put_off(rows, self.holder))
+        else:
+            self._record_and_claim(rows, results, goes_on=False)
+
+    def _may_start(self) -> bool:
+        """Whether another email may be handed over: its lease must not end while it is sent.
+
+        A worker that was paused finds here that its time is over.
+        """
+        return time.monotonic() < self._deadline and not shutdown.is_wanted()
+
+    def _record_and_claim(
+        self, rows: list[Delivery], results: Results, *, goes_on: bool
+    ) -> list[Delivery]:
+        """Record one window and claim the next in one commit; the rows of the next."""
+
+        def write() -> tuple[list[Change], list[Event], list[Delivery]]:
+            breaker.end_probe(was_used=bool(rows))
+            admitted = self._admission() if goes_on else Admission.NONE
+            with transaction.atomic(durable=True):
+                changed, bounces = complete(rows, results, self.holder) if rows else ([], [])
+                return changed, bounces, self._claim(admitted)
+
+        changed, bounces, following = _patiently(write) if rows else write()
+        announce(changed)
+        handle(bounces)
+        if not following:
+            breaker.end_probe(was_used=False)
+        return following
+
+    def _admission(self) -> Admission:
+        return Admission.NONE if shutdown.is_wanted() else breaker.admission(self.via)
+
+    def _claim(self, admitted: Admission) -> list[Delivery]:
+        """The next window; behind the last one first, and from the beginning at the end."""
+        if admitted is Admission.NONE:
+            return []
+        limit = self._window.size if admitted is Admission.ALL else 1
+        rows = claim.claim(self.channel, self.route, self.holder, limit, self._last)
+        if not rows and self._last is not None:
+            rows = claim.claim(self.channel, self.route, self.holder, limit, None)
+        self._last = rows[-1] if len(rows) == limit else None
+        return rows
+
+
+def _patiently[T](write: Callable[[], T]) -> T:
+    """Write what a lane knows of its window, however often the database has to be asked.
+
+    A database that is away for a moment is waited for: what is in our hands was sent, or was not,
+    and to forget that would leave it in doubt.
+    """
+    for attempt in range(PATIENCE + 1):
+        try:
+            return write()
+        except (OperationalError, InterfaceError):
+            if attempt == PATIENCE:
+                raise
+            logger.warning("The database is away; outcomes are kept until it is back.")
+            connection.close()
+            time.sleep(1)
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+class Lanes:
+    """Runs lanes on a bounded pool of threads, each when it has something to do.
+
+    Some threads are kept for channels with transactional email. A lane runs in one thread at a
+    time, so that a route that hangs delays its own email alone.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="lane")
+        self._changed = threading.Condition()
+        self._due: dict[LaneKey, datetime] = {}
+        self._running: set[LaneKey] = set()
+        self._again: set[LaneKey] = set()  # woken while they ran
+        self._look = True
+        self.hears = True  # False: nobody tells us what other processes queue
+
+    def wake(self, wakeup: Wakeup) -> None:
+        """Listener of `wakeups`: something was queued for a lane, or anywhere."""
+        with self._changed:
+            if wakeup.channel == TASKS:
+                return
+            if wakeup.channel:
+                self._make_due((wakeup.channel, wakeup.route), timezone.now())
+            else:
+                self._look = True
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """Wake the loop so that it sees that a shutdown is wanted."""
+        with self._changed:
+            self._changed.notify()
+
+    def run(self) -> None:
+        """Start lanes until a shutdown is wanted, then wait for those that run."""
+        looked_at = float("-inf")
+        while not shutdown.is_wanted():
+            every = LOOK_EVERY if self.hears else 1.0
+            with self._changed:
+                is_time = self._look or time.monotonic() - looked_at >= every
+                self._look = False
+            if is_time:
+                looked_at = time.monotonic()
+                self._find_lanes()
+            with self._changed:
+                self._start_due()
+                left = every - (time.monotonic() - looked_at)
+                if not self._look:
+                    self._changed.wait(max(0.0, min(left, self._seconds_to_next(), 1.0)))
+        self._pool.shutdown()
+
+    def _find_lanes(self) -> None:
+        found = claim.lanes()
+        connection.close_if_unusable_or_obsolete()
+        with self._changed:
+            for key, due_at in found.items():
+                self._make_due(key, due_at)
+
+    def _make_due(self, key: LaneKey, due_at: datetime) -> None:
+        if key in self._running:
+            if due_at <= timezone.now():
+                self._again.add(key)
+        elif key[0] in channels():
+            self._due[key] = min(due_at, self._due.get(key, due_at))
+
+    def _start_due(self) -> None:
+        """Give threads to the lanes that are due, those of transactional email first."""
+        now = timezone.now()
+        due = [key for key, due_at in self._due.items() if due_at <= now]
+        for key in sorted(due, key=lambda key: (not is_transactional(key[0]), self._due[key])):
+            if not self._has_thread(key):
+                break
+            del self._due[key]
+            self._running.add(key)
+            self._pool.submit(self._run, key)
+
+    def _has_thread(self, key: LaneKey) -> bool:
+        kept = 0 if is_transactional(key[0]) else FOR_TRANSACTIONAL
+        return len(self._running) < THREADS - kept
+
+    def _others_wait(self, key: LaneKey) -> bool:
+        """True where due lanes have no thread."""
+        now = timezone.now()
+        return any(not self._has_thread(one) for one, at in list(self._due.items()) if at <= now)
+
+    def _seconds_to_next(self) -> float:
+        now = timezone.now()
+        waiting = [at for key, at in self._due.items() if at > now or self._has_thread(key)]
+        return (min(waiting) - now).total_seconds() if waiting else FAR_AWAY.total_seconds()
+
+    def _run(self, key: LaneKey) -> None:
+        due_at: datetime | None = None
+        try:
+            began = time.monotonic()
+
+            def yields() -> bool:
+                return time.monotonic() - began > TURN_SECONDS and self._others_wait(key)
+
+            Lane(*key, yields=yields).run()
+            due_at = self._due_again(key)
+        except DatabaseError as error:
+            logger.warning("The database is away (%s); trying again.", type(error).__name__)
+            due_at = timezone.now() + timedelta(seconds=1)
+        except Exception:
+            logger.exception("The lane %s failed; it goes on.", key[0])
+            due_at = timezone.now() + timedelta(seconds=1)
+        finally:
+            connection.close()
+            with self._changed:
+                self._running.discard(key)
+                if key in self._again:
+                    due_at = min(timezone.now(), due_at or timezone.now())
+                    self._again.discard(key)
+                if due_at is not None:
+                    self._make_due(key, due_at)
+                self._changed.notify()
+
+    def _due_again(self, key: LaneKey) -> datetime | None:
+        """When a lane has something to do next, as far as is known now."""
+        due_at = claim.next_due(*key)
+        if due_at is None:
+            return None
+        via = claim.route_of(*key)
+        if breaker.is_paused(via):
+            return None  # its release wakes everybody
+        next_try = breaker.next_try(via)
+        return max(due_at, next_try) if next_try else due_at
+
+
+def is_transactional(channel: str) -> bool:
+    """True for a channel that carries email that somebody waits for."""
+    rows = settings.MESSAGE_TYPES.values()
+    return channel == "default" or any(row.channel == channel and not row.bulk for row in rows)

@@ -1,0 +1,347 @@
+"""Hand emails to a provider, or to a route that hands them on, and say what became of each.
+
+`Transport` is what a lane uses: it keeps a mailer open over many windows. `carry_each` and
+`hand_over` are below it, for routes and for whoever sends past the outbox.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from email.utils import parseaddr
+from types import TracebackType
+from typing import Any, Self
+
+from anymail.backends.base import AnymailBaseBackend
+from django.conf import settings
+from django.core.mail import EmailMessage, EmailMultiAlternatives, mailers
+from django.core.mail.backends.base import BaseEmailBackend
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from mailroom.api_outcomes import recipient_outcomes, was_accepted
+from mailroom.backends.calls import CALLS_AT_ONCE, CallsBackend, takes_raw
+from mailroom.batch_calls import BATCH_CALLS
+from mailroom.channels import children, providers
+from mailroom.delivery import breaker, guards
+from mailroom.delivery.claim import LARGEST_WINDOW, Parcel
+from mailroom.envelope import build, personal_values
+from mailroom.models import Delivery
+from mailroom.outcomes import (
+    ACCEPTED,
+    PROVIDER_FAULTS,
+    Fault,
+    NotStarted,
+    Outcome,
+    classify,
+    describe,
+    is_database_away,
+    is_down,
+    may_start,
+)
+from mailroom.ready import PersonalMail, Skeletons
+
+logger = logging.getLogger(__name__)
+
+Outcomes = dict[int, Outcome]  # by the delivery's id; what was not handed over has none
+Built = tuple[EmailMultiAlternatives, Parcel]  # an email and who gets it
+Errors = list[Exception | None]
+RESULTS = ("outcomes", "anymail_status")  # what a provider leaves on a message
+
+
+class Transport:
+    """A mailer, `alias` of MAILERS, that is opened when there is something to send."""
+
+    def __init__(self, alias: str) -> None:
+        self.alias = alias
+        self._mailer: BaseEmailBackend | None = None
+        self._skeletons = Skeletons() if takes_bytes(alias) else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def build(self, parcels: Sequence[Parcel]) -> tuple[list[Built], dict[int, str]]:
+        """The emails of a window, and the error of each delivery that can't be built, by its id.
+
+        Hooks of apps run here, before anything is sent. Raises OperationalError or InterfaceError
+        where the database is away or locked: that is no fault of any of them.
+        """
+        built: list[Built] = []
+        errors: dict[int, str] = {}
+        for parcel in parcels:
+            try:
+                built.append((self._mail(parcel), parcel))
+            except Exception as error:
+                if is_database_away(error):
+                    raise
+                errors |= dict.fromkeys([one.pk for one in parcel], describe(error))
+        return built, errors
+
+    def send(self, built: Sequence[Built], may_start: Callable[[], bool]) -> Outcomes:
+        """Send what was built; the outcome of each delivery, by its id. Never raises.
+
+        may_start: asked before each email; once it says no, the rest is not handed over.
+        """
+        outcomes: Outcomes = {}
+        for mail, _ in built:
+            mail.may_start = may_start  # type: ignore[attr-defined]
+        answers = carry_each(self._opened, self.alias, [mail for mail, _ in built])
+        known: dict[int, Outcome] = {id(None): ACCEPTED}  # one error may stand for many
+        for (mail, parcel), answer in zip(built, answers, strict=True):
+            if isinstance(answer, NotStarted):
+                continue
+            if answer is not None and id(answer) not in known:
+                known[id(answer)] = self._learn(answer)
+            refused_by = getattr(mail, "refused_by", [])
+            for one in parcel:
+                one.alias = getattr(mail, "carried_by", self.alias)
+                # The last refusal is the outcome itself, unless another provider accepted.
+                earlier = refused_by[:-1] if answer else refused_by
+                one.refused_by = [  # type: ignore[attr-defined]
+                    (alias, _about(one, parcel, refusal), at) for alias, refusal, at in earlier
+                ]
+            outcomes |= _share(mail, parcel, known[id(answer)])
+        return outcomes
+
+    def _mail(self, parcel: Parcel) -> EmailMultiAlternatives:
+        """The email for deliveries that share one; bulk email from its skeleton."""
+        first = parcel[0]
+        message = first.message
+        if message.is_bulk and not (message.to or message.cc or message.bcc):
+            skeleton = self._skeletons.of(first) if self._skeletons else None
+            return PersonalMail(first, personal_values(first), skeleton)
+        return build(message, parcel)
+
+    def _learn(self, error: Exception) -> Outcome:
+        """The outcome that an answer stands for; a mailer that is at fault is closed."""
+        outcome = classify(error)
+        if outcome.fault in PROVIDER_FAULTS:
+            self._close()
+        return outcome
+
+    def _opened(self) -> BaseEmailBackend:
+        if self._mailer is None:
+            self._mailer = mailer_for(self.alias)
+        self._mailer.open()
+        return self._mailer
+
+    def _close(self) -> None:
+        mailer, self._mailer = self._mailer, None
+        if mailer is not None:
+            try:
+                mailer.close()
+            except Exception as error:  # noqa: BLE001  (the connection is given up anyway)
+                logger.info("Closing %s failed: %r", self.alias, error)
+
+
+def _share(mail: EmailMultiAlternatives, parcel: Parcel, common: Outcome) -> Outcomes:
+    """Each recipient's own outcome where the provider told them apart, else the common one."""
+    own = {**recipient_outcomes(mail), **getattr(mail, "outcomes", {})}
+    if common is not ACCEPTED and len(parcel) == 1:
+        own = {}
+    elif common.fault is Fault.RECIPIENT:  # said of all of them: nobody knows of whom
+        common = common._replace(fault=Fault.MESSAGE)
+    return {one.pk: _about(one, parcel, own.get(one.address.lower(), common)) for one in parcel}
+
+
+def _about(delivery: Delivery, parcel: Parcel, outcome: Outcome) -> Outcome:
+    """The outcome without the addresses of others: an error stays with its row."""
+    if len(parcel) == 1:
+        return outcome  # the same object for all that share one answer
+    error = outcome.error
+    for other in parcel:
+        if other.pk != delivery.pk:
+            error = re.sub(re.escape(other.address), "…", error, flags=re.IGNORECASE)
+    return outcome._replace(error=error)
+
+
+# -- Below a lane: providers and routes -------------------------------------------------------
+
+
+def carry_each(
+    opened: Callable[[], BaseEmailBackend], alias: str, messages: Sequence[EmailMessage]
+) -> Errors:
+    """Send messages by the provider or the route `alias`; arguments and result as below."""
+    if not children(alias):
+        return hand_over_each(opened, alias, messages)
+    try:
+        route: Any = opened()
+    except Exception as error:  # noqa: BLE001  (backends may raise anything: it is classified)
+        return [error] * len(messages)
+    errors: Errors = route.send_each(messages)
+    return errors
+
+
+def hand_over(opened: Callable[[], BaseEmailBackend], alias: str, message: EmailMessage) -> None:
+    """Hand one message to a provider, as `hand_over_each` does. Raises what the provider raises."""
+    (error,) = hand_over_each(opened, alias, [message])
+    if error:
+        raise error
+
+
+def hand_over_each(
+    opened: Callable[[], BaseEmailBackend], alias: str, messages: Sequence[EmailMessage]
+) -> Errors:
+    """Hand copies of messages to the provider `alias`, and report the answers to its breaker.
+
+    opened: returns the provider's backend with its connection open. What the provider does to a
+    copy never reaches the next one; its results, `carried_by` and, where it refused, an entry of
+    `refused_by` are on the message afterwards. For each message None, or what the provider raises
+    for it.
+    """
+    for message in messages:
+        message.carried_by = alias  # type: ignore[attr-defined]
+        for name in RESULTS:  # what an earlier provider said is no answer of this one
+            vars(message).pop(name, None)
+    try:
+        mailer = opened()
+    except Exception as error:  # noqa: BLE001  (backends may raise anything: it is classified)
+        errors: Errors = [error] * len(messages)
+    else:
+        errors = _send_each(mailer, alias, messages)
+    _report(alias, errors)
+    _note_refusals(alias, messages, errors)
+    return errors
+
+
+def _send_each(mailer: Any, alias: str, messages: Sequence[EmailMessage]) -> Errors:
+    sender = settings.MAILER_SENDERS.get(alias, "")
+    errors: Errors = [None] * len(messages)
+    attempts: dict[int, EmailMessage] = {}
+    for place, message in enumerate(messages):
+        try:
+            attempts[place] = _attempt(message, mailer, sender)
+        except Exception as error:  # noqa: BLE001  (a hook of an app may raise anything)
+            errors[place] = error
+    send = getattr(mailer, "send_each", None) or _one_by_one(mailer)
+    answers = send(list(attempts.values()))
+    for (place, attempt), answer in zip(attempts.items(), answers, strict=True):
+        errors[place] = answer
+        if attempt is not messages[place]:
+            _copy_results(attempt, messages[place])
+    return errors
+
+
+def _one_by_one(mailer: BaseEmailBackend) -> Callable[[Sequence[EmailMessage]], Errors]:
+    """`send_each` for a backend that has none. It stops once the provider is down."""
+
+    def send_each(messages: Sequence[EmailMessage]) -> Errors:
+        errors: Errors = []
+        for message in messages:
+            if is_down(errors):
+                errors.append(errors[-1])
+                continue
+            if not may_start(message):
+                errors.append(NotStarted())
+                continue
+            try:
+                mailer.send_messages([message])
+                errors.append(None)
+            except Exception as error:  # noqa: BLE001
+                errors.append(None if _accepted_before(message, error) else error)
+        return errors
+
+    return send_each
+
+
+def _accepted_before(message: EmailMessage, error: Exception) -> bool:
+    if accepted := was_accepted(message, error):
+        logger.warning("A receiver failed after the email was accepted: %r", error)
+    return accepted
+
+
+def _attempt(message: EmailMessage, mailer: BaseEmailBackend, sender: str) -> EmailMessage:
+    """What this mailer gets: a PersonalMail where it knows to take one, else a whole copy."""
+    if isinstance(message, PersonalMail):
+        if not sender and not guards.is_staging() and _takes(mailer, message):
+            return message  # it holds nothing that a provider could change for the next one
+        attempt: EmailMessage = message.whole()
+        attempt.may_start = getattr(message, "may_start", None)  # type: ignore[attr-defined]
+    else:
+        attempt = deepcopy(message)
+    _send_as(attempt, sender)
+    guards.redirect_on_staging(attempt)
+    return attempt
+
+
+def _takes(mailer: Any, message: PersonalMail) -> bool:
+    takes_bytes = message.has_wire and getattr(mailer, "takes_bytes", False)
+    return takes_bytes or getattr(mailer, "takes_values", False)
+
+
+def _copy_results(attempt: Any, message: Any) -> None:
+    for name in RESULTS:
+        if name in vars(attempt):
+            setattr(message, name, getattr(attempt, name))
+
+
+def _report(alias: str, errors: Errors) -> None:
+    """Report each answer to the breaker; what several messages share is reported once."""
+    last: Exception | object | None = object()
+    for error in errors:
+        if error is not last and not isinstance(error, NotStarted):
+            breaker.report(alias, classify(error) if error else ACCEPTED)
+        last = error
+
+
+def _note_refusals(alias: str, messages: Sequence[EmailMessage], errors: Errors) -> None:
+    """Note (alias, outcome, time) on each message that this provider did not take."""
+    for message, error in zip(messages, errors, strict=True):
+        if error and not isinstance(error, NotStarted):
+            refusal = (alias, classify(error), timezone.now())
+            message.refused_by = [*getattr(message, "refused_by", []), refusal]  # type: ignore[attr-defined]
+
+
+def _send_as(message: EmailMessage, sender: str) -> None:
+    """Put on the From that this provider may send as; answers still reach who wrote."""
+    if not sender or parseaddr(sender) == parseaddr(message.from_email):
+        return
+    message.return_path = ""  # type: ignore[attr-defined]  # it may send as no other address
+    message.reply_to = message.reply_to or [message.from_email]
+    message.from_email = sender
+
+
+# -- What a mailer can do ---------------------------------------------------------------------
+
+
+def mailer_for(alias: str) -> BaseEmailBackend:
+    """A new backend of MAILERS; one of Anymail's is wrapped, to make many calls at once."""
+    return CallsBackend(alias) if _is_api(alias) else mailers[alias]
+
+
+def window_limits(alias: str) -> tuple[int, int]:
+    """How many rows a window has at least and at most, by who may carry them.
+
+    A call to a batch API is one window; calls side by side begin together.
+    """
+    least, most = [], []
+    for provider in providers(alias):
+        batch = BATCH_CALLS.get(_path(provider))
+        at_once = CALLS_AT_ONCE if _is_api(provider) else 1
+        least.append(batch.most if batch else at_once)
+        most.append(batch.most if batch else LARGEST_WINDOW)
+    return min(least, default=1), min(most, default=LARGEST_WINDOW)
+
+
+def takes_bytes(alias: str) -> bool:
+    """True where a mailer below can send bytes as they are."""
+    paths = [path for provider in providers(alias) if (path := _path(provider))]
+    return any(takes_raw(p) or getattr(import_string(p), "takes_bytes", False) for p in paths)
+
+
+def _path(alias: str) -> str:
+    path: str = mailers.settings.get(alias, {}).get("BACKEND", "")
+    return path
+
+
+def _is_api(alias: str) -> bool:
+    path = _path(alias)
+    return bool(path) and issubclass(import_string(path), AnymailBaseBackend)

@@ -1,0 +1,106 @@
+"""The periodic jobs of the mailroom itself. Each does a bounded piece of work."""
+
+from collections import Counter
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import transaction
+from django.utils import timezone
+
+from mailroom.delivery import claim, complete
+from mailroom.models import Attempt, Delivery, Event, Message, OutcomeCount, WorkerBeat
+from mailroom.models.count import this_hour
+from mailroom.models.delivery import FREE
+from mailroom.worker.periodic import every
+
+AT_ONCE = 1_000  # rows in one transaction
+IN_A_RUN = 20  # transactions, before the other jobs have their turn
+
+State = Delivery.State
+
+
+@every(seconds=15)
+def settle_abandoned() -> bool:
+    """Settle what was in flight when its worker died. See mailroom.delivery.claim."""
+    if not Delivery.objects.abandoned().exists():
+        return False
+    settled, uncertain = claim.settle_abandoned()
+    for one in uncertain:
+        complete.send_signal(one)
+    return settled == claim.AT_ONCE
+
+
+@every(seconds=60)
+def expire_waiting() -> bool:
+    """Skip what expired while it was on hold or waited for a provider, and erase its secrets."""
+    late = Delivery.objects.queued().filter(expires_at__lte=timezone.now()).order_by("pk")
+    light = late.select_related("message").defer("message__body", "message__content")
+    if not (rows := list(light[:AT_ONCE])):
+        return False
+    expired = {"state": State.SKIPPED, "reason": "expired", "finished_at": timezone.now()}
+    with transaction.atomic():
+        mine = Delivery.objects.queued().filter(pk__any_of=[one.pk for one in rows])
+        changed = set(mine.update_returning(**expired, **FREE))
+        done = [one for one in rows if one.pk in changed]
+        for one in done:
+            one.state, one.reason = State.SKIPPED, "expired"
+        OutcomeCount.add(Counter(one.counted_as for one in done))
+        complete.erase_finished({one.message_id for one in done if one.message.is_secret})
+    for one in done:
+        complete.send_signal(one)
+    return len(rows) == AT_ONCE
+
+
+@every(seconds=30)
+def fold_counts() -> None:
+    """Fold the counts that were added lately, all of them once an hour. See OutcomeCount."""
+    OutcomeCount.fold(since=this_hour() - timedelta(hours=1))
+
+
+@every(seconds=3600)
+def fold_old_counts() -> None:
+    OutcomeCount.fold()
+
+
+@every(seconds=3600)
+def forget_old() -> bool:
+    """Delete messages older than MAIL_RETENTION_DAYS with their deliveries, a piece at a time."""
+    limit = timezone.now() - timedelta(days=settings.MAIL_RETENTION_DAYS)
+    old = Message.objects.finished().filter(created_at__lt=limit).order_by("created_at")
+    for _ in range(IN_A_RUN):
+        ids = list(old.values_list("pk", flat=True)[:100])
+        if not ids:
+            return False
+        if not _forget_some_deliveries(ids):
+            Message.objects.filter(pk__in=ids).delete()
+    return True
+
+
+def _forget_some_deliveries(messages: list[int]) -> bool:
+    """Delete at most 1,000 deliveries of these messages; True where there may be more."""
+    rows = Delivery.objects.filter(message__in=messages)
+    ids = list(rows.values_list("pk", flat=True)[:AT_ONCE])
+    with transaction.atomic():
+        Event.objects.filter(delivery__in=ids).update(delivery=None)
+        Attempt.objects.filter(delivery__in=ids).delete()
+        Delivery.objects.filter(pk__any_of=ids)._raw_delete("default")
+    return len(ids) == AT_ONCE
+
+
+@every(seconds=3600)
+def forget_old_attempts() -> bool:
+    """Delete what is known of providers' faults for as long."""
+    limit = timezone.now() - timedelta(days=settings.MAIL_RETENTION_DAYS)
+    old = Attempt.objects.filter(delivery=None, at__lt=limit)
+    ids = list(old.values_list("pk", flat=True)[: AT_ONCE * 10])
+    Attempt.objects.filter(pk__any_of=ids).delete()
+    return len(ids) == AT_ONCE * 10
+
+
+@every(seconds=3600)
+def forget_old_work() -> None:
+    """Delete the heartbeats of workers that are gone, and tasks that are done."""
+    WorkerBeat.objects.exclude(pk__in=WorkerBeat.alive().values("pk")).delete()
+    if settings.TASKS["default"]["BACKEND"].startswith("django_ox"):
+        call_command("ox_prune", older_than="1d", verbosity=0)
