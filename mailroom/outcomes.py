@@ -116,11 +116,13 @@ def is_down(errors: Sequence[Exception | None]) -> bool:
     latest = classify(errors[-1])
     if latest.verdict is not Verdict.FOR_NOW or latest.fault not in PROVIDER_FAULTS:
         return False
-    return latest.fault is Fault.TRANSPORT or _account_refused(errors[-IN_A_ROW:])
+    return latest.fault is Fault.TRANSPORT or refuses_account(errors)
 
 
-def _account_refused(errors: Sequence[Exception | None]) -> bool:
-    refusals = [error for error in errors if error and classify(error).fault is Fault.ACCOUNT]
+def refuses_account(errors: Sequence[Exception | None]) -> bool:
+    """Return whether the latest of a provider's answers are refusals of the account, in a row."""
+    latest = errors[-IN_A_ROW:]
+    refusals = [error for error in latest if error and classify(error).fault is Fault.ACCOUNT]
     return len(refusals) == IN_A_ROW
 
 

@@ -1,7 +1,7 @@
 """How many deliveries ended how: kept as they end, so that no page has to count the outbox."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import models, transaction
@@ -46,9 +46,14 @@ class OutcomeCount(models.Model):
         return f"{self.channel} {self.alias} {self.state} {self.hour:%Y-%m-%d %H}: {self.number}"
 
     @classmethod
-    def add(cls, numbers: Mapping[tuple[str, str, str], int]) -> None:
-        """Add to the counts of this hour; numbers: by channel, alias and state."""
-        hour = this_hour()
+    def add(
+        cls, numbers: Mapping[tuple[str, str, str], int], *, at: datetime | None = None
+    ) -> None:
+        """Add to the counts of an hour: this one, or the one that `at` is in.
+
+        numbers: by channel, alias and state.
+        """
+        hour = hour_of(at or timezone.now())
         OutcomeCount.objects.bulk_create(
             OutcomeCount(channel=channel, alias=alias, state=state, hour=hour, number=number)
             for (channel, alias, state), number in numbers.items()
@@ -85,6 +90,6 @@ def _period(hour: datetime) -> datetime:
     return hour.replace(hour=0) if age > timedelta(days=2) else hour
 
 
-def this_hour() -> datetime:
-    """The hour that it is now, in UTC."""
-    return timezone.now().replace(minute=0, second=0, microsecond=0)
+def hour_of(at: datetime) -> datetime:
+    """When the hour that `at` is in began, in UTC."""
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

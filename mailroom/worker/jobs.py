@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from mailroom.delivery import claim, complete
 from mailroom.models import Attempt, Delivery, Event, Message, OutcomeCount, WorkerBeat
-from mailroom.models.count import this_hour
+from mailroom.models.count import hour_of
 from mailroom.models.delivery import FREE
 from mailroom.worker.periodic import every
 
@@ -55,7 +55,7 @@ def expire_waiting() -> bool:
 @every(seconds=30)
 def fold_counts() -> None:
     """Fold the counts that were added lately, all of them once an hour. See OutcomeCount."""
-    OutcomeCount.fold(since=this_hour() - timedelta(hours=1))
+    OutcomeCount.fold(since=hour_of(timezone.now()) - timedelta(hours=1))
 
 
 @every(seconds=3600)

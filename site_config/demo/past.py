@@ -1,5 +1,7 @@
 """The demo's past, relative to now: an issue of last week with its report, and a failover."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import NAMESPACE_URL, uuid5
 
@@ -9,7 +11,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from mailroom.channels import channel_options, providers
-from mailroom.models import Attempt, Delivery, Event, Message, Suppression
+from mailroom.models import Attempt, Delivery, Event, Message, OutcomeCount, Suppression
+from mailroom.models.count import hour_of
 from newsletters.models import Issue, Newsletter, Subscription
 from notifications.models import Notification
 from site_config.demo.letters import CONSENT
@@ -49,6 +52,7 @@ def make(newsletter: Newsletter, admin: User, reader: User) -> None:
     published = now - timedelta(days=7)
     issue = _issue(newsletter, admin, published)
     _failover(admin, reader, _last_tuesday(now))
+    _count(Delivery.objects.filter(message__uid__in=UIDS), 1)
     Notification.objects.create(
         recipient=reader,
         kind="new_issue",
@@ -62,12 +66,23 @@ def make(newsletter: Newsletter, admin: User, reader: User) -> None:
 @transaction.atomic
 def remove() -> None:
     """Remove what make() added, and nothing else."""
+    _count(Delivery.objects.filter(message__uid__in=UIDS), -1)
     Issue.objects.filter(message__uid=UIDS[0]).delete()
     Event.objects.filter(event_id__startswith=MARK).delete()
     Message.objects.filter(uid__in=UIDS).delete()
     Suppression.objects.filter(note=MARK).delete()
     Notification.objects.filter(dedupe_key__startswith=MARK).delete()
     Subscription.objects.filter(consent_source=MARK).delete()
+
+
+def _count(rows: Iterable[Delivery], each: int) -> None:
+    """Add `each` to the kept counts for every delivery that has ended."""
+    by_hour: dict[datetime, Counter[tuple[str, str, str]]] = {}
+    for row in rows:
+        if row.finished_at:
+            by_hour.setdefault(hour_of(row.finished_at), Counter())[row.counted_as] += each
+    for hour, numbers in by_hour.items():
+        OutcomeCount.add(numbers, at=hour)
 
 
 def _growth(newsletter: Newsletter, now: datetime) -> None:

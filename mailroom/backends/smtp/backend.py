@@ -17,7 +17,7 @@ from mailroom.backends.smtp.session import (
     Session,
 )
 from mailroom.backends.smtp.transaction import Transaction, transaction_for
-from mailroom.outcomes import NotStarted, may_start
+from mailroom.outcomes import IN_A_ROW, NotStarted, may_start, refuses_account
 
 MESSAGES_A_CONNECTION = 8  # fewer aren't worth another connection to a server that is near
 FAR = 0.002  # seconds a message: from here on, most of it is waiting; more connections wait less
@@ -117,10 +117,15 @@ class EmailBackend(smtp.EmailBackend):
     def _transactions(
         self, messages: Sequence[EmailMessage], made: list[Transaction | Exception | None]
     ) -> Iterator[Transaction]:
-        """Transactions, each made while the server works on the one before; noted in `made`."""
+        """Transactions, each made while the server works on the one before; noted in `made`.
+
+        None is started any more where the server refuses our account again and again.
+        """
+        answered = slice(-IN_A_ROW - 2 * self.connections, -2 * self.connections)
         for message in messages:
             one: Transaction | Exception | None = NotStarted()
-            if may_start(message):
+            known = [getattr(one, "error", None) for one in made[answered]]
+            if may_start(message) and not (all(known) and refuses_account(known)):
                 one = transaction_for(message, self.connection, self._prepared)
             made.append(one)
             if isinstance(one, Transaction):
