@@ -13,7 +13,7 @@ from itertools import groupby, takewhile
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from mailroom import shutdown
@@ -104,7 +104,11 @@ def claim(channel: str, route: str, holder: str, limit: int, behind: Delivery | 
             not_before__gte=behind.not_before,
         )
     rows = due.order_by("not_before", "message_id", "pk")
-    rows = rows.annotate(is_bulk=F("message__is_bulk"), is_grouped=F("message__is_grouped"))
+    message = Message.objects.filter(pk=OuterRef("message"))  # not joined: see `sendable`
+    rows = rows.annotate(
+        is_bulk=Subquery(message.values("is_bulk")),
+        is_grouped=Subquery(message.values("is_grouped")),
+    )
     picked: list[Delivery] = list(locked(rows, of=("self",))[:limit])
     if not picked:
         return []

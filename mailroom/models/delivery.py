@@ -28,7 +28,8 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def sendable(self) -> "DeliveryQuerySet":
         """Queued and not on hold, now or later."""
-        return self.queued().filter(message__held_at=None)
+        # Not a join, for which PostgreSQL may sort a whole queue to find the first rows of it.
+        return self.queued().exclude(message__in=Message.objects.held())
 
     def abandoned(self, now: datetime | Now | None = None) -> "DeliveryQuerySet":
         """In flight when their worker died: no outcome was written and the lease ran out."""
