@@ -16,8 +16,11 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # OWASP, CSV injection
 SEPARATORS = ",;\t|"
 CHUNK = 64 * 1024  # bytes
 LONGEST_ROW = 50  # lines: a cell of more is a quotation mark that was never closed
+# The mark of UTF-32 begins as that of UTF-16 does.
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
@@ -52,34 +55,38 @@ def read_rows(file: BinaryIO) -> Iterator[Row]:
             first = lines.take_back_all_but_the_first()
             reader = csv.reader(lines, delimiter=separator, strict=True)
             problem = problem or _("A quotation mark is never closed.")
-            yield Row(line, [first.rstrip("\r\n")], problem)
+            yield Row(line, [plain_text(first)], problem)
         elif any(cell.strip() for cell in cells):
             yield Row(line, [plain_text(cell) for cell in cells])
 
 
-def encoding_of(file: BinaryIO) -> str:
-    """Guess an encoding: by its mark, by NULs (UTF-16), by being UTF-8; else Windows-1252."""
-    file.seek(0)
-    head = file.read(CHUNK)
+def _encoding(head: bytes) -> str:
+    """Guess an encoding by its mark, or by NULs (UTF-16); all else is read as UTF-8."""
     for mark, name in _MARKS.items():
         if head.startswith(mark):
             return name
     if head.count(0) > len(head) / 10:
         return "utf-16-le" if head[1::2].count(0) >= head[::2].count(0) else "utf-16-be"
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        while head:
-            decoder.decode(head)
-            head = file.read(CHUNK)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return "cp1252"
     return "utf-8"
 
 
+def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:
+    """Read the bytes that are no UTF-8 as an older Windows wrote them."""
+    assert isinstance(error, UnicodeDecodeError)
+    if not error.encoding.startswith("utf-8"):
+        return "\ufffd", error.end
+    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+codecs.register_error("mailroom.cp1252", _as_windows_1252)
+
+
 def plain_text(cell: str) -> str:
-    """The text of a cell, without the mark by which a spreadsheet is kept from calculating it."""
-    cell = cell.strip()
+    """The text of a cell, without the mark by which a spreadsheet is kept from calculating it.
+
+    NUL becomes a replacement mark: PostgreSQL stores none.
+    """
+    cell = cell.replace("\0", "\ufffd").strip()
     return cell[1:] if cell[:1] == "'" and cell[1:2] in FORMULA else cell
 
 
@@ -136,10 +143,11 @@ class _Lines:
 
 
 def _text(file: BinaryIO) -> Iterator[str]:
-    """The lines of a file. Bytes that its encoding does not know become replacement marks."""
-    encoding = encoding_of(file)
+    """The lines of a file. Bytes that no encoding knows become replacement marks."""
     file.seek(0)
-    text = io.TextIOWrapper(file, encoding, errors="replace", newline="")
+    encoding = _encoding(file.read(CHUNK))
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding, errors="mailroom.cp1252", newline="")
     try:
         for line in text:  # noqa: UP028  (to delegate would close the file when this is closed)
             yield line

@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from newsletters.models import SubscriberImport
-from newsletters.subscribers.importing import examples, guessed, layout
+from newsletters.subscribers.importing import TOP, examples, guessed, layout
 
 LARGEST = 20_000_000  # bytes: some 400,000 people
 
@@ -61,7 +61,7 @@ class ColumnsForm(forms.Form):
     state = _optional(_("State (confirmed, unsubscribed …)"))
 
     def __init__(self, job: SubscriberImport, data: Any = None) -> None:
-        found = guessed(job.header, examples(job.file) if job.data else None)
+        found = guessed(job.header, examples(job.file, TOP) if job.data else None)
         super().__init__(data, initial=job.columns or found)
         named = [(place, name or f"#{place + 1}") for place, name in enumerate(job.header)]
         for field in self.fields.values():

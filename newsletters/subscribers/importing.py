@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parseaddr
-from itertools import batched, islice
+from itertools import batched, islice, takewhile, zip_longest
 from typing import BinaryIO, NamedTuple
+from unicodedata import normalize
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
 from mailroom.addresses import clean_address
@@ -31,6 +33,8 @@ from newsletters.models import Newsletter, SubscriberImport, Subscription
 BATCH = 1000  # rows in memory, and in one transaction
 SHOWN_PROBLEMS = 100  # beyond that nobody reads on: the file has them all
 SAMPLE = 200
+TOP = 20  # rows among which the names of the columns are looked for, and what these hold
+MOST_COLUMNS = 200
 State = Subscription.State
 
 NEW, CONFIRMED, PENDING, LEAVING = "new", "confirmed", "pending", "leaving"
@@ -41,85 +45,121 @@ KNOWN, LEFT, MERGED, BAD = "known", "left", "merged", "bad"
 # What columns are called by Mailchimp, listmonk, Ghost, Buttondown, ourselves and people.
 NAMES = {
     "email": "email,mail,email address,e mail,e mail address,mail address,subscriber,courriel,"
-    "adresse e mail,adresse email",
+    "adresse e mail,adresse email,adresse courriel,adresse électronique",
     "name": "name,full name,display name,your name,nom complet",
     "first_name": "first name,firstname,fname,given name,forename,prénom,prenom",
     "last_name": "last name,lastname,lname,surname,family name,nom,nom de famille",
     "language": "language,lang,locale,langue",
-    "state": "state,status,subscription status,subscriber type,type,member status,email status",
+    "state": "state,status,subscription status,subscriber status,subscriber type,type,"
+    "member status,email status,subscription state,statut,état,etat",
     "newsletter": "newsletter",
     "left_at": "unsubscribed,unsubscribed at,unsub time,unsubscribe time,unsubscribed date,"
-    "deleted at,opt out,optout time",
-    "cleaned_at": "clean time,cleaned,cleaned at,bounced,bounced at,complained,undeliverable",
-    "subscribed": "subscribed,subscribed to emails,email opt in,opt in",
+    "unsubscribe date,unsubscribe,opt out,opted out,optout,opt out time,optout time,opt out date,"
+    "email opt out,has opted out of email,do not email,désabonné,désinscrit",
+    "cleaned_at": "clean time,cleaned,cleaned at,bounced,bounced at,hard bounced,complained,"
+    "complained at,spam,undeliverable,blocked,blocklisted,blacklisted,suppressed,deleted,"
+    "deleted at,removed,removed at",
+    "subscribed": "subscribed,is subscribed,subscribed to emails,email opt in,opt in,opted in,"
+    "active,is active,enabled,abonné",
+    "joined_at": "confirmed at,confirm time,optin time,opt in time,subscribed at",
 }
 _CALLED = {name: key for key, names in NAMES.items() for name in names.split(",")}
+# A file may have several columns of these, and each counts: "bounced" beside "complained".
+REPEATED = {"state", "left_at", "cleaned_at", "subscribed"}
 
 # What other programs call the states. Any other word in such a column makes its line a problem.
 STATES = {
     State.CONFIRMED: "confirmed,subscribed,enabled,active,regular,premium,gifted,free,paid,comped,"
-    "true,yes,1,member",
-    State.PENDING: "pending,unconfirmed,unactivated,waiting for confirmation",
+    "true,yes,1,member,churning,past due,trialed,abonné,abonnée,inscrit,inscrite,confirmé,"
+    "confirmée,actif,active",
+    State.PENDING: "pending,unconfirmed,unactivated,waiting for confirmation,not confirmed,"
+    "en attente",
     State.UNSUBSCRIBED: "unsubscribed,unsub,cleaned,bounced,hard bounced,complained,complaint,"
     "spam,spammy,blocklisted,blocked,blacklisted,disabled,inactive,removed,churned,undeliverable,"
-    "deleted,archived,false,no,0,opted out,trashed,paused,upcoming",
+    "deleted,archived,false,no,0,opted out,trashed,paused,upcoming,suppressed,invalid,"
+    "non subscribed,not subscribed,nonsubscribed,désabonné,désabonnée,désinscrit,désinscrite,"
+    "inactif",
 }
 _STATE = {word: state for state, words in STATES.items() for word in words.split(",")}
-NO = {"0", "false", "no", "n", "null", "none"}
+NO = {"", "0", "false", "f", "no", "n", "non", "off", "null", "none", "nil", "n/a", "na", "never"}
+_ZERO_DATE = re.compile(r"0000-00-00.*|[-–—]+")  # as MySQL and people write "never"
 
 Columns = Mapping[str, int]  # which of the file's columns holds what, from 0
 
 
-def layout(file: BinaryIO) -> tuple[list[str], bool]:
-    """The names of the columns, and whether the first row holds them or is a person already."""
-    first = next((row for row in read_rows(file) if not row.problem), Row(1, []))
-    if any(_looks_like_address(cell) for cell in first.cells):
-        numbered = range(1, len(first.cells) + 1)
-        return [_("Column %(n)s") % {"n": number} for number in numbered], False
-    return first.cells, True
+def layout(file: BinaryIO) -> tuple[list[str], int]:
+    """The names of the columns, and how many rows come before the first person.
+
+    The names are in the first row, or below a title that a spreadsheet has above them; a file
+    without any has its columns numbered.
+    """
+    first = list(islice(read_rows(file), TOP))
+    readable = [(at, row.cells[:MOST_COLUMNS]) for at, row in enumerate(first) if not row.problem]
+    before = takewhile(lambda one: not any(map(_is_of_a_person, one[1])), readable)
+    heads = list(before)
+    named = [one for one in heads if any(_CALLED.get(_words(cell)) == "email" for cell in one[1])]
+    width = max((len(cells) for _at, cells in readable), default=0)
+    if not heads:
+        return [_("Column %(n)s") % {"n": number + 1} for number in range(width)], 0
+    at, names = (named or heads)[0]
+    return names + [""] * (width - len(names)), at + 1
 
 
 def examples(file: BinaryIO, number: int = 5) -> list[list[str]]:
     """The first rows of people, as they are."""
-    return [row.cells for row in islice(_people(file), number)]
+    return [row.cells[:MOST_COLUMNS] for row in islice(_people(file), number)]
 
 
 def guessed(names: list[str], rows: list[list[str]] | None = None) -> dict[str, int]:
-    """The columns that say by their names, or by the first rows, what they hold."""
-    found: dict[str, int] = {}
+    """The columns that say by their names, or by the first rows, what they hold.
+
+    What a file has several columns of is numbered from the second one on: "cleaned_at 2".
+    """
+    columns = list(zip_longest(*rows or [], fillvalue=""))[: len(names)]
+    with_address = [at for at, cells in enumerate(columns) if any(map(_looks_like_address, cells))]
+    places: dict[str, list[int]] = {}
     for place, name in enumerate(names):
-        key = _CALLED.get(" ".join(re.split(r"[\W_]+", name.lower())).strip())
-        if key:
-            found.setdefault(key, place)
+        if key := _CALLED.get(_words(name)):
+            places.setdefault(key, []).append(place)
+    named = places.get("email", [])
+    if best := [at for at in named if at in with_address] or with_address or named:
+        places["email"] = best
+    # "State" may be a part of an address: one that holds known words is meant.
+    states = [
+        at
+        for at in places.get("state", [])
+        if at < len(columns) and any(_words(cell) in _STATE for cell in columns[at])
+    ]
+    if states:
+        places["state"] = states
+    found = {key: where[0] for key, where in places.items()}
     if "last_name" in found and "first_name" not in found and "name" not in found:
         found["name"] = found.pop("last_name")  # "Nom" alone is the name
-    if "email" not in found:
-        columns = enumerate(zip(*rows, strict=False) if rows else [])
-        with_address = [at for at, cells in columns if any(map(_looks_like_address, cells))]
-        found |= {"email": with_address[0]} if with_address else {}
-        if len(names) == 2 and with_address and len(found) == 1:
-            found["name"] = 1 - with_address[0]
+    if len(names) == 2 and with_address and len(found) == 1:
+        found["name"] = 1 - found["email"]
+    for key in REPEATED & set(places):
+        found |= {f"{key} {number}": at for number, at in enumerate(places[key][1:], 2)}
     return found
 
 
 def _people(file: BinaryIO) -> Iterator[Row]:
-    """The rows of a file but the one with the names of its columns."""
-    _names, has_header = layout(file)
-    rows = read_rows(file)
-    return _without_first(rows) if has_header else rows
+    """The rows of a file but those with its title and the names of its columns."""
+    _names, before = layout(file)
+    return islice(read_rows(file), before, None)
 
 
-def _without_first(rows: Iterator[Row]) -> Iterator[Row]:
-    is_first = True
-    for row in rows:
-        if is_first and not row.problem:
-            is_first = False
-            continue
-        yield row
+def _words(text: str) -> str:
+    """A name or a state as it is compared: "E-Mail_Address" is "e mail address"."""
+    return " ".join(re.split(r"[\W_]+", normalize("NFKC", text).lower())).strip()
 
 
 def _looks_like_address(cell: str) -> bool:
     return bool(re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+|.*<[^@\s]+@[^@\s]+>", cell.strip()))
+
+
+def _is_of_a_person(cell: str) -> bool:
+    """Whether a cell holds an address, be it a bad one."""
+    return _looks_like_address(cell) or bool(re.fullmatch(r"[^@\s]*@[^@\s]*", cell.strip()))
 
 
 # -- Rows -----------------------------------------------------------------------------------------
@@ -168,22 +208,27 @@ def _person(row: Row, columns: Columns, newsletter: Newsletter) -> Person:
     if row.problem:
         raise ValidationError(row.problem)
 
+    def cells(key: str) -> list[str]:
+        """What the columns of a kind hold, the first of them first."""
+        places = (at for name, at in columns.items() if name.partition(" ")[0] == key)
+        return [row.cells[at].strip() for at in places if at < len(row.cells)]
+
     def cell(key: str) -> str:
-        place = columns.get(key)
-        return row.cells[place].strip() if place is not None and place < len(row.cells) else ""
+        return next(iter(cells(key)), "")
 
     other = cell("newsletter")
     if other and other not in (newsletter.slug, newsletter.name):
         told = _("This row is for the newsletter “%(other)s”.")
-        raise ValidationError(told % {"other": other})
-    name = cell("name") or f"{cell('first_name')} {cell('last_name')}"
-    left_at = _moment(cell("left_at")) or _moment(cell("cleaned_at"))
+        raise ValidationError(told % {"other": other[:100]})
+    email, name_beside = _address(cell("email"))
+    name = cell("name") or f"{cell('first_name')} {cell('last_name')}".strip() or name_beside
+    left = filter(None, map(_moment, cells("left_at") + cells("cleaned_at")))
     return Person(
-        email=_address(cell("email")),
+        email=email,
         name=_one_line(name),
         language=_language(cell("language"), newsletter.language),
-        state=_state(cell),
-        left_at=left_at,
+        state=_state(cells),
+        left_at=next(left, None),
         row=row,
     )
 
@@ -197,47 +242,80 @@ def _merged(first: Person, second: Person) -> Person:
     return first._replace(name=first.name or second.name, state=state, left_at=left_at)
 
 
-def _address(text: str) -> str:
-    text = text.removeprefix("mailto:")
+def _address(text: str) -> tuple[str, str]:
+    """The key of an address, and the name written beside it ("Ann <ann@example.com>")."""
+    name, text = "", text.strip(_AROUND)
+    if text.lower().startswith("mailto:"):
+        text = text[7:]
     if "<" in text:
-        text = parseaddr(text)[1] or text
+        name, address = parseaddr(text)
+        text = address or text
     if not text:
         raise ValidationError(_("There is no email address."))
     try:
-        return clean_address(text)
+        return clean_address(text), name
     except ValidationError as error:
         raise ValidationError(f"{text[:100]}: {error.messages[0]}") from None
 
 
+# What comes along when addresses are copied from a web page or a list: marks of no width.
+_AROUND = " \t\r\n\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\xad,;"
+
+
 def _one_line(text: str) -> str:
     """A name without line ends and control characters, as long as the column takes."""
+    text = text.replace("\ufffd", "")
     printable = "".join(one if one.isprintable() or one.isspace() else "" for one in text)
     return " ".join(printable.split())[:100]
 
 
 def _language(text: str, default: str) -> str:
-    """A language of the site by its code in any spelling ("fr-CA", "EN_us"), else the default."""
+    """A language of the site by its code in any spelling ("fr-CA", "EN_us") or by its name."""
     code = text.lower().replace("_", "-")
-    known = {name.lower(): name for name, _label in settings.LANGUAGES}
+    known = {}
+    for name, _label in settings.LANGUAGES:
+        info = get_language_info(name)
+        known |= {one.lower(): name for one in (info["name"], info["name_local"], name)}
     return known.get(code) or known.get(code.partition("-")[0]) or default
 
 
-def _state(cell: Callable[[str], str]) -> str:
+def _state(cells: Callable[[str], list[str]]) -> str:
     """The state that the columns of a row say; confirmed where they say nothing."""
-    word = " ".join(re.split(r"[\W_]+", cell("state").lower())).strip()
-    state = _STATE.get(word, "") if word else State.CONFIRMED
+    first, *others = [_words(cell) for cell in cells("state")] or [""]
+    state = _STATE.get(first, "") if first else State.CONFIRMED
     if not state:
         told = _("The state “%(state)s” is not known.")
-        raise ValidationError(told % {"state": cell("state")[:50]})
-    if any(cell(key).lower() not in NO | {""} for key in ("left_at", "cleaned_at")):
-        # A date beside a word for "confirmed" is that of an earlier time: they came back.
-        came_back = word and state == State.CONFIRMED and _moment(cell("left_at"))
-        return str(state) if came_back and not cell("cleaned_at") else State.UNSUBSCRIBED
-    return State.UNSUBSCRIBED if cell("subscribed").lower() in NO else str(state)
+        raise ValidationError(told % {"state": cells("state")[0][:50]})
+    if any(_STATE.get(one) == State.UNSUBSCRIBED for one in others):
+        return State.UNSUBSCRIBED
+    if any(map(_says_no, filter(None, cells("subscribed")))) or not all(
+        map(_says_no, cells("cleaned_at"))
+    ):
+        return State.UNSUBSCRIBED
+    left = [cell for cell in cells("left_at") if not _says_no(cell)]
+    if not left or all(_came_back_after(cell, cells, state, first) for cell in left):
+        return str(state)
+    return State.UNSUBSCRIBED
+
+
+def _came_back_after(left: str, cells: Callable[[str], list[str]], state: str, word: str) -> bool:
+    """Whether the file says that who left at a time is subscribed again.
+
+    Our own export says so by its word for it; in others, the time they joined must be later.
+    """
+    left_at = _moment(left)
+    if state != State.CONFIRMED or not left_at:
+        return False
+    joined = filter(None, map(_moment, cells("joined_at")))
+    return word == State.CONFIRMED or any(one > left_at for one in joined)
+
+
+def _says_no(cell: str) -> bool:
+    return cell.lower() in NO or bool(_ZERO_DATE.fullmatch(cell))
 
 
 def _moment(text: str) -> datetime | None:
-    """A date or a time of day, in UTC where it names no zone."""
+    """A date or a time of day, in UTC where it names no zone; None for one that can't be true."""
     try:
         moment = parse_datetime(text.replace(" UTC", "+00:00"))
         day = None if moment else parse_date(text[:10])
@@ -247,7 +325,7 @@ def _moment(text: str) -> datetime | None:
         moment = datetime(day.year, day.month, day.day)
     if moment and timezone.is_naive(moment):
         moment = moment.replace(tzinfo=UTC)
-    return moment
+    return moment if moment and moment.year > 1970 and moment <= timezone.now() else None
 
 
 # -- What a batch does -----------------------------------------------------------------------------
@@ -336,8 +414,7 @@ def import_subscribers(newsletter: Newsletter, file: BinaryIO, consent: str) -> 
     file: opened in binary mode. consent: how they agreed, kept with each of them.
     Raises ValidationError for a file without a column of email addresses.
     """
-    names, _has_header = layout(file)
-    columns = guessed(names, examples(file))
+    columns = guessed(layout(file)[0], examples(file, TOP))
     if "email" not in columns:
         raise ValidationError(_("No column holds email addresses."))
     counts = Counter[str]()
@@ -348,10 +425,19 @@ def import_subscribers(newsletter: Newsletter, file: BinaryIO, consent: str) -> 
 
 def go_on(job: SubscriberImport) -> None:
     """Do what the state of an import says; begun anew after a crash, it goes on where it was."""
-    if job.state == SubscriberImport.State.CHECKING:
-        _check(job)
-    elif job.state == SubscriberImport.State.RUNNING:
-        _run(job)
+    steps = {SubscriberImport.State.CHECKING: _check, SubscriberImport.State.RUNNING: _run}
+    step = steps.get(SubscriberImport.State(job.state))
+    if step is None:
+        return
+    try:
+        step(job)
+    except Exception:
+        # Whoever waits for it must learn of it; to import the same people again does no harm.
+        told = _("An unexpected error stopped the import. Please check the columns and try again.")
+        SubscriberImport.objects.filter(pk=job.pk, state=job.state).update(
+            state=SubscriberImport.State.FAULTY, faults=[told]
+        )
+        raise
 
 
 def _check(job: SubscriberImport) -> None:

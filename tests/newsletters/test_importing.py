@@ -108,6 +108,25 @@ class TestInTheAdmin:
         drain()
         assert not SubscriberImport.objects.filter(state="checking").exists()
 
+    @pytest.mark.parametrize(
+        "data",
+        [b"email,na\0me\nann@example.com,A\n", b"email,state\nb\0@example.com,\nb@a.example,x\0\n"],
+    )
+    def test_nul_is_a_problem_with_its_line(self, desk, weekly, drain, data):
+        self.upload(desk, weekly, data)
+        assert self.check(desk, drain, email=0, state=1).context["job"].state in ("ready", "faulty")
+
+    def test_an_unexpected_error_is_no_endless_waiting(self, desk, weekly, drain, monkeypatch):
+        self.upload(desk, weekly, b"email\nann@example.com\n")
+        monkeypatch.delattr(importing, "outcomes")
+        page = self.check(desk, drain, email=0)
+        assert page.context["job"].state == "faulty"
+        assert "An unexpected error stopped the import" in page.text
+
+    def test_a_row_of_countless_columns_makes_no_endless_page(self, desk, weekly):
+        page = self.upload(desk, weekly, b"email" + b"," * 100_000 + b"\nann@example.com\n")
+        assert len(page.content) < 200_000
+
     def test_a_huge_file_is_refused(self, desk, weekly, monkeypatch):
         monkeypatch.setattr("newsletters.admin.forms.LARGEST", 10)
         self.upload(desk, weekly, b"email\nann@example.com\n")
@@ -190,8 +209,15 @@ class TestManyPeople:
         assert bytes(job.problem_file).count(b"bad@") >= 3000
 
     @pytest.mark.full
-    def test_a_hundred_thousand_in_bounded_memory(self, weekly):
+    def test_a_hundred_thousand_in_bounded_memory_with_progress(self, weekly, monkeypatch):
         job = self.turn(self.job(weekly, 100_000), "checking")
+        take_in, seen = importing.take_in, []
+
+        def watched(*args):
+            seen.append(SubscriberImport.objects.values_list("position", flat=True).get(pk=job.pk))
+            return take_in(*args)
+
+        monkeypatch.setattr(importing, "take_in", watched)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         importing.go_on(job)
         job.refresh_from_db()
@@ -199,6 +225,7 @@ class TestManyPeople:
         importing.go_on(job)
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         assert Subscription.objects.confirmed().count() == 100_000
+        assert seen == list(range(0, 100_000, 1000))
         assert grown < 100_000  # kilobytes; all rows at once take several times as much
 
 

@@ -32,18 +32,30 @@ class TestPeople:
             "ann@example.com\nbob@example.com\n",
             "Ann,ann@example.com\nBob,bob@example.com\n",
             "Ann <ann@example.com>\nBob <bob@example.com>\n",
+            "Guests of the fair\n\nName,E-mail\nAnn,ann@example.com\nBob,bob@example.com\n",
+            "Name,E-mail 1 - Type,E-mail 1 - Value\nA,Home,ann@example.com\nB,,bob@example.com\n",
+            "name\nAnn,ann@example.com\nBob,bob@example.com\n",
+            "email\nmailto:ann@example.com\n\u200bbob@example.com,\n",
         ],
     )
     def test_a_file_without_a_header_loses_nobody(self, take_in, text):
         assert take_in(text) == {"new": 2}
         assert set(stored()) == {"ann@example.com", "bob@example.com"}
 
+    def test_a_first_row_with_a_bad_address_is_no_header(self, take_in):
+        assert take_in("kaputt@,K\nann@example.com,Ann\n") == {"bad": 1, "new": 1}
+
+    def test_a_name_beside_the_address_is_kept(self, take_in):
+        take_in("Ann Lee <ann@example.com>\n")
+        assert Subscription.objects.get().name == "Ann Lee"
+
     def test_two_columns_without_a_header_are_address_and_name(self, take_in):
         take_in("Ann,ann@example.com\n")
         assert Subscription.objects.get().name == "Ann"
 
     @pytest.mark.parametrize(
-        "header", ["First Name,Last Name", "first_name,last_name", "FNAME,LNAME", "Prénom,Nom"]
+        "header",
+        ["First Name,Last Name", "first_name,last_name", "FNAME,LNAME", "Pre\u0301nom,Nom"],
     )
     def test_first_and_last_name_are_joined(self, take_in, header):
         take_in(f"email,{header}\nann@example.com,Ann,Lee\n")
@@ -56,6 +68,8 @@ class TestPeople:
             ("en-US", "en"),
             ("fr-CA", "fr"),
             ("fr_FR", "fr"),
+            ("French", "fr"),
+            ("Français", "fr"),
             ("tlh", "en"),
             ("", "en"),
         ],
@@ -80,6 +94,9 @@ class TestForm:
             "email;name\nann@example.com;René\n".encode("utf-8-sig"),
             "email;name\r\nann@example.com;René\r\n".encode("cp1252"),
             "email\tname\nann@example.com\tRené\n".encode("utf-16"),
+            "email,name\nann@example.com,René\n".encode("utf-32"),
+            "email,name,x\nann@example.com,René,".encode() + b"Andr\xe9\n",
+            "email,name\rann@example.com,René\r".encode(),
             "email,name\nann@example.com,René\n".encode("utf-16-le"),
             "email,name\nann@example.com,René\n".encode("utf-16-be"),
             "sep=;\r\nemail;name\r\nann@example.com;René\r\n".encode(),
@@ -124,6 +141,40 @@ class TestStates:
         take_in(f"email,{column}\nann@example.com,{word}\n")
         assert stored() == {"ann@example.com": "unsubscribed"}
         assert take_in("email\nann@example.com\n") == {"left": 1}
+
+    @pytest.mark.parametrize(
+        ("columns", "cells"),
+        [
+            ("unsubscribed", "yes"),
+            ("Email Opt Out", "1"),
+            ("Subscribed", "FALSE"),
+            ("Statut", "Désabonné"),
+            ("bounced,complained", "no,yes"),
+            ("status,email status", "active,bounced"),
+            ("status,unsubscribed_at", "active,2025-01-01"),
+            ("status,confirmed_at,unsubscribed_at", "active,2024-01-01,2025-01-01"),
+            ("state,deleted_at", "confirmed,2025-01-01"),
+            ("unsubscribed_at", "9999-12-31"),
+            ("unsubscribed_at", "0001-01-01T00:00:00+14:00"),
+        ],
+    )
+    def test_any_column_that_says_so_counts(self, take_in, columns, cells):
+        take_in(f"email,{columns}\nann@example.com,{cells}\n")
+        assert stored() == {"ann@example.com": "unsubscribed"}
+
+    @pytest.mark.parametrize(
+        ("columns", "cells"),
+        [
+            ("unsubscribed_at", "0000-00-00 00:00:00"),
+            ("unsubscribed", "N/A"),
+            ("unsubscribed,bounced", "-,never"),
+            ("state,status", "CA,subscribed"),
+            ("status,confirmed_at,unsubscribed_at", "active,2025-02-02,2025-01-01"),
+        ],
+    )
+    def test_but_not_one_that_says_never(self, take_in, columns, cells):
+        take_in(f"email,{columns}\nann@example.com,{cells}\n")
+        assert stored() == {"ann@example.com": "confirmed"}
 
     @pytest.mark.parametrize("word", ["pending", "unconfirmed", "unactivated"])
     def test_who_never_confirmed_elsewhere_is_not_confirmed_here(self, take_in, word, mailoutbox):
@@ -249,6 +300,18 @@ class TestOwnExport:
         before = self.everything()
         take_in(exported())
         assert self.everything() == before
+
+    def test_in_another_language_of_the_admin_too(self, everyone, desk, exported, take_in):
+        desk.cookies["django_language"] = "fr"
+        before = self.everything()
+        assert take_in(exported()) == {"known": 3, "left": 1}
+        assert self.everything() == before
+
+    def test_nobody_comes_back_who_left_since(self, everyone, exported, take_in):
+        file = exported()
+        Subscription.objects.get(email="ann@example.com").unsubscribe()
+        take_in(file)
+        assert stored()["ann@example.com"] == "unsubscribed"
 
     def test_into_an_empty_list_it_brings_back_who_was_there(self, everyone, exported, take_in):
         file = exported()
