@@ -22,7 +22,7 @@ ELSEWHERE = {
     "doctor --nameserver 9.9.9.9": "tests/mailroom/doctor has a name server of its own",
 }
 # Exits with 1 where the site is not fit to deploy, or a small sample misses a bound by chance.
-FINDS_FAULTS = ("check --deploy", "doctor", "enumeration", "preview", "webhooks")
+FINDS_FAULTS = ("check --deploy", "doctor", "enumeration", "webhooks")
 
 # The bench's cases in the smallest size that shows whether they run.
 SMALL = {
@@ -33,7 +33,7 @@ SMALL = {
     "newsletter": "--recipients 100 --plain 20 --rounds 1",
     "notifications": "--recipients 200 --inbox 50",
     "pages": "--connections 2 --seconds 1",
-    "preview": "--rounds 2",
+    "preview": "--rounds 2 --limit 2000",  # how fast this machine is proves nothing
     "queueing": "--recipients 200 --resets 2",
     "webhooks": "--posts 20 --at-once 2",
 }
