@@ -272,7 +272,7 @@ def _one_line(text: str) -> str:
 def _language(text: str, default: str) -> str:
     """A language of the site by its code in any spelling ("fr-CA", "EN_us") or by its name."""
     code = text.lower().replace("_", "-")
-    known = {}
+    known: dict[str, str] = {}
     for name, _label in settings.LANGUAGES:
         info = get_language_info(name)
         known |= {one.lower(): name for one in (info["name"], info["name_local"], name)}
