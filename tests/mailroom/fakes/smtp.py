@@ -81,7 +81,10 @@ class _Dialogue(SMTP):
             transport.abort()
 
     async def smtp_STARTTLS(self, arg: str) -> None:
-        await self.push(self.script.starttls or "454 TLS not available")
+        if self.tls_context and not self.script.starttls:
+            await super().smtp_STARTTLS(arg)
+        else:
+            await self.push(self.script.starttls or "454 TLS not available")
 
     async def smtp_DATA(self, arg: str) -> None:
         if self.script.only and self.script.only not in self.envelope.rcpt_tos:
@@ -99,13 +102,19 @@ class SMTPServer(Controller):
     """Start with `with SMTPServer(Script(…)) as server`; `server.received` is what it accepted."""
 
     def __init__(
-        self, script: Script | None = None, *, tls: ssl.SSLContext | None = None, port: int = 0
+        self,
+        script: Script | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+        implicit: bool = False,  # TLS from the start, and not by STARTTLS
+        port: int = 0,
     ) -> None:
         self.script = script or Script()
-        self.tls = tls
+        self.tls = None if implicit else tls
         self.received: list[Received] = []
         self.transactions: list[list[str]] = []  # recipients that each MAIL was followed by
-        super().__init__(self, hostname="127.0.0.1", port=port, ready_timeout=5)
+        own = {"ssl_context": tls} if implicit else {}
+        super().__init__(self, hostname="127.0.0.1", port=port, ready_timeout=5, **own)
 
     def __enter__(self) -> "SMTPServer":
         self.start()
