@@ -1,6 +1,6 @@
 """Into the outbox by the thousand: the database makes the rows itself."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db import connection, transaction
@@ -10,8 +10,9 @@ from django.db.models.functions import JSONObject
 from django.utils import timezone
 
 from mailroom.delivery.wakeups import wake
+from mailroom.mail_accounts import routing
 from mailroom.models import Delivery, Message
-from mailroom.outbox import Recipient, delivery_to
+from mailroom.outbox import BATCH, Recipient, add_deliveries, delivery_to
 
 
 def add_deliveries_from(
@@ -30,6 +31,8 @@ def add_deliveries_from(
     A pair of message and address exists once, so that a repeated call adds only what is missing.
     Returns the number of rows added.
     """
+    if routing.chooser(message):
+        return add_deliveries(message, _each(people, address, name, values))
     own = {"address": address, "address_key": address, "name": name, "values": JSONObject(**values)}
     pattern = delivery_to(message, Recipient(""), timezone.now())
     fields = [field for field in Delivery._meta.concrete_fields if not field.primary_key]
@@ -43,6 +46,20 @@ def add_deliveries_from(
         added: int = cursor.rowcount
         wake(message.channel, pattern.route)
     return added
+
+
+def _each(
+    people: QuerySet[Any],
+    address: Expression | F,
+    name: Expression | F,
+    values: Mapping[str, Expression | F],
+) -> Iterator[Recipient]:
+    """The recipients one by one, for routers that want to see each."""
+    own = {f"own_{key}": value for key, value in values.items()}
+    rows = people.values(the_address=address, the_name=name, **own).iterator(BATCH)
+    for row in rows:
+        given = {key: row[f"own_{key}"] for key in values}
+        yield Recipient(row["the_address"], row["the_name"], given)
 
 
 def _insert_into(fields: list[Any]) -> str:

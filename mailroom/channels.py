@@ -39,8 +39,23 @@ def channels() -> list[str]:
     return [alias for alias, entry in mailers.settings.items() if entry.get("BACKEND") == OUTBOX]
 
 
+ACCOUNT, OR = "account:", " or "  # account:7, and account:7 or smtp:mail.example.com
+
+
+def is_account(alias: str) -> bool:
+    """True for the alias of a mail account, also with another mailer behind it."""
+    return alias.startswith(ACCOUNT)
+
+
+def is_mailer(alias: str) -> bool:
+    """True for what email can be handed to: an alias of MAILERS, or a mail account's."""
+    return alias in mailers or is_account(alias)
+
+
 def children(alias: str) -> list[str]:
     """The mailers that a channel or a route hands its mail to; none for a provider."""
+    if is_account(alias):
+        return alias.split(OR, 1) if OR in alias else []
     via = mailers.settings.get(alias, {}).get("OPTIONS", {}).get("via", [])
     return [via] if isinstance(via, str) else list(via)
 

@@ -1,15 +1,21 @@
 """System checks: every alias can be built, every message type is routed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import mailers
+from django.db import DatabaseError
 from django.template import engines
 
 from mailroom.channels import channels
+from mailroom.mail_accounts import routing
+from mailroom.mail_accounts.addresses import loopback_hosts, sandbox_urls
+from mailroom.models import MailAccount
+from mailroom.models.mail_account import fernet
 from mailroom.webhooks.providers import webhook_faults
 
 Found = list[checks.CheckMessage]
@@ -27,6 +33,7 @@ def register() -> None:
     checks.register(every_type_is_routed)
     checks.register(every_template_has_a_type)
     checks.register(every_webhook_is_verified)
+    checks.register(accounts_and_routers)
 
 
 def mailer_faults() -> list[MailerFault]:
@@ -109,6 +116,34 @@ def every_webhook_is_verified(app_configs: object, **kwargs: Any) -> Found:
     return [checks.Error(fault, hint=hint, id="mailroom.E008") for fault in webhook_faults()]
 
 
+def accounts_and_routers(app_configs: object, **kwargs: Any) -> Found:
+    """mailroom.E009: a setting of mail accounts or routers that can't be used."""
+    return [checks.Error(fault, id="mailroom.E009") for fault in account_faults()]
+
+
+def account_faults() -> list[str]:
+    """What is wrong with the settings of mail accounts and of routers."""
+    probes: list[Callable[[], object]] = [routing.routers, loopback_hosts, sandbox_urls]
+    if settings.MAIL_ACCOUNT_KEYS or _has_accounts():
+        probes.append(fernet)
+    found = []
+    for probe in probes:
+        try:
+            probe()
+        except Exception as error:  # noqa: BLE001  (a router of the project may raise anything)
+            name = "" if isinstance(error, ImproperlyConfigured) else "MAILROOM_ROUTERS: "
+            found.append(f"{name}{error}")
+    return found
+
+
+def _has_accounts() -> bool:
+    """True where a mail account exists. A database that can't say is reported elsewhere."""
+    try:
+        return MailAccount.objects.exists()
+    except (DatabaseError, ImproperlyConfigured):
+        return False
+
+
 def _email_templates() -> Iterator[str]:
     """Types by their templates: emails/<app>/<name>.html is `app.name`; parts begin with `_`."""
     for folder in engines["django"].template_dirs:
@@ -129,7 +164,7 @@ def refuse_faulty_configuration() -> None:
     """
     faults = [str(fault) for fault in getattr(settings, "CONFIGURATION_FAULTS", [])]
     faults += [fault.msg for fault in mailer_faults()]
-    faults += webhook_faults()
+    faults += webhook_faults() + account_faults()
     if faults:
         lines = "\n".join(f"  - {fault}" for fault in faults)
         raise SystemExit(f"Not started, the configuration has {len(faults)} fault(s):\n{lines}")

@@ -13,6 +13,12 @@ DEFAULTS: dict[str, Any] = {
     "MAIL_BREAKER_SECONDS": 30,
     "MAIL_RETENTION_DAYS": 90,
     "MAIL_SPECIAL_USE_DOMAINS": ["local", "test"],  # endings (RFC 6761) that forms accept
+    "MAILER_COSTS": {},  # alias -> the price of one message there
+    "MAILROOM_ROUTERS": [],  # who chooses another mailer for a message: see mail_accounts.routing
+    "MAILROOM_DOMAIN_ROUTES": {},  # domain of a recipient -> alias, for ByRecipientDomain
+    "MAIL_ACCOUNT_KEYS": [],  # Fernet keys: the first encrypts, all decrypt
+    "MAIL_ACCOUNT_LOOPBACK_HOSTS": [],  # development: hosts of accounts that may be at loopback
+    "MAIL_ACCOUNT_API_URLS": {},  # development: kind of account -> where its API is played
     "STAGING_MAIL": [],
     "WEBHOOK_SECRETS": [],
     "WEBHOOK_KEYS": {},

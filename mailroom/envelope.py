@@ -9,6 +9,7 @@ from django.utils.module_loading import import_string
 
 from mailroom.addresses import address_key
 from mailroom.bounces.verp import return_path
+from mailroom.channels import is_account
 from mailroom.frozen import thaw_content
 from mailroom.keyed import signature_of
 from mailroom.mime import Mail
@@ -35,10 +36,16 @@ def build(
     else:
         _address_alone(mail, first, personal_values(first) if values is None else values)
     _note(mail, first)
-    mail.return_path = return_path(first.pk)  # type: ignore[attr-defined]
+    mail.return_path = return_path_of(first)  # type: ignore[attr-defined]
     mail.channel = message.channel  # type: ignore[attr-defined]
+    mail.route = first.route  # type: ignore[attr-defined]
     mail.had_by = first.alias  # type: ignore[attr-defined]  # in an earlier attempt
     return mail
+
+
+def return_path_of(delivery: Delivery) -> str:
+    """The envelope sender of a delivery, "" for its From: a mail account may send as no other."""
+    return "" if is_account(delivery.route) else return_path(delivery.pk)
 
 
 def frozen_mail(message: Message) -> Mail:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import css_inline
 from django.conf import settings
@@ -13,6 +13,9 @@ from templated_mail.mail import BaseEmailMessage
 from mailroom.rendering import BlockRenderer
 from mailroom.types import message_type
 
+if TYPE_CHECKING:
+    from mailroom.models import MailAccount
+
 
 class TemplatedMessage(BaseEmailMessage):
     """An e-mail of one type, rendered from `emails/<app>/<name>.html`.
@@ -21,6 +24,7 @@ class TemplatedMessage(BaseEmailMessage):
     to: addresses; empty only for a message whose deliveries are added later.
     context: values for the template, which also gets site_name, public_url and language.
     language: a language code; the active language where it is None.
+    owner: a label that routers may choose a mail account by.
     headers: beside those of the type.
 
     Raises LookupError for a type without a row. From is the channel's, put on by its outbox.
@@ -33,6 +37,7 @@ class TemplatedMessage(BaseEmailMessage):
         to: list[str],
         context: Mapping[str, Any] | None = None,
         language: str | None = None,
+        owner: str = "",
         headers: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -46,6 +51,8 @@ class TemplatedMessage(BaseEmailMessage):
         )
         self.type = type
         self.channel = row.channel
+        self.owner = owner
+        self.account: MailAccount | None = None
         self.language = language or translation.get_language() or settings.LANGUAGE_CODE
         self._is_rendered = False
 
@@ -79,9 +86,13 @@ class TemplatedMessage(BaseEmailMessage):
         self.render()
         return super().message(**kwargs)
 
-    def send(self, *, using: str | None = None) -> int:
-        """Render, and hand the message to its channel (or the mailer `using`); the number sent."""
+    def send(self, *, using: str | None = None, account: "MailAccount | None" = None) -> int:
+        """Render, and hand the message to its channel (or the mailer `using`); the number sent.
+
+        account: the mail account to send it by instead of the channel's own mailer.
+        """
         self.render()
+        self.account = account or self.account
         return EmailMultiAlternatives.send(self, using=using or self.channel)
 
 

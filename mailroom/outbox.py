@@ -19,6 +19,7 @@ from mailroom.addresses import address_key, for_wire
 from mailroom.channels import channel_options
 from mailroom.delivery.wakeups import wake
 from mailroom.frozen import freeze_content, header_text
+from mailroom.mail_accounts import routing
 from mailroom.models import Delivery, Message
 from mailroom.types import type_or_untyped
 
@@ -59,10 +60,12 @@ def frozen(message: EmailMessage, channel: str = "") -> Message:
     """The row of a message, not yet stored: enough to look at what would be sent.
 
     channel: needed only where the message names none itself.
-    Raises ValueError for header injection, NUL or an address that can't be one; TypeError for
-    something JSON can't hold.
+    Raises ValueError for header injection, NUL or an address that can't be one; RoutingError, which
+    is one too, for a mail account or a router that can't serve it; TypeError for something JSON
+    can't hold.
     """
     channel = channel or message.channel  # type: ignore[attr-defined]
+    chosen = getattr(message, "account", None)
     if hasattr(message, "render"):
         message.render()
     options = channel_options(channel)
@@ -74,6 +77,7 @@ def frozen(message: EmailMessage, channel: str = "") -> Message:
     content = Message(
         type=name,
         channel=channel,
+        owner=str(getattr(message, "owner", "")),
         is_bulk=row.bulk,
         is_secret=row.secret,
         subject=str(message.subject),
@@ -86,6 +90,14 @@ def frozen(message: EmailMessage, channel: str = "") -> Message:
         headers={str(name): header_text(value) for name, value in message.extra_headers.items()},
         content=freeze_content(message),
     )
+    everybody = _recipients(content)
+    recipient = parseaddr(everybody[0])[1] if everybody else None
+    content.route = routing.choose(content, chosen, recipient)
+    if account := routing.account_of(content.route):
+        addresses = account.sender_of(
+            content.from_email, content.reply_to, for_wire(options.from_email), options.reply_to
+        )
+        content.from_email, content.reply_to = addresses[0], _for_wire(addresses[1])
     content.is_grouped = len({address_key(text) for text in _recipients(content)}) > 1
     _refuse_unsendable(message, content)
     return content
@@ -106,12 +118,17 @@ def add_deliveries(message: Message, recipients: Iterable[Recipient]) -> int:
     message and address exists once, so that a repeated call adds only what is missing.
     """
     total = 0
+    route_of = routing.chooser(message)
     for batch in batched(recipients, BATCH, strict=False):
         now = timezone.now()
         rows = [delivery_to(message, recipient, now) for recipient in batch]
+        if route_of:
+            for one in rows:
+                one.route = route_of(one.address) or one.route
         with transaction.atomic():
             Delivery.objects.bulk_create(rows, ignore_conflicts=True)
-            wake(message.channel, rows[0].route)
+            for route in {one.route for one in rows}:
+                wake(message.channel, route)
         total += len(rows)
     return total
 
@@ -122,7 +139,7 @@ def delivery_to(message: Message, recipient: Recipient, now: datetime) -> Delive
     return Delivery(
         message=message,
         channel=message.channel,
-        route=channel_options(message.channel).via,
+        route=message.route or channel_options(message.channel).via,
         address=_spelling(recipient.address),
         name=_storable(recipient.name),
         values={key: _storable(value) for key, value in recipient.values.items()},

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from mailroom.bounces.verp import return_path
-from mailroom.envelope import build
+from mailroom.envelope import build, return_path_of
 from mailroom.mime import Mail
 from mailroom.models import Delivery
 from mailroom.outcomes import Unbuildable
@@ -31,7 +30,8 @@ class PersonalMail(Mail):
         self.delivery = delivery
         self.values = values
         self.had_by = delivery.alias
-        self.return_path = return_path(delivery.pk)
+        self.channel, self.route = delivery.channel, delivery.route
+        self.return_path = return_path_of(delivery)
         self._skeleton = skeleton
 
     @property

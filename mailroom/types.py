@@ -20,6 +20,7 @@ class MessageType:
     lasts: how long after queueing it is still worth sending; None for as long as it takes.
     asked: somebody asked for it just now, by its address: tried once a day even where that bounced.
     secret: its bodies hold a link or code that opens an account: erased once they did their work.
+    routable: mail accounts and routers may carry it although it holds a secret.
     headers: added to each message of the type.
     personal: dotted path of `f(delivery) -> dict[str, str]`, values for the slots of a delivery.
     gate: dotted path of `f(deliveries) -> dict[pk, reason]`, which ones must not be sent any more.
@@ -30,6 +31,7 @@ class MessageType:
     lasts: timedelta | None = None
     asked: bool = False
     secret: bool = False
+    routable: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     personal: str = ""
     gate: str = ""

@@ -117,7 +117,7 @@ def _secrets() -> list[str]:
 
 
 def _plain_secrets() -> Iterator[str]:
-    yield from [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    yield from [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS, *settings.MAIL_ACCOUNT_KEYS]
     for secret in settings.WEBHOOK_SECRETS:
         yield from (secret, secret.partition(":")[2], _base64(secret))
     yield from (key for keys in settings.WEBHOOK_KEYS.values() for key in keys)

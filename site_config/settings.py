@@ -248,6 +248,14 @@ MAILER_SENDERS = mail.tree.senders  # alias -> the From that a provider may send
 MESSAGE_TYPES = mailers.MESSAGE_TYPES  # type of message -> its channel
 # Endings for special use (RFC 6761) that forms accept: intranets use .local, trials .test.
 MAIL_SPECIAL_USE_DOMAINS: list[str] = env.list("MAIL_SPECIAL_USE_DOMAINS", ["local", "test"])
+# Mail accounts, kept in the database: keys made by `manage.py mail_accounts --new-key`. The first
+# encrypts their credentials, all decrypt.
+MAIL_ACCOUNT_KEYS: list[str] = env.list("MAIL_ACCOUNT_KEYS", [])
+MAILROOM_ROUTERS: list[str] = env.list("MAILROOM_ROUTERS", [])  # classes, by dotted path
+MAILROOM_DOMAIN_ROUTES: dict[str, str] = env.dict("MAILROOM_DOMAIN_ROUTES", {})
+# Development only: hosts of accounts that may be at loopback, and kinds whose API is played here.
+MAIL_ACCOUNT_LOOPBACK_HOSTS: list[str] = env.list("MAIL_ACCOUNT_LOOPBACK_HOSTS", [])
+MAIL_ACCOUNT_API_URLS: dict[str, str] = env.dict("MAIL_ACCOUNT_API_URLS", {})
 STAGING_MAIL = mail.addresses("STAGING_MAIL")  # on a copy of the site, who alone may get mail
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM
 EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "

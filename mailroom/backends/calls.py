@@ -1,12 +1,12 @@
 """A provider's API behind Anymail: many messages in a call, or else many calls side by side."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import requests
-from django.core.mail import EmailMessage, mailers
+from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connection
 
@@ -35,16 +35,15 @@ Errors = list[Exception | None]
 
 
 class CallsBackend(BaseEmailBackend):
-    """Sends through the provider `alias` of MAILERS, whose backend is one of Anymail's.
+    """Sends through a provider whose backend is one of Anymail's.
 
-    Each message gets what Anymail noted on it, `anymail_status`, or `outcomes` where it shared a
-    call.
+    path: of that backend. make: returns a new one, not yet open. Each message gets what Anymail
+    noted on it, `anymail_status`, or `outcomes` where it shared a call.
     """
 
-    def __init__(self, alias: str) -> None:
+    def __init__(self, alias: str, path: str, make: Callable[[], BaseEmailBackend]) -> None:
         super().__init__(alias=alias)
-        self._alias = alias
-        path = mailers.settings[alias]["BACKEND"]
+        self._make = make
         self._batch_call = BATCH_CALLS.get(path)
         self.takes_bytes = takes_raw(path)
         self.takes_values = self._batch_call is not None
@@ -160,7 +159,7 @@ class CallsBackend(BaseEmailBackend):
         try:
             return self._free.pop()  # atomic, as append is
         except IndexError:
-            mailer = mailers[self._alias]
+            mailer = self._make()
             mailer.open()
             _limit_answers(mailer)
             return mailer

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.mail import EmailMessage, InvalidMailer, mailers
+from django.core.mail import EmailMessage, InvalidMailer
 from django.core.mail.backends.base import BaseEmailBackend
 
+from mailroom.channels import is_mailer
 from mailroom.delivery import breaker, transport
 
 
@@ -16,7 +17,7 @@ class RouteBackend(BaseEmailBackend):
 
     def __init__(self, *, via: Sequence[str], alias: str, **kwargs: Any) -> None:
         super().__init__(alias=alias, **kwargs)
-        missing = [name for name in via if name not in mailers]
+        missing = [name for name in via if not is_mailer(name)]
         if not via or missing:
             raise InvalidMailer(f"'via' names unknown mailers: {missing}", alias=alias)
         self.via = list(via)

@@ -10,16 +10,25 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, takewhile
+from typing import NamedTuple
 
 from django.conf import settings
+from django.core.mail import mailers
 from django.db import transaction
 from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from mailroom import shutdown
-from mailroom.channels import channel_options, channels
+from mailroom.channels import OR, channel_options, channels, is_account
 from mailroom.delivery.wakeups import wake
-from mailroom.models import ChannelPace, Delivery, Message, OutcomeCount
+from mailroom.models import (
+    ChannelPace,
+    DailyLimit,
+    Delivery,
+    MailAccount,
+    Message,
+    OutcomeCount,
+)
 from mailroom.models.delivery import FREE
 from mailroom.queries import database_now, locked
 
@@ -37,14 +46,21 @@ WORKER_ENDED = "The worker ended before the outcome was written."
 class Window:
     """How many rows a lane claims next, and when they may leave.
 
-    smallest, largest: rows, by what the providers take at once. A channel's `rate` is shared by all
-    workers; rows that are not sent after all take none of it.
+    smallest, largest: rows, by what the providers take at once. limits: what the lane's route adds
+    to it. A `rate` is shared by all workers; rows that are not sent after all take none of it, and
+    none of a daily limit.
     """
 
-    def __init__(self, channel: str, smallest: int = 1, largest: int = LARGEST_WINDOW) -> None:
-        self._channel = channel
-        self._rate = channel_options(channel).rate
-        self._slots = max(1, int(self._rate * SECONDS)) if self._rate else None
+    def __init__(
+        self,
+        channel: str,
+        smallest: int = 1,
+        largest: int = LARGEST_WINDOW,
+        limits: "Limits | None" = None,
+    ) -> None:
+        self._limits = limits or limits_of(channel, "")
+        rates = [rate for _, rate in self._limits.rates]
+        self._slots = max(1, int(min(rates) * SECONDS)) if rates else None
         self._largest = largest
         self._smallest = min(smallest, largest)
         self.size = min(largest, self._slots or largest)
@@ -69,22 +85,73 @@ class Window:
         step = self._slots or len(emails) or 1
         return [emails[start : start + step] for start in range(0, len(emails), step)]
 
-    def wait_for_slot(self, count: int) -> bool:
-        """Take slots for the next `count` messages and wait for the first; False to stop."""
-        if not self._rate:
-            return True
-        when = ChannelPace.take(self._channel, self._rate, count)
-        return not shutdown.wait(max(0.0, (when - timezone.now()).total_seconds()))
+    def wait_for_slots(self, count: int) -> int:
+        """Take slots for the next `count` rows, and wait for the first; how many may be sent."""
+        for limit in self._limits.daily:
+            taken = limit.take(count)
+            self.give_back(count - taken, but=limit)
+            count = taken
+        if not count:
+            return 0
+        for name, rate in self._limits.rates:
+            when = ChannelPace.take(name, rate, count)
+            if shutdown.wait(max(0.0, (when - timezone.now()).total_seconds())):
+                self.give_back(count)
+                return 0
+        return count
+
+    def give_back(self, count: int, but: DailyLimit | None = None) -> None:
+        """Give back what `wait_for_slots` took of daily limits for rows that were not accepted."""
+        for limit in self._limits.daily:
+            if limit is but:
+                return  # nothing was taken of it and of those behind
+            limit.give_back(count)
+
+    @property
+    def most(self) -> int:
+        """How many rows to claim next: the size, or what is left of a daily limit."""
+        return min([self.size, *(limit.left() for limit in self._limits.daily)])
+
+
+class Limits(NamedTuple):
+    """What slows a lane down: messages per second by name, and numbers of emails a day."""
+
+    rates: list[tuple[str, float]]
+    daily: list[DailyLimit]
+
+    def resume_at(self) -> datetime | None:
+        """When the lane may go on, where a daily limit is used up."""
+        return max((limit.ends_at for limit in self.daily if not limit.left()), default=None)
+
+
+def limits_of(channel: str, route: str) -> Limits:
+    """The limits of a lane: its channel's rate, or the mail account's own rate and daily cap."""
+    if is_account(route):
+        account = MailAccount.objects.by_alias(route)
+        if account is not None:
+            rates = [(account.alias, account.rate)] if account.rate else []
+            caps = [DailyLimit(account.alias, account.daily_cap)] if account.daily_cap else []
+            return Limits(rates, caps)
+    rate = channel_options(channel).rate
+    return Limits([(channel, rate)] if rate else [], [])
 
 
 def route_of(channel: str, stored: str) -> str:
     """The mailer that carries a row now: the one stored with it, while it is still in use.
 
-    After a change of the configuration, what was queued before goes by the channel's new mailer.
+    After a change of the configuration, what was queued before goes by the channel's new mailer;
+    so does what was queued for a mail account that was deleted.
     """
     via = channel_options(channel).via
+    if is_account(stored):
+        account = MailAccount.objects.by_alias(stored)
+        if account is None:
+            return via
+        waits = account.when_down == MailAccount.WhenDown.WAIT
+        return stored if waits else f"{stored}{OR}{via}"
     known = {channel_options(one).via for one in channels()}
-    return stored if stored in known else via
+    is_routed = bool(settings.MAILROOM_ROUTERS) and stored in mailers
+    return stored if stored in known or is_routed else via
 
 
 def claim(channel: str, route: str, holder: str, limit: int, behind: Delivery | None) -> Parcel:

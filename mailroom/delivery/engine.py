@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -18,14 +18,14 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.utils import timezone
 
 from mailroom import shutdown
-from mailroom.channels import channels
+from mailroom.channels import channels, is_account
 from mailroom.delivery import breaker, claim, guards
 from mailroom.delivery.breaker import Admission
 from mailroom.delivery.complete import Change, Results, announce, complete
-from mailroom.delivery.transport import Transport, window_limits
+from mailroom.delivery.transport import Built, Transport, window_limits
 from mailroom.delivery.wakeups import TASKS, Wakeup
 from mailroom.models import Delivery, Event, Message
-from mailroom.outcomes import is_database_away
+from mailroom.outcomes import Outcome, Verdict, is_database_away
 from mailroom.webhooks.process import handle
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,8 @@ class Lane:
         """Send until nothing is due, no provider works or a stop is wanted; rows handled."""
         handled = 0
         with Transport(self.via) as transport:
-            self._window = claim.Window(self.channel, *window_limits(self.via))
+            limits = claim.limits_of(self.channel, self.route)
+            self._window = claim.Window(self.channel, *window_limits(self.via), limits)
             rows = self._record_and_claim([], Results({}, {}, {}), goes_on=True)
             while rows:
                 began, claimed = time.monotonic(), len(rows)
@@ -94,12 +95,22 @@ class Lane:
         results.skipped.update(checked.skip)
         results.unsendable.update(checked.fail | errors)
         for emails in self._window.slices(built):
-            if not self._window.wait_for_slot(len(emails)) or not self._may_start():
+            if not self._send_slice(emails, transport, results):
                 break
-            began = time.monotonic()
-            results.outcomes.update(transport.send(emails, self._may_start))
-            self._seconds += time.monotonic() - began
-            self._sent += sum(len(parcel) for _, parcel in emails)
+
+    def _send_slice(self, emails: Sequence[Built], transport: Transport, results: Results) -> bool:
+        """Send as much of a slice as may go now; False where the rest has to wait."""
+        allowed = self._window.wait_for_slots(len(emails))
+        if not self._may_start():
+            self._window.give_back(allowed)
+            return False
+        began = time.monotonic()
+        outcomes = transport.send(emails[:allowed], self._may_start)
+        results.outcomes.update(outcomes)
+        self._window.give_back(allowed - _handed_over(emails[:allowed], outcomes))
+        self._seconds += time.monotonic() - began
+        self._sent += sum(len(parcel) for _, parcel in emails[:allowed])
+        return allowed == len(emails)
 
     def _give_up(self, rows: list[Delivery], results: Results, error: Exception) -> None:
         """Something failed around a window. What was sent of it is recorded; the rest waits."""
@@ -143,7 +154,9 @@ class Lane:
         """The next window; behind the last one first, and from the beginning at the end."""
         if admitted is Admission.NONE:
             return []
-        limit = self._window.size if admitted is Admission.ALL else 1
+        limit = self._window.most if admitted is Admission.ALL else min(1, self._window.most)
+        if not limit:
+            return []
         rows = claim.claim(self.channel, self.route, self.holder, limit, self._last)
         if not rows and self._last is not None:
             rows = claim.claim(self.channel, self.route, self.holder, limit, None)
@@ -239,12 +252,14 @@ class Lanes:
         due = [key for key, due_at in self._due.items() if due_at <= now]
         for key in sorted(due, key=lambda key: (not is_transactional(key[0]), self._due[key])):
             if not self._has_thread(key):
-                break
+                continue
             del self._due[key]
             self._running.add(key)
             self._pool.submit(self._run, key)
 
     def _has_thread(self, key: LaneKey) -> bool:
+        if is_account(key[1]) and any(route == key[1] for _, route in self._running):
+            return False  # a customer's server that hangs has one thread
         kept = 0 if is_transactional(key[0]) else FOR_TRANSACTIONAL
         return len(self._running) < THREADS - kept
 
@@ -293,8 +308,19 @@ class Lanes:
         via = claim.route_of(*key)
         if breaker.is_paused(via):
             return None  # its release wakes everybody
+        if resume_at := claim.limits_of(*key).resume_at():
+            return max(due_at, resume_at)
         next_try = breaker.next_try(via)
         return max(due_at, next_try) if next_try else due_at
+
+
+def _handed_over(emails: Sequence[Built], outcomes: Mapping[int, Outcome]) -> int:
+    """How many emails a provider took, or may have taken."""
+    taken = {Verdict.ACCEPTED, Verdict.UNKNOWN}
+    return sum(
+        any(one.pk in outcomes and outcomes[one.pk].verdict in taken for one in parcel)
+        for _, parcel in emails
+    )
 
 
 def is_transactional(channel: str) -> bool:

@@ -22,10 +22,11 @@ from django.utils.module_loading import import_string
 from mailroom.api_outcomes import recipient_outcomes, was_accepted
 from mailroom.backends.calls import CALLS_AT_ONCE, CallsBackend, takes_raw
 from mailroom.batch_calls import BATCH_CALLS
-from mailroom.channels import children, providers
+from mailroom.channels import channel_options, children, is_account, providers
 from mailroom.delivery import breaker, guards
 from mailroom.delivery.claim import LARGEST_WINDOW, Parcel
 from mailroom.envelope import build, personal_values
+from mailroom.mail_accounts import backend as mail_account
 from mailroom.models import Delivery
 from mailroom.outcomes import (
     ACCEPTED,
@@ -46,6 +47,7 @@ logger = logging.getLogger(__name__)
 Outcomes = dict[int, Outcome]  # by the delivery's id; what was not handed over has none
 Built = tuple[EmailMultiAlternatives, Parcel]  # an email and who gets it
 Errors = list[Exception | None]
+FAILOVER = "mailroom.backends.failover.EmailBackend"
 RESULTS = ("outcomes", "anymail_status")  # what a provider leaves on a message
 
 
@@ -213,12 +215,11 @@ def hand_over_each(
 
 
 def _send_each(mailer: Any, alias: str, messages: Sequence[EmailMessage]) -> Errors:
-    sender = settings.MAILER_SENDERS.get(alias, "")
     errors: Errors = [None] * len(messages)
     attempts: dict[int, EmailMessage] = {}
     for place, message in enumerate(messages):
         try:
-            attempts[place] = _attempt(message, mailer, sender)
+            attempts[place] = _attempt(message, mailer, alias)
         except Exception as error:  # noqa: BLE001  (a hook of an app may raise anything)
             errors[place] = error
     send = getattr(mailer, "send_each", None) or _one_by_one(mailer)
@@ -258,16 +259,19 @@ def _accepted_before(message: EmailMessage, error: Exception) -> bool:
     return accepted
 
 
-def _attempt(message: EmailMessage, mailer: BaseEmailBackend, sender: str) -> EmailMessage:
+def _attempt(message: EmailMessage, mailer: BaseEmailBackend, alias: str) -> EmailMessage:
     """What this mailer gets: a PersonalMail where it knows to take one, else a whole copy."""
+    own = _addresses(message, mailer, alias)
     if isinstance(message, PersonalMail):
-        if not sender and not guards.is_staging() and _takes(mailer, message):
+        if not own and not guards.is_staging() and _takes(mailer, message):
             return message  # it holds nothing that a provider could change for the next one
         attempt: EmailMessage = message.whole()
         attempt.may_start = getattr(message, "may_start", None)  # type: ignore[attr-defined]
     else:
         attempt = deepcopy(message)
-    _send_as(attempt, sender)
+    if own:
+        attempt.from_email, attempt.reply_to = own
+        attempt.return_path = ""  # type: ignore[attr-defined]  # it may send as no other address
     guards.redirect_on_staging(attempt)
     return attempt
 
@@ -300,21 +304,41 @@ def _note_refusals(alias: str, messages: Sequence[EmailMessage], errors: Errors)
             message.refused_by = [*getattr(message, "refused_by", []), refusal]  # type: ignore[attr-defined]
 
 
-def _send_as(message: EmailMessage, sender: str) -> None:
-    """Put on the From that this provider may send as; answers still reach who wrote."""
-    if not sender or parseaddr(sender) == parseaddr(message.from_email):
-        return
-    message.return_path = ""  # type: ignore[attr-defined]  # it may send as no other address
-    message.reply_to = message.reply_to or [message.from_email]
-    message.from_email = sender
+def _addresses(message: Any, mailer: Any, alias: str) -> tuple[str, list[str]] | None:
+    """From and Reply-To of a message by this provider; None where they stay as they are.
+
+    A provider may be bound to one address; answers still reach who wrote. A message that its mail
+    account does not carry is from the channel.
+    """
+    sender: str = settings.MAILER_SENDERS.get(alias, "")
+    if not sender and not is_account(getattr(message, "route", "")):
+        return None
+    options = channel_options(message.channel) if hasattr(message, "channel") else None
+    is_personal = isinstance(message, PersonalMail)
+    reply_to = message.delivery.message.reply_to if is_personal else message.reply_to
+    if is_account(alias) and options:
+        own: tuple[str, list[str]] = mailer.account.sender_of(
+            message.from_email, reply_to, options.from_email, options.reply_to
+        )
+        return own if own != (message.from_email, reply_to) else None
+    sender = sender or (options.from_email if options else "")
+    if parseaddr(sender) == parseaddr(message.from_email):
+        return None
+    return sender, reply_to or [message.from_email]
 
 
 # -- What a mailer can do ---------------------------------------------------------------------
 
 
 def mailer_for(alias: str) -> BaseEmailBackend:
-    """A new backend of MAILERS; one of Anymail's is wrapped, to make many calls at once."""
-    return CallsBackend(alias) if _is_api(alias) else mailers[alias]
+    """A new backend of MAILERS or of a mail account; Anymail's are wrapped, for calls at once."""
+    if is_account(alias):
+        if below := children(alias):
+            return import_string(FAILOVER)(via=below, alias=alias)
+        return mail_account.EmailBackend(alias=alias)
+    if _is_api(alias):
+        return CallsBackend(alias, _path(alias), lambda: mailers[alias])
+    return mailers[alias]
 
 
 def window_limits(alias: str) -> tuple[int, int]:
@@ -338,6 +362,8 @@ def takes_bytes(alias: str) -> bool:
 
 
 def _path(alias: str) -> str:
+    if is_account(alias):
+        return mail_account.backend_path(alias)
     path: str = mailers.settings.get(alias, {}).get("BACKEND", "")
     return path
 

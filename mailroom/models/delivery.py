@@ -95,7 +95,7 @@ class Delivery(models.Model):
     )
     channel = models.CharField(_("channel"), max_length=50)
     # The mailer that was to carry it when it was queued: alias of a route or provider.
-    route = models.CharField(_("route"), max_length=200, blank=True, db_default="")
+    route = models.CharField(_("route"), max_length=200, blank=True, default="", db_default="")
     address = models.CharField(_("address"), max_length=320)
     address_key = AddressField(source="address", max_length=320, null=True, editable=False)
     name = models.CharField(_("name"), max_length=200, blank=True)

@@ -1,0 +1,196 @@
+"""The mailer of a mail account: made of its row, and made again when the row has changed."""
+
+import base64
+import smtplib
+import ssl
+from collections.abc import Sequence
+from typing import Any
+
+import requests
+from django.core.mail import EmailMessage, InvalidMailer
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+from django.utils.module_loading import import_string
+
+from mailroom.backends.calls import CallsBackend, takes_raw
+from mailroom.batch_calls import BATCH_CALLS
+from mailroom.delivery import breaker
+from mailroom.mail_accounts.addresses import CheckedEmailBackend, sandbox_urls
+from mailroom.models import MailAccount, MailerHealth
+from mailroom.models.mail_account import REGIONS
+from mailroom.providers import ANYMAIL, SMTP_TIMEOUT_SECONDS
+
+SMTP_PATH = f"{CheckedEmailBackend.__module__}.{CheckedEmailBackend.__qualname__}"
+SHORTEST = 4  # characters of a secret that is looked for in a server's reply
+
+
+class EmailBackend(BaseEmailBackend):
+    """Sends through the account that `alias` stands for.
+
+    Each `open` looks whether the account was changed: new credentials are used from the next window
+    on. `account` is its row as it was then. Errors hold no credentials, and of the connection only
+    what the server replied.
+    """
+
+    account: MailAccount
+
+    def __init__(self, *, alias: str) -> None:
+        super().__init__(alias=alias)
+        self._alias = alias
+        self._mailer: Any = None
+        self._secrets: list[str] = []
+        path = backend_path(alias)
+        self.takes_bytes = path == SMTP_PATH or takes_raw(path)
+        self.takes_values = path in BATCH_CALLS
+
+    def open(self) -> bool:
+        """Open it, anew where the account has changed.
+
+        Raises InvalidMailer where it is deactivated or was deleted, ImproperlyConfigured where its
+        credentials can't be decrypted, and what its server refuses the connection with.
+        """
+        account = MailAccount.objects.by_alias(self._alias)
+        if account is None or not account.active:
+            self.close()
+            told = "is deactivated" if account else "was deleted"
+            raise InvalidMailer(f"The mail account {told}.", alias=self._alias)
+        if self._mailer is None or account.version != self.account.version:
+            self.close()
+            self.account = account
+            secrets = account.secrets()
+            self._secrets = _forms(account, secrets)
+            self._mailer = build(account, secrets)
+        try:
+            return bool(self._mailer.open())
+        except Exception as error:  # noqa: BLE001  (raised again, without what it must not say)
+            raise self._cleared(error) from None
+
+    def close(self) -> None:
+        mailer, self._mailer = self._mailer, None
+        if mailer is not None:
+            mailer.close()
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        """Send the messages; how many. Raises the first error once all were tried."""
+        self.open()
+        for error in self.send_each(email_messages):
+            if error:
+                raise error
+        return len(email_messages)
+
+    def send_each(self, email_messages: Sequence[EmailMessage]) -> list[Exception | None]:
+        """Send the messages; for each, the exception that `send_messages` would raise for it."""
+        known: dict[int, Exception] = {}  # one error may stand for many messages: it stays one
+        errors: list[Exception | None] = []
+        for error in self._mailer.send_each(email_messages):
+            if error is not None and id(error) not in known:
+                known[id(error)] = self._cleared(error)
+            errors.append(error and known[id(error)])
+        for message in email_messages:
+            if outcomes := getattr(message, "outcomes", None):
+                message.outcomes = {  # type: ignore[attr-defined]
+                    one: outcome._replace(error=self._without_secrets(outcome.error))
+                    for one, outcome in outcomes.items()
+                }
+        return errors
+
+    def _cleared(self, error: Exception) -> Exception:
+        """The error without credentials, a traceback, and what it says about the network."""
+        error.__traceback__ = error.__context__ = None
+        if isinstance(error.__cause__, Exception):
+            self._cleared(error.__cause__)
+        response: Any = getattr(error, "response", None)
+        if isinstance(response, requests.Response):
+            response._content = self._without_secrets(_text(response.content)).encode()
+        match error:
+            case smtplib.SMTPResponseException():
+                error.smtp_error = self._without_secrets(_text(error.smtp_error)).encode()
+            case smtplib.SMTPRecipientsRefused():
+                error.recipients = {
+                    one: (code, self._without_secrets(_text(words)).encode())
+                    for one, (code, words) in error.recipients.items()
+                }
+            case ssl.SSLCertVerificationError():
+                _say(error, f"The server's certificate was refused: {error.verify_message}.")
+            case requests.RequestException() | smtplib.SMTPException():
+                pass
+            case OSError() if error.errno is not None:
+                _say(error, "The connection to the mail server failed.")
+        error.args = tuple(
+            self._without_secrets(_text(one)) if isinstance(one, str | bytes) else one
+            for one in error.args
+        )
+        return error
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+@receiver(post_save, sender=MailAccount)
+def follow(instance: MailAccount, **_: Any) -> None:
+    """Pause what was deactivated; try at once what was changed, whatever failed before."""
+    if instance.active != instance.was_active:
+        mode = MailerHealth.Mode.AUTOMATIC if instance.active else MailerHealth.Mode.PAUSED
+        breaker.set_mode(instance.alias, mode)
+        instance.was_active = instance.active
+    breaker.try_now(instance.alias)
+
+
+def backend_path(alias: str) -> str:
+    """The dotted path of the backend behind an account's alias, "" where it was deleted."""
+    account = MailAccount.objects.by_alias(alias)
+    if account is None:
+        return ""
+    return SMTP_PATH if account.kind == "smtp" else ANYMAIL[account.kind].backend
+
+
+def build(account: MailAccount, secrets: dict[str, str]) -> BaseEmailBackend:
+    """The backend that an account's row describes."""
+    plain = account.options
+    if account.kind == "smtp":
+        security = {"starttls": {"use_tls": True}, "tls": {"use_ssl": True}}
+        return CheckedEmailBackend(
+            alias=account.alias,
+            host=plain["host"],
+            port=int(plain["port"]),
+            username=plain.get("username") or None,
+            password=secrets.get("password"),
+            timeout=SMTP_TIMEOUT_SECONDS,
+            **security.get(plain["security"], {}),
+        )
+    kind = ANYMAIL[account.kind]
+    options = {name: value for name, value in plain.items() if name != "region"} | secrets
+    if url := REGIONS.get(account.kind, {}).get(plain.get("region", "")):
+        options["api_url"] = url
+    if url := sandbox_urls().get(account.kind):
+        options["api_url"] = url
+    arranged = kind.arrange(options)
+
+    def make() -> BaseEmailBackend:
+        backend: BaseEmailBackend = import_string(kind.backend)(alias=account.alias, **arranged)
+        return backend
+
+    return CallsBackend(account.alias, kind.backend, make)
+
+
+def _forms(account: MailAccount, secrets: dict[str, str]) -> list[str]:
+    """The credentials in every form in which a server might repeat them, longest first."""
+    user = account.options.get("username", "")
+    found = set()
+    for secret in secrets.values():
+        plain = str(secret)
+        pairs = (plain, f"\0{user}\0{plain}", f"{user}:{plain}", f"api:{plain}")
+        found |= {plain, *(base64.b64encode(one.encode()).decode() for one in pairs)}
+    return sorted((one for one in found if len(one) >= SHORTEST), key=len, reverse=True)
+
+
+def _say(error: OSError, words: str) -> None:
+    error.errno = error.strerror = None
+    error.args = (words,)
+
+
+def _text(words: str | bytes) -> str:
+    return words.decode(errors="replace") if isinstance(words, bytes) else words

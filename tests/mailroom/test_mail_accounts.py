@@ -1,0 +1,390 @@
+"""Mail accounts: whose server carries a message, from whom, and what becomes of it."""
+
+import base64
+from dataclasses import replace
+from datetime import timedelta
+from email.utils import parseaddr
+
+import pytest
+import time_machine
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+from django.core.mail import EmailMessage
+from django.core.management import CommandError, call_command
+from django.db.models import ProtectedError
+from django.utils import timezone
+
+from mailroom.checks import account_faults
+from mailroom.delivery.engine import deliver_due
+from mailroom.mail_accounts.routing import ByRecipientDomain, RoutingError
+from mailroom.messages import TemplatedMessage
+from mailroom.models import Attempt, Delivery, MailAccount, MailerHealth, Message
+from mailroom.outbox import Recipient, add_deliveries, freeze
+from sandbox.accounts import Account as SandboxAccount
+from sandbox.apis import APIServer
+from tests.mailroom.conftest import deliver
+from tests.mailroom.fakes.ports import closed_port
+from tests.mailroom.fakes.smtp import Script, SMTPServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+State = Delivery.State
+
+
+@pytest.fixture(autouse=True)
+def _keys(settings):
+    settings.MAIL_ACCOUNT_KEYS = [Fernet.generate_key().decode()]
+    settings.MAIL_ACCOUNT_LOOPBACK_HOSTS = ["127.0.0.1"]
+
+
+def make(name: str, port: int, password: str = "", **fields) -> MailAccount:
+    options = {"host": "127.0.0.1", "port": port, "security": "none"}
+    if password:
+        options["username"] = name
+    fields = {"from_email": f"{name.title()} <news@{name}.example>", **fields}
+    account = MailAccount(name=name, kind="smtp", options=options, **fields)
+    if password:
+        account.set_secrets(password=password)
+    account.full_clean()
+    account.save()
+    return account
+
+
+def send(account: MailAccount | None = None, channel: str = "letters", **fields) -> Delivery:
+    fields = {"subject": "Hello", "body": "Good day.", "to": ["alice@example.com"]} | fields
+    message = EmailMessage(**fields)
+    message.account = account
+    message.send(using=channel)
+    return Delivery.objects.latest("pk")
+
+
+def test_a_message_goes_by_its_account_from_the_accounts_address(smtp):
+    with SMTPServer(Script(password="s3cret-of-tenant")) as server:
+        tenant = make("tenant", server.port, "s3cret-of-tenant", reply_to="desk@tenant.example")
+        delivery = send(tenant)
+        deliver()
+
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.error) == (State.SENT, "")
+    assert delivery.route == delivery.alias == tenant.alias
+    (got,) = server.received
+    assert (got.mail["From"], got.mail["Reply-To"]) == (
+        "Tenant <news@tenant.example>",
+        "desk@tenant.example",
+    )
+    assert got.sender == "news@tenant.example"
+    assert smtp.received == []
+
+
+@pytest.mark.parametrize("channel", ["letters", "bulletin"])
+def test_an_account_that_is_down_waits_or_uses_the_channels_own_mailer(smtp, channel):
+    waits = send(make("waiting", closed_port()), channel)
+    other = send(make("other", closed_port(), when_down="channel"), channel)
+    deliver()
+
+    waits.refresh_from_db()
+    other.refresh_from_db()
+    assert waits.state == State.QUEUED
+    assert (other.state, other.error) == (State.SENT, "")
+    (got,) = smtp.received
+    assert got.mail["From"].endswith("@mailroom.test>")
+    assert got.mail["Reply-To"] == "Other <news@other.example>"
+
+
+def test_a_deactivated_account_holds_its_email_until_it_is_active_again(smtp):
+    with SMTPServer() as server:
+        account = make("tenant", server.port)
+        account.active = False
+        account.save()
+        send(account)
+        deliver()
+        before = len(server.received)
+
+        account.active = True
+        account.save()
+        deliver()
+
+    assert (before, len(server.received)) == (0, 1)
+    assert MailerHealth.objects.get(alias=account.alias).failures == 0
+
+
+def test_new_credentials_are_used_by_the_next_window(smtp):
+    with SMTPServer(Script(password="old-password")) as server:
+        account = make("tenant", server.port, "old-password")
+        send(account)
+        deliver()
+        server.script.password = "new-password"
+        account.set_secrets(password="new-password")
+        account.save()
+        send(account)
+        deliver_due("letters")
+
+    assert len(server.received) == 2
+
+
+def again() -> None:
+    Delivery.objects.update(not_before=timezone.now())
+    deliver()
+
+
+def fill(account: MailAccount | None, channel: str, addresses, **fields) -> Message:
+    message = EmailMessage("Hello", "Good day.", to=[], **fields)
+    message.account = account
+    row = freeze(message, channel)
+    add_deliveries(row, map(Recipient, addresses))
+    return row
+
+
+@pytest.mark.parametrize("number", [60, pytest.param(1_000, marks=pytest.mark.full)])
+def test_tenants_email_is_interleaved_and_never_mixed(settings, smtp, number):
+    with (
+        SMTPServer(Script(pipelining=True)) as one,
+        SMTPServer() as two,
+        APIServer([SandboxAccount("three", "postmark", 0, "token-of-three")]) as api,
+    ):
+        settings.MAIL_ACCOUNT_API_URLS = {"postmark": api.url}
+        three = MailAccount(name="three", kind="postmark", from_email="Three <news@three.example>")
+        three.set_secrets(server_token="token-of-three")
+        three.full_clean()
+        three.save()
+        tenants = [make("one", one.port), make("two", two.port), three]
+        for place in range(number):
+            send(tenants[place % 3], to=[f"{place}@example.com"])
+        deliver()
+
+        assert not Delivery.objects.exclude(state=State.SENT).exists()
+        for place, server in enumerate((one, two)):
+            got = [(one.mail["From"], one.recipients[0]) for one in server.received]
+            sender = tenants[place].from_email
+            want = [(sender, f"{n}@example.com") for n in range(place, number, 3)]
+            assert sorted(got) == sorted(want)
+        sent = [(call.json["From"], call.json["To"]) for call in api.calls]
+        want = [("Three <news@three.example>", f"{n}@example.com") for n in range(2, number, 3)]
+        assert sorted(sent) == sorted(want)
+    assert smtp.received == []
+
+
+def test_the_email_of_a_type_with_a_secret_stays_with_its_channel(smtp, settings):
+    with SMTPServer() as server:
+        account = make("tenant", server.port)
+        settings.MAILROOM_ROUTERS = [Always(account)]
+        code = TemplatedMessage("tests.code", to=["alice@example.com"], context={"code": "314"})
+        code.send(account=account)
+        deliver()
+        stays = len(smtp.received), len(server.received)
+
+        routable = replace(settings.MESSAGE_TYPES["tests.code"], routable=True)
+        settings.MESSAGE_TYPES = {**settings.MESSAGE_TYPES, "tests.code": routable}
+        code = TemplatedMessage("tests.code", to=["alice@example.com"], context={"code": "315"})
+        code.send(account=account)
+        deliver()
+
+    assert stays == (1, 0)
+    assert (len(smtp.received), len(server.received)) == (1, 1)
+
+
+def test_an_account_may_be_kept_to_some_channels(smtp):
+    account = make("tenant", 2525, channels=["bulletin"])
+
+    with pytest.raises(RoutingError, match="bulletin"):
+        send(account, "letters")
+    assert not Message.objects.exists()
+    assert send(account, "bulletin").route == account.alias
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, ("Tenant <news@tenant.example>", None)),
+        ("Bulletin <bulletin@mailroom.test>", ("Tenant <news@tenant.example>", None)),
+        ("Grace <grace@tenant.example>", ("Grace <grace@tenant.example>", None)),
+        ("Eve <eve@bank.example>", ("Tenant <news@tenant.example>", "Eve <eve@bank.example>")),
+    ],
+)
+@pytest.mark.parametrize("by", ["send", "router"])
+def test_a_sender_of_another_domain_gives_way_to_the_accounts(smtp, settings, given, expected, by):
+    with SMTPServer() as server:
+        account = make("tenant", server.port)
+        if by == "router":  # asked for each recipient, so that the content is frozen before
+            settings.MAILROOM_ROUTERS = [ByRecipientDomain({"example.com": account.alias})]
+        fill(account if by == "send" else None, "bulletin", ["a@example.com"], from_email=given)
+        deliver()
+
+    (got,) = server.received
+    assert (got.mail["From"], got.mail["Reply-To"]) == expected
+    assert got.sender == parseaddr(expected[0])[1]
+
+
+def test_an_account_has_a_daily_cap_and_a_rate_of_its_own(smtp):
+    with SMTPServer() as server:
+        account = make("tenant", server.port, daily_cap=3, rate=50)
+        fill(account, "bulletin", [f"{n}@example.com" for n in range(5)])
+        fill(None, "bulletin", [f"{n}@example.org" for n in range(5)])
+        deliver()
+        first = len(server.received)
+        waiting = Delivery.objects.queued().filter(attempts=0).count()
+        with time_machine.travel(timezone.now() + timedelta(days=1)):
+            deliver()
+
+    assert (first, waiting, len(server.received)) == (3, 2, 5)
+    assert len(smtp.received) == 5
+
+
+def test_what_was_not_accepted_takes_nothing_of_a_daily_cap(smtp):
+    with SMTPServer(Script(rcpt={"0@example.com": "550 5.7.1 no"})) as server:
+        account = make("tenant", server.port, daily_cap=3)
+        fill(account, "bulletin", [f"{n}@example.com" for n in range(4)])
+        deliver()
+        deliver()
+
+    assert len(server.received) == 3
+
+
+def test_email_of_a_deleted_account_goes_by_its_channel(smtp):
+    account = make("tenant", 2525)
+    send(account)
+    with pytest.raises(ProtectedError):
+        account.delete()
+    MailAccount.objects.filter(pk=account.pk).delete()
+    deliver()
+
+    assert smtp.received[0].mail["From"] == "Letters <letters@mailroom.test>"
+
+
+class TestCredentials:
+    CANARY = "canary-9b1f4c-canary"
+
+    def test_appear_in_no_dump_log_error_or_text(self, smtp, caplog, capsys):
+        caplog.set_level("DEBUG")
+        pair = base64.b64encode(f"\0tenant\0{self.CANARY}".encode()).decode()
+        with SMTPServer(Script(password="another", mail=f"530 {self.CANARY} {pair}")) as server:
+            account = make("tenant", server.port, self.CANARY)
+            delivery = send(account)
+            deliver()
+            server.script.password = self.CANARY
+            account.save()
+            again()
+            rcpt = f"550 {self.CANARY} is no password"
+            server.script.mail, server.script.rcpt = "", {"*": rcpt}
+            account.save()
+            again()
+        call_command("dumpdata", "mailroom", "admin")
+        call_command("mail_accounts")
+        delivery.refresh_from_db()
+
+        told = capsys.readouterr().out + caplog.text + repr(account.secrets())
+        told += f"{delivery.error} {list(MailerHealth.objects.values())}"
+        told += f"{list(Attempt.objects.values())} {account} {account!r} {vars(account)}"
+        assert delivery.state == State.FAILED
+        assert "530 *** ***" in told
+        assert "550 *** is no password" in told
+        assert self.CANARY not in told
+        assert pair not in told
+
+    def test_survive_a_change_of_the_key(self, settings, capsys):
+        (old,) = settings.MAIL_ACCOUNT_KEYS
+        accounts = [make(f"tenant-{n}", 2525, f"secret-{n}") for n in range(3)]
+        new = Fernet.generate_key().decode()
+
+        settings.MAIL_ACCOUNT_KEYS = [new]
+        with pytest.raises(CommandError, match="tenant-1"):
+            call_command("mail_accounts", encrypt_again=True)
+        settings.MAIL_ACCOUNT_KEYS = [new, old]
+        call_command("mail_accounts", encrypt_again=True)
+        settings.MAIL_ACCOUNT_KEYS = [new]
+
+        for number, one in enumerate(accounts):
+            one.refresh_from_db()
+            assert str(one.secrets()["password"]) == f"secret-{number}"
+
+    def test_need_a_key_once_there_is_an_account(self, settings):
+        assert account_faults() == []
+        make("tenant", 2525, "secret")
+        settings.MAIL_ACCOUNT_KEYS = []
+
+        assert "MAIL_ACCOUNT_KEYS is missing" in account_faults()[0]
+        with pytest.raises(ImproperlyConfigured, match="--new-key"):
+            MailAccount(kind="smtp").set_secrets(password="x")
+
+
+class Always:
+    """A router that gives one answer, and notes what it is asked."""
+
+    def __init__(self, answer, *, each: bool = False) -> None:
+        self.answer, self.asks_recipients, self.asked = answer, each, []
+
+    def route_for(self, message, recipient):
+        self.asked.append(recipient)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class TestRouters:
+    def test_the_first_opinion_decides(self, smtp, settings):
+        account = make("tenant", 2525)
+        routers = [Always(None), Always(account), Always("missing")]
+        settings.MAILROOM_ROUTERS = routers
+
+        assert send().route == account.alias
+        assert [one.asked for one in routers] == [["alice@example.com"]] * 2 + [[]]
+
+    def test_may_name_another_mailer_or_channel(self, smtp, settings):
+        with SMTPServer() as other:
+            settings.MAILERS["other"] = {
+                "BACKEND": "mailroom.backends.smtp.EmailBackend",
+                "OPTIONS": {"host": "127.0.0.1", "port": other.port, "timeout": 5},
+            }
+            settings.MAILROOM_ROUTERS = [Always("other")]
+            delivery = send()
+            settings.MAILROOM_ROUTERS = [Always("bulletin")]
+            stays = send()
+            settings.MAILROOM_ROUTERS = [Always(None)]
+            deliver()
+
+        assert (delivery.route, stays.route) == (
+            "other",
+            settings.MAILERS["letters"]["OPTIONS"]["via"],
+        )
+        assert len(other.received) == len(smtp.received) == 1
+        assert other.received[0].mail["From"] == "Letters <letters@mailroom.test>"
+
+    @pytest.mark.parametrize("answer", ["missing", "account:999", 7, ValueError("my own fault")])
+    def test_what_fails_fails_at_queueing(self, smtp, settings, answer):
+        settings.MAILROOM_ROUTERS = [Always(answer)]
+
+        with pytest.raises(RoutingError, match="Always"):
+            send()
+        with pytest.raises(RoutingError):
+            fill(None, "bulletin", ["a@example.com"])
+        assert not Message.objects.exists()
+
+    def test_are_asked_once_for_bulk_unless_they_want_each_recipient(self, smtp, settings):
+        once, each = Always(None), Always(None, each=True)
+        people = ["a@example.com", "b@example.com"]
+        settings.MAILROOM_ROUTERS = [once]
+        fill(None, "bulletin", people)
+        alone = list(once.asked)
+        settings.MAILROOM_ROUTERS = [once, each]
+        fill(None, "bulletin", people)
+
+        assert alone == [None]
+        assert each.asked == people
+
+    def test_choose_by_the_recipients_domain_and_by_the_owner(self, smtp, settings):
+        mine = make("mine", 2525, owner="acme")
+        make("gone", 2525, owner="acme", active=False)
+        settings.MAILROOM_DOMAIN_ROUTES = {"Exämple.com": mine.alias}
+        settings.MAILROOM_ROUTERS = [
+            "mailroom.mail_accounts.routing.ByRecipientDomain",
+            "mailroom.mail_accounts.routing.ByOwner",
+        ]
+        message = EmailMessage("Hello", "Good day.", to=["x@example.org"])
+        message.owner = "acme"
+        message.send(using="letters")
+
+        assert Delivery.objects.latest("pk").route == mine.alias
+        assert send(to=["x@EXÄMPLE.com"]).route == mine.alias
+        assert send(to=["x@sub.exämple.com"]).route != mine.alias
+        fill(None, "bulletin", ["x@exämple.com", "x@example.net"])
+        assert Delivery.objects.filter(route=mine.alias).count() == 3
