@@ -1,13 +1,15 @@
 """From parsed mailer URLs to entries of MAILERS: one alias a provider, one a route."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
-from mailroom.mailer_urls import Failover, Split, Tree
+from mailroom.mailer_urls import Failover, Quota, Split, Tree
 from mailroom.provider_urls import Provider
 
 FAILOVER = "mailroom.backends.failover.EmailBackend"
 SPLIT = "mailroom.backends.split.EmailBackend"
+QUOTA = "mailroom.backends.quota.EmailBackend"
 UNCONFIGURED = "mailroom.backends.unconfigured.EmailBackend"
 
 
@@ -15,13 +17,14 @@ class MailerTree:
     """Collects providers and routes; equal ones share an alias, others never do.
 
     `mailers` are entries for MAILERS; by alias, `urls` are the providers' masked URLs, `senders`
-    the From that a provider may send as, where its URL names one.
+    the From that a provider may send as, where its URL names one, `costs` the price of a message.
     """
 
     def __init__(self) -> None:
         self.mailers: dict[str, dict[str, Any]] = {}
         self.urls: dict[str, str] = {}
         self.senders: dict[str, str] = {}
+        self.costs: dict[str, Decimal] = {}
 
     def add(self, tree: Tree | None) -> str:
         """Add a tree; the alias of its root. None, for an unusable URL, refuses to send."""
@@ -37,6 +40,11 @@ class MailerTree:
                 parts = (f"{w} {child}" for w, child in zip(weights, children, strict=True))
                 options = {"via": children, "weights": weights}
                 return self._entry(_route_name("split", parts), SPLIT, options)
+            case Quota():
+                children = [self.add(child) for child in tree.children]
+                name = _route_name("quota", [f"{tree.number}/day {children[0]}", children[1]])
+                options = {"via": children, "number": tree.number, "zone": tree.zone}
+                return self._entry(name, QUOTA, options)
             case None:
                 return self._entry("unconfigured", UNCONFIGURED, {})
 
@@ -45,6 +53,8 @@ class MailerTree:
         self.urls[alias] = provider.masked
         if provider.sender:
             self.senders[alias] = provider.sender
+        if provider.cost is not None:
+            self.costs[alias] = provider.cost
         return alias
 
     def _entry(self, name: str, backend: str, options: dict[str, Any], sender: str = "") -> str:

@@ -5,9 +5,11 @@
     smtp+plain://host:25                 no TLS            ses://?region_name=eu-west-1
     console:   file:///folder                              … every other backend of Anymail
     failover(URL URL …)                  split(90 URL 10 URL)
+    quota(300/day URL URL)
 
-Query parameters become the backend's OPTIONS; `from`, for every provider, is the address that it
-may send as. Errors never hold a secret.
+Query parameters become the backend's OPTIONS, but for three that every provider may have: `from`
+is the address that it may send as, `cost=0.40/1000` what messages cost, `zone=Europe/Paris` where
+the day of its quota begins. Errors never hold a secret.
 """
 
 import re
@@ -16,7 +18,9 @@ from typing import NamedTuple
 
 from mailroom.provider_urls import MailerUrlError, Provider, provider
 
-TOKENS = re.compile(r"(?:failover|split)\(|\)|[^\s()]+")
+TOKENS = re.compile(r"(?:failover|split|quota)\(|\)|[^\s()]+")
+
+A_DAY = re.compile(r"(\d{1,9})/day")
 
 
 class Fault(NamedTuple):
@@ -44,7 +48,19 @@ class Split:
     children: tuple["Tree", ...]
 
 
-Tree = Provider | Failover | Split
+@dataclass(frozen=True)
+class Quota:
+    """Two children: the first carries so many messages a day, the other one the rest.
+
+    The day is that of the time zone `zone`.
+    """
+
+    number: int
+    zone: str
+    children: tuple["Tree", ...]
+
+
+Tree = Provider | Failover | Split | Quota
 
 
 def parse(text: str) -> Tree:
@@ -67,6 +83,8 @@ def _tree(tokens: list[str]) -> tuple[Tree, list[str]]:
         return _failover(rest)
     if first == "split(":
         return _split(rest)
+    if first == "quota(":
+        return _quota(rest)
     return provider(first), rest
 
 
@@ -91,6 +109,28 @@ def _split(tokens: list[str]) -> tuple[Tree, list[str]]:
     if len(children) < 2 or not sum(weights):
         raise MailerUrlError("has a split(…) without two URLs, or whose weights are all 0")
     return Split(tuple(weights), tuple(children)), _closed(tokens, "split")
+
+
+def _quota(tokens: list[str]) -> tuple[Tree, list[str]]:
+    limit = A_DAY.fullmatch(tokens[0]) if tokens else None
+    if not limit or not int(limit[1]):
+        raise MailerUrlError("has a quota(…) that isn't written as quota(300/day URL URL)")
+    children = []
+    tokens = tokens[1:]
+    while tokens and tokens[0] != ")":
+        child, tokens = _tree(tokens)
+        children.append(child)
+    if len(children) != 2:
+        raise MailerUrlError("has a quota(…) of other than two URLs: nest it for more")
+    number, zone = int(limit[1]), _zone(children[0]) or "UTC"
+    return Quota(number, zone, tuple(children)), _closed(tokens, "quota")
+
+
+def _zone(tree: Tree) -> str:
+    """The zone that a provider of a tree names, "" for none."""
+    if isinstance(tree, Provider):
+        return tree.zone
+    return next((zone for child in tree.children if (zone := _zone(child))), "")
 
 
 def _closed(tokens: list[str], name: str) -> list[str]:

@@ -65,6 +65,10 @@ class Unbuildable(Exception):  # noqa: N818  (named after the outcome)
         self.error = error
 
 
+class QuotaUsedUp(Exception):  # noqa: N818  (named after the outcome)
+    """A route's quota is used up, and there is nobody else who could take the message now."""
+
+
 class NotStarted(Exception):  # noqa: N818  (named after the outcome)
     """The message was not handed over: its worker has to stop, or has it for too long already."""
 
@@ -77,6 +81,7 @@ def may_start(message: object) -> bool:
 
 ACCEPTED = Outcome(Verdict.ACCEPTED)
 PROVIDER_FAULTS = frozenset({Fault.TRANSPORT, Fault.ACCOUNT})
+QUOTA_RETRY_SECONDS = 60.0
 IN_A_ROW = 3  # refusals of the account, before no further message is tried
 
 
@@ -88,6 +93,8 @@ def classify(error: BaseException) -> Outcome:
     match error:
         case Unbuildable():
             return Outcome(Verdict.FOR_GOOD, describe(error.error), fault=Fault.CONTENT)
+        case QuotaUsedUp():
+            return Outcome(Verdict.FOR_NOW, text, retry_after=QUOTA_RETRY_SECONDS)
         case OutcomeUnknown():
             return Outcome(Verdict.UNKNOWN, text, fault=Fault.TRANSPORT)
         case smtplib.SMTPException():

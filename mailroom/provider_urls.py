@@ -1,19 +1,23 @@
 """One provider's URL → its backend and options.
 
-Query parameters become OPTIONS; `from` is the address that the provider may send as.
+Query parameters become OPTIONS, but for `from`, `cost` and `zone`, which are ours.
 """
 
 import re
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from zoneinfo import available_timezones
 
 from mailroom.addresses import for_wire, is_address
 from mailroom.providers import ANYMAIL, DEVELOPMENT, SMTP, SMTP_TIMEOUT_SECONDS
 
 SECRET_OPTION = re.compile(r"key|secret|token|password", re.IGNORECASE)
 WHOLE_NUMBERS = {"timeout", "port", "connections"}
-SENDER = "from"
+SENDER, COST, ZONE = "from", "cost", "zone"
+OURS = {SENDER, COST, ZONE}
+PRICE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(?:/([1-9]\d{0,8}))?")
 
 
 class MailerUrlError(ValueError):
@@ -25,7 +29,8 @@ class Provider:
     """One provider: a backend and its options.
 
     `name` is what it is (`postmark`, `smtp:mail.example.com`), `masked` its URL without secrets,
-    `sender` the From it may send as, "" for any.
+    `sender` the From it may send as, "" for any; `cost` the price of a message, None where it is
+    not known; `zone` the time zone of its quota, "" for UTC.
     """
 
     name: str
@@ -33,6 +38,8 @@ class Provider:
     options: dict[str, Any] = field(hash=False)
     masked: str = field(compare=False)
     sender: str = ""
+    cost: Decimal | None = field(default=None, compare=False)
+    zone: str = field(default="", compare=False)
 
 
 def provider(url: str) -> Provider:
@@ -50,7 +57,8 @@ def provider(url: str) -> Provider:
         raise MailerUrlError(f"has a {scheme} URL whose host or port can't be read") from None
     for kinds, read in ((SMTP, _smtp), (ANYMAIL, _anymail), (DEVELOPMENT, _development)):
         if parts.scheme in kinds:
-            return replace(read(parts), sender=_sender(parts))
+            ours = {"sender": _sender(parts), "cost": _cost(parts), "zone": _zone(parts)}
+            return replace(read(parts), **ours)
     known = ", ".join([*SMTP, *ANYMAIL, *DEVELOPMENT])
     raise MailerUrlError(f"has the unknown scheme {scheme[:20]!r}; known are {known}")
 
@@ -102,7 +110,7 @@ def _development(parts: SplitResult) -> Provider:
 
 def _query(parts: SplitResult) -> dict[str, Any]:
     pairs = parse_qsl(parts.query, True)
-    return {name: _value(name, text) for name, text in pairs if name != SENDER}
+    return {name: _value(name, text) for name, text in pairs if name not in OURS}
 
 
 def _sender(parts: SplitResult) -> str:
@@ -110,6 +118,22 @@ def _sender(parts: SplitResult) -> str:
     if text and not is_address(text):
         raise MailerUrlError("has the option from, which must be an address, percent-encoded")
     return for_wire(text) if text else ""
+
+
+def _cost(parts: SplitResult) -> Decimal | None:
+    text = dict(parse_qsl(parts.query, True)).get(COST)
+    if text is None:
+        return None
+    if not (price := PRICE.fullmatch(text)):
+        raise MailerUrlError("has the option cost, which must be a price such as 0.40/1000")
+    return Decimal(price[1]) / Decimal(price[2] or 1)
+
+
+def _zone(parts: SplitResult) -> str:
+    name = dict(parse_qsl(parts.query, True)).get(ZONE, "")
+    if name and name not in available_timezones():
+        raise MailerUrlError("has the option zone, which must be a time zone such as Europe/Paris")
+    return name
 
 
 def _value(name: str, text: str) -> Any:

@@ -245,6 +245,7 @@ MAILERS |= mail.providers(MAILERS)  # the providers and routes that the URLs abo
 
 MAILER_URLS = mail.tree.urls  # alias -> provider URL with its secrets masked
 MAILER_SENDERS = mail.tree.senders  # alias -> the From that a provider may send as, if it says so
+MAILER_COSTS = mail.tree.costs  # alias -> the price of a message, where a URL has ?cost=0.40/1000
 MESSAGE_TYPES = mailers.MESSAGE_TYPES  # type of message -> its channel
 # Endings for special use (RFC 6761) that forms accept: intranets use .local, trials .test.
 MAIL_SPECIAL_USE_DOMAINS: list[str] = env.list("MAIL_SPECIAL_USE_DOMAINS", ["local", "test"])

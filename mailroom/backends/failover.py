@@ -12,7 +12,7 @@ from mailroom.outcomes import Verdict, classify
 
 
 @dataclass(slots=True, eq=False)
-class _Attempt:
+class Attempt:
     """A message on its way through the route: who was tried, and what the last one said."""
 
     message: EmailMessage
@@ -30,17 +30,17 @@ class EmailBackend(RouteBackend):
     """
 
     def send_each(self, email_messages: Sequence[EmailMessage]) -> list[Exception | None]:
-        attempts = [_Attempt(message) for message in email_messages]
+        attempts = [Attempt(message) for message in email_messages]
         waiting = attempts
         while waiting:
-            groups: dict[str, list[_Attempt]] = {}
+            groups: dict[str, list[Attempt]] = {}
             for attempt in waiting:
                 if alias := self._next(attempt):
                     groups.setdefault(alias, []).append(attempt)
             waiting = [one for alias, group in groups.items() for one in self._try(group, alias)]
         return [attempt.error for attempt in attempts]
 
-    def _try(self, group: list[_Attempt], alias: str) -> list[_Attempt]:
+    def _try(self, group: list[Attempt], alias: str) -> list[Attempt]:
         """Hand what goes to one mailer over together; what of it may go to the next."""
         errors = self.carry_each([attempt.message for attempt in group], alias)
         if None in errors:
@@ -50,7 +50,7 @@ class EmailBackend(RouteBackend):
             attempt.error = error
         return [one for one in group if one.error and _may_go_on(one.error)]
 
-    def _next(self, attempt: _Attempt) -> str | None:
+    def _next(self, attempt: Attempt) -> str | None:
         """Who to try next; None where the attempt is at its end."""
         for alias in self._order(attempt.message):
             if alias not in attempt.tried and breaker.admits(alias):

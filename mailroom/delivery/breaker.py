@@ -11,7 +11,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -24,7 +24,8 @@ from django.utils.translation import gettext as _
 
 from mailroom.channels import children, providers
 from mailroom.delivery.wakeups import wake
-from mailroom.models import ClockLease, MailerHealth
+from mailroom.mailer_tree import QUOTA
+from mailroom.models import ClockLease, DailyLimit, MailerHealth
 from mailroom.outcomes import PROVIDER_FAULTS, Fault, Outcome
 from mailroom.signals import mailer_alert
 
@@ -109,10 +110,38 @@ def next_try(route: str) -> datetime | None:
 
     None where one works, and where a person paused all of them.
     """
-    able = [row for row in map(health, providers(route)) if row.mode != Mode.PAUSED]
+    able = _able(route)
     if not able or any(row.is_pristine for row in able):
         return None
     return min(row.probe_at or timezone.now() for row in able)
+
+
+def _able(route: str) -> list[MailerHealth]:
+    """The providers that may carry email of a route now: not paused, and within their quota."""
+    in_reach = dict.fromkeys(_in_reach(route))
+    return [row for row in map(health, in_reach) if row.mode != Mode.PAUSED]
+
+
+def _in_reach(alias: str) -> Iterator[str]:
+    below = children(alias)
+    if not below:
+        yield alias
+    elif (quota := quota_of(alias)) and not quota.left():
+        below = below[1:]
+    for child in below:
+        yield from _in_reach(child)
+
+
+def quota_of(alias: str) -> DailyLimit | None:
+    """The limit of a quota's first child, None for any other mailer.
+
+    Counted by that child: several routes with the same one share what it carries on a day.
+    """
+    entry = mailers.settings.get(alias, {})
+    if entry.get("BACKEND") != QUOTA:
+        return None
+    options = entry["OPTIONS"]
+    return DailyLimit(f"quota:{options['via'][0]}", options["number"], options["zone"])
 
 
 # -- What may be tried ------------------------------------------------------------------------
@@ -123,7 +152,7 @@ def admission(route: str) -> Admission:
 
     ONE is won by one caller, whose thread is admitted to that provider until `end_probe`.
     """
-    able = [row for row in map(health, providers(route)) if row.mode != Mode.PAUSED]
+    able = _able(route)
     if any(row.is_pristine for row in able):
         return Admission.ALL
     now = timezone.now()

@@ -1,0 +1,173 @@
+"""Quotas: so many messages a day by one provider, over all processes, and what email costs."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+import time_machine
+
+from mailroom.mailer_tree import MailerTree
+from mailroom.mailer_urls import parse
+from mailroom.models import DailyCount, Delivery, MailerHealth
+from mailroom.provider_urls import MailerUrlError
+from tests.mailroom.conftest import deliver, queue
+from tests.mailroom.fakes.ports import closed_port
+from tests.mailroom.fakes.smtp import Script, SMTPServer
+from tests.processes import Site, until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def first():
+    with SMTPServer() as server:
+        yield server
+
+
+@pytest.fixture
+def second():
+    with SMTPServer() as server:
+        yield server
+
+
+@pytest.fixture
+def both(first, second):
+    return first, second
+
+
+def carried(first: SMTPServer, second: SMTPServer) -> tuple[int, int]:
+    return len(first.received), len(second.received)
+
+
+def queue_some(number: int) -> None:
+    for place in range(number):
+        queue(to=[f"{place}@example.com"])
+
+
+def test_beyond_the_quota_email_goes_by_the_other_provider(carry_by, first, second, mailoutbox):
+    carry_by(f"quota(3/day {first.url} {second.url})")
+    queue_some(5)
+    deliver()
+
+    assert carried(first, second) == (3, 2)
+    assert not Delivery.objects.exclude(state="sent").exists()
+    assert mailoutbox == []  # nobody failed: no alert
+
+
+def test_two_workers_keep_to_it_exactly(tmp_path, both):
+    first, second = both
+    site = Site(tmp_path, DEBUG="1", MAILER_URL=f"quota(3/day {first.url} {second.url})")
+    site.set_up()
+    code = "from django.core.mail import EmailMessage\n"
+    code += "for n in range(24): EmailMessage('Hi', 'Hi', to=[f'{n}@example.com']).send()"
+    site.shell(code)
+    with site.running(workers=2):
+        until(lambda: sum(carried(*both)) == 24, "all to be sent")
+
+    assert carried(*both) == (3, 21)
+
+
+@pytest.mark.parametrize(
+    ("zone", "times", "expected"),
+    [
+        ("", ["2026-03-01T23:30+00:00", "2026-03-02T00:30+00:00"], (2, 0)),
+        ("", ["2026-03-01T00:30+00:00", "2026-03-01T23:30+00:00"], (1, 1)),
+        ("&zone=America/New_York", ["2026-03-01T23:30+00:00", "2026-03-02T04:30+00:00"], (1, 1)),
+        ("&zone=America/New_York", ["2026-03-02T04:30+00:00", "2026-03-02T05:30+00:00"], (2, 0)),
+    ],
+)
+def test_it_is_one_of_the_utc_day_or_of_the_zone_that_the_url_names(
+    carry_by, both, zone, times, expected
+):
+    first, second = both
+    carry_by(f"quota(1/day {first.url}{zone} {second.url})")
+    for at in times:
+        with time_machine.travel(datetime.fromisoformat(at), tick=False):
+            queue()
+            deliver()
+
+    assert carried(first, second) == expected
+
+
+def test_what_was_refused_takes_nothing_of_it(carry_by, second):
+    with SMTPServer(Script(rcpt={"0@example.com": "550 no"})) as first:
+        carry_by(f"quota(2/day {first.url} {second.url})")
+        queue_some(2)
+        deliver()
+        queue(to=["9@example.com"])
+        deliver()
+
+        assert carried(first, second) == (2, 0)
+
+
+def test_a_first_provider_that_is_down_takes_nothing_of_it(carry_by, second):
+    carry_by(f"quota(3/day smtp+plain://127.0.0.1:{closed_port()} {second.url})")
+    queue_some(3)
+    deliver()
+
+    assert len(second.received) == 3
+    assert sum(DailyCount.objects.values_list("number", flat=True)) == 0
+
+
+def test_email_waits_where_the_quota_is_used_up_and_the_other_provider_is_down(carry_by, first):
+    carry_by(f"quota(1/day {first.url} smtp+plain://127.0.0.1:{closed_port()})")
+    queue_some(5)
+    deliver()
+
+    assert len(first.received) == 1
+    assert Delivery.objects.queued().count() == 4
+    assert Delivery.objects.exclude(attempts=0).count() <= 3
+    assert MailerHealth.objects.filter(failures__gt=0).count() == 1
+
+
+def test_routes_with_the_same_first_provider_share_its_count(carry_by, settings, first, second):
+    carry_by(f"quota(3/day {first.url} quota(5/day {second.url} console:))")
+    tree = MailerTree()
+    via = tree.add(parse(f"quota(3/day {first.url} {second.url})"))
+    settings.MAILERS |= tree.mailers
+    settings.MAILERS["bulletin"]["OPTIONS"]["via"] = via
+    queue_some(2)
+    queue("bulletin", to=["x@example.com"])
+    queue("bulletin", to=["y@example.com"])
+    deliver()
+
+    assert carried(first, second) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "quota(300 a: b:)",
+        "quota(0/day console: console:)",
+        "quota(300/hour console: console:)",
+        "quota(-3/day console: console:)",
+        "quota(300/day console:)",
+        "quota(300/day console: console: console:)",
+        "quota(300/day console: console:",
+        "quota()",
+        "postmark://T?cost=cheap",
+        "postmark://T?cost=-1/1000",
+        "postmark://T?cost=0.40/0",
+        "postmark://T?cost=",
+        "postmark://T?cost=nan",
+        "postmark://T?zone=Europe/Atlantis",
+    ],
+)
+def test_faults_in_the_url_are_named(url):
+    with pytest.raises(MailerUrlError, match=r"quota|cost|zone"):
+        parse(url)
+
+
+def test_what_is_ours_is_not_passed_to_the_backend():
+    tree = MailerTree()
+    url = "quota(300/day postmark://T?cost=0.40/1000&zone=Europe/Paris ses://?cost=0.0001)"
+    alias = tree.add(parse(url))
+
+    assert tree.mailers[alias]["OPTIONS"] == {
+        "via": ["postmark", "ses"],
+        "number": 300,
+        "zone": "Europe/Paris",
+    }
+    assert tree.costs == {"postmark": Decimal("0.0004"), "ses": Decimal("0.0001")}
+    assert not {"cost", "zone"} & tree.mailers["postmark"]["OPTIONS"].keys()
+    assert tree.add(parse("postmark://T")) == "postmark"
