@@ -53,6 +53,7 @@ class TemplatedMessage(BaseEmailMessage):
         self.channel = row.channel
         self.owner = owner
         self.account: MailAccount | None = None
+        self.route = ""  # set where it is handed to a provider directly
         self.language = language or translation.get_language() or settings.LANGUAGE_CODE
         self._is_rendered = False
 

@@ -4,21 +4,44 @@ from typing import Any
 
 from django.conf import settings
 from django.core.mail import mailers
+from django.db import DatabaseError
 from django.db.models import Count
 
 from mailroom.channels import channel_options, channels, providers
-from mailroom.models import Delivery, OutcomeCount
+from mailroom.mail_accounts import routing
+from mailroom.models import Delivery, MailAccount, OutcomeCount
 
 
-def describe() -> dict[str, list[dict[str, Any]]]:
-    """Channels with their providers, From and message types; providers with their masked URLs."""
+def describe() -> dict[str, list[Any]]:
+    """Channels with their providers, From and message types; providers; routers."""
     return {
         "channels": [_channel(alias) for alias in channels()],
         "providers": [
             {"alias": alias, "backend": mailers.settings[alias]["BACKEND"], "url": url}
             for alias, url in settings.MAILER_URLS.items()
         ],
+        "routers": list(map(routing.name_of, routing.routers())),
     }
+
+
+def describe_accounts() -> list[dict[str, Any]]:
+    """The mail accounts without their secrets; none where the database has no tables yet."""
+    try:
+        accounts = list(MailAccount.objects.all())
+    except DatabaseError:
+        return []
+    return [
+        {
+            "alias": one.alias,
+            "name": one.name,
+            "owner": one.owner,
+            "url": one.address,
+            "from": one.from_email,
+            "channels": one.channels or channels(),
+            "active": one.active,
+        }
+        for one in accounts
+    ]
 
 
 def carried() -> dict[str, dict[str, int]]:

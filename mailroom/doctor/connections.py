@@ -11,7 +11,10 @@ from django.conf import settings
 from django.core.mail import mailers
 
 from mailroom.channels import children
+from mailroom.delivery.transport import mailer_for
 from mailroom.doctor.findings import Finding, Means, Status, examination
+from mailroom.models import MailAccount
+from mailroom.outcomes import describe
 
 SMTP = "mailroom.backends.smtp."
 RENEW = timedelta(days=14)
@@ -45,6 +48,26 @@ def providers(means: Means) -> Iterator[Finding]:
         if not children(alias):
             status, words = _ask(alias, means)
             yield Finding("providers", alias, status, words)
+
+
+@examination("mail accounts")
+def mail_accounts(means: Means) -> Iterator[Finding]:
+    """Connect to each active mail account: with its credentials, and to where it may be."""
+    for one in MailAccount.objects.all():
+        about = f"{one.alias} {one.name}"
+        if not one.active:
+            yield Finding("mail accounts", about, Status.SKIPPED, "is deactivated")
+            continue
+        mailer = mailer_for(one.alias)
+        try:
+            mailer.open()
+        except Exception as error:  # noqa: BLE001  (whatever is wrong is what is asked for)
+            yield Finding("mail accounts", about, Status.FAILED, describe(error))
+        else:
+            words = "answers" if one.kind == "smtp" else "can be built"
+            yield Finding("mail accounts", about, Status.OK, words)
+        finally:
+            mailer.close()
 
 
 def _ask(alias: str, means: Means) -> tuple[Status, str]:

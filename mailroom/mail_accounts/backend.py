@@ -73,7 +73,6 @@ class EmailBackend(BaseEmailBackend):
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         """Send the messages; how many. Raises the first error once all were tried."""
-        self.open()
         for error in self.send_each(email_messages):
             if error:
                 raise error
@@ -81,6 +80,11 @@ class EmailBackend(BaseEmailBackend):
 
     def send_each(self, email_messages: Sequence[EmailMessage]) -> list[Exception | None]:
         """Send the messages; for each, the exception that `send_messages` would raise for it."""
+        if self._mailer is None:
+            try:
+                self.open()
+            except Exception as error:  # noqa: BLE001  (it is classified)
+                return [error] * len(email_messages)
         known: dict[int, Exception] = {}  # one error may stand for many messages: it stays one
         errors: list[Exception | None] = []
         for error in self._mailer.send_each(email_messages):

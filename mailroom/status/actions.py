@@ -4,13 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.core.mail import mailers
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from mailroom.channels import channel_options
 from mailroom.delivery import breaker
-from mailroom.delivery.transport import hand_over
+from mailroom.delivery.transport import hand_over, mailer_for
 from mailroom.messages import TemplatedMessage
 from mailroom.models import MailerHealth
 from mailroom.outcomes import ACCEPTED, classify
@@ -41,7 +40,7 @@ def resume(alias: str, request: HttpRequest) -> Told:
 def probe(alias: str, request: HttpRequest) -> Told:
     """Connect to it, where it is a server to connect to; the next mail tries it in any case."""
     breaker.try_now(alias)
-    mailer: Any = mailers[alias]
+    mailer: Any = mailer_for(alias)
     try:
         connected = mailer.open()
     except Exception as error:  # noqa: BLE001  (told to the person in the provider's words)
@@ -61,8 +60,9 @@ def test(alias: str, request: HttpRequest) -> Told:
     message = TemplatedMessage(
         "mailroom.test", to=[address], context={"alias": alias}, from_email=sender
     )
+    message.route = alias  # a mail account puts its own From on
     message.render()
-    mailer = mailers[alias]
+    mailer = mailer_for(alias)
     try:
         hand_over(lambda: mailer, alias, message)
     except Exception as error:  # noqa: BLE001  (told to the person in the provider's words)

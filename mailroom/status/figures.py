@@ -1,8 +1,9 @@
 """The numbers of the status page: kept counts, the breakers, and what waits up to a limit."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from django.conf import settings
 from django.db.models import Count
@@ -10,11 +11,19 @@ from django.utils import timezone
 
 from mailroom.channels import channels, providers
 from mailroom.delivery.breaker import is_paused, next_try
-from mailroom.models import Attempt, Delivery, MailerHealth, OutcomeCount, WorkerBeat
+from mailroom.models import (
+    Attempt,
+    Delivery,
+    MailAccount,
+    MailerHealth,
+    OutcomeCount,
+    WorkerBeat,
+)
 from mailroom.registry import in_flight, waiting
 from mailroom.status.chart import Bar, bars
 
 HOURS = 24
+ACCOUNTS = 50  # mail accounts on the page; all are in the admin
 LIMIT = 10_000  # what is counted on a visit
 OUTCOMES = (Delivery.State.SENT, Delivery.State.FAILED, Delivery.State.UNCERTAIN)
 
@@ -23,10 +32,14 @@ Volumes = dict[datetime, dict[str, int]]  # by hour, by state
 
 @dataclass(frozen=True)
 class ProviderFigures:
-    """One provider: its breaker, which channels it can carry, and its last 24 hours."""
+    """One provider or mail account: its breaker, its channels, and its last 24 hours.
+
+    name: a mail account's, "" for a provider in MAILERS.
+    """
 
     number: int
     alias: str
+    name: str
     url: str
     health: MailerHealth
     channels: list[str]
@@ -64,21 +77,60 @@ class QueueFigures:
 
 
 def provider_figures() -> list[ProviderFigures]:
-    """All providers, in the order of the configuration."""
+    """All providers, in the order of the configuration, and mail accounts, failing ones first."""
     rows = {row.alias: row for row in MailerHealth.objects.all()}
+    shown = [(alias, "", url, None) for alias, url in settings.MAILER_URLS.items()]
+    shown += [(one.alias, one.name, one.address, one) for one in _accounts(rows)]
     volumes = _volumes()
     refused = {alias: _refused(count) for alias, count in _refusals().items()}
     return [
         ProviderFigures(
             number=number,
             alias=alias,
+            name=name,
             url=url,
             health=rows.get(alias) or MailerHealth(alias=alias),
-            channels=[one for one in channels() if alias in providers(one)],
+            channels=_channels(alias, account),
             totals=[*_totals(volumes.get(alias, {})), refused.get(alias, _refused(0))],
             bars=bars(volumes.get(alias, {}), _hours()),
         )
-        for number, (alias, url) in enumerate(settings.MAILER_URLS.items(), start=1)
+        for number, (alias, name, url, account) in enumerate(shown, start=1)
+    ]
+
+
+def _accounts(rows: Mapping[str, MailerHealth]) -> list[MailAccount]:
+    """The first mail accounts, those that are in trouble before the others."""
+    well = MailerHealth()
+    found = list(MailAccount.objects.all())
+    found.sort(key=lambda one: rows.get(one.alias, well).is_pristine)
+    return found[:ACCOUNTS]
+
+
+def _channels(alias: str, account: MailAccount | None) -> list[str]:
+    if account:
+        return [one for one in channels() if account.allows(one)]
+    return [one for one in channels() if alias in providers(one)]
+
+
+@dataclass(frozen=True)
+class CostFigures:
+    """What a channel's email by a provider costs this month (UTC), by the price in its URL."""
+
+    channel: str
+    alias: str
+    number: int
+    cost: Decimal
+
+
+def month_costs() -> list[CostFigures]:
+    """What this month's email has cost so far, by channel and provider; where a price is known."""
+    begin = timezone.now().astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    sent = OutcomeCount.objects.filter(hour__gte=begin, state=Delivery.State.SENT)
+    totals = sent.filter(alias__in=settings.MAILER_COSTS).totals("channel", "alias")
+    return [
+        CostFigures(channel, alias, number, number * Decimal(settings.MAILER_COSTS[alias]))
+        for (channel, alias), number in sorted(totals.items())
+        if number
     ]
 
 

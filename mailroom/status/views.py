@@ -10,6 +10,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from mailroom.mail_accounts import routing
+from mailroom.models import MailAccount
 from mailroom.status import figures
 from mailroom.status.actions import ACTIONS
 
@@ -37,7 +39,8 @@ def status(request: HttpRequest) -> HttpResponse:
 def act(request: HttpRequest) -> HttpResponse:
     """Do what a button of the page says to a provider."""
     alias, wanted = request.POST.get("alias", ""), request.POST.get("do", "")
-    if alias not in settings.MAILER_URLS or wanted not in ACTIONS:
+    is_known = alias in settings.MAILER_URLS or bool(routing.account_of(alias))
+    if not is_known or wanted not in ACTIONS:
         return HttpResponseBadRequest()
     level, text = ACTIONS[wanted](alias, request)
     messages.add_message(request, level, text)
@@ -47,6 +50,9 @@ def act(request: HttpRequest) -> HttpResponse:
 def _context(request: HttpRequest) -> dict[str, Any]:
     return {
         "providers": figures.provider_figures(),
+        "costs": figures.month_costs(),
+        "accounts": MailAccount.objects.count(),
+        "most_accounts": figures.ACCOUNTS,
         "queues": figures.queue_figures(),
         "workers": figures.workers_alive(),
         "may_act": request.user.has_perm("mailroom.manage_mailers"),

@@ -16,6 +16,8 @@ from django.utils import timezone
 
 from mailroom.checks import account_faults
 from mailroom.delivery.engine import deliver_due
+from mailroom.doctor.connections import mail_accounts
+from mailroom.doctor.findings import Means
 from mailroom.mail_accounts.routing import ByRecipientDomain, RoutingError
 from mailroom.messages import TemplatedMessage
 from mailroom.models import Attempt, Delivery, MailAccount, MailerHealth, Message
@@ -388,3 +390,51 @@ class TestRouters:
         assert send(to=["x@sub.exämple.com"]).route != mine.alias
         fill(None, "bulletin", ["x@exämple.com", "x@example.net"])
         assert Delivery.objects.filter(route=mine.alias).count() == 3
+
+
+class TestWhatIsShown:
+    def test_the_status_page_has_a_place_for_each(self, smtp, admin_client, settings):
+        row = settings.MESSAGE_TYPES["tests.letter"]
+        settings.MESSAGE_TYPES = {**settings.MESSAGE_TYPES, "mailroom.test": row}
+        settings.MAILERS["default"] = settings.MAILERS["letters"]
+        with SMTPServer() as server:
+            account = make("tenant", server.port)
+            send(account)
+            deliver()
+            page = admin_client.get("/mail/status/").text
+            act = {"alias": account.alias, "do": "test"}
+            told = admin_client.post("/mail/status/act/", act, follow=True).text
+            admin_client.post("/mail/status/act/", {"alias": account.alias, "do": "pause"})
+            send(account)
+            deliver()
+            paused = len(server.received)
+
+        assert f"tenant <code>{account.alias}</code>" in page
+        assert "accepted a test mail" in told
+        assert paused == 2
+        assert [one.mail["From"] for one in server.received] == ["Tenant <news@tenant.example>"] * 2
+
+    def test_the_command_lists_accounts_and_routers(self, smtp, settings, capsys):
+        make("tenant", 2525, "canary-of-tenant")
+        settings.MAILROOM_ROUTERS = ["mailroom.mail_accounts.routing.ByOwner"]
+        call_command("mailers")
+        call_command("mailers", json=True)
+        told = capsys.readouterr().out
+
+        assert "tenant  smtp://127.0.0.1:2525  from Tenant <news@tenant.example>" in told
+        assert told.count("mailroom.mail_accounts.routing.ByOwner") == 2
+        assert "canary" not in told
+
+    def test_the_doctor_asks_each(self, smtp):
+        with SMTPServer(Script(password="right-password")) as server:
+            make("well", server.port, "right-password")
+            make("ill", server.port, "wrong-password")
+            make("gone", server.port, active=False)
+            found = {one.about.split()[1]: one for one in mail_accounts(Means())}
+
+        assert {name: one.status.value for name, one in found.items()} == {
+            "well": "ok",
+            "ill": "failed",
+            "gone": "skipped",
+        }
+        assert "535" in found["ill"].words

@@ -1,14 +1,16 @@
 """Quotas: so many messages a day by one provider, over all processes, and what email costs."""
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 import time_machine
+from django.utils import timezone
 
 from mailroom.mailer_tree import MailerTree
 from mailroom.mailer_urls import parse
-from mailroom.models import DailyCount, Delivery, MailerHealth
+from mailroom.models import DailyCount, Delivery, MailerHealth, OutcomeCount
 from mailroom.provider_urls import MailerUrlError
 from tests.mailroom.conftest import deliver, queue
 from tests.mailroom.fakes.ports import closed_port
@@ -171,3 +173,18 @@ def test_what_is_ours_is_not_passed_to_the_backend():
     assert tree.costs == {"postmark": Decimal("0.0004"), "ses": Decimal("0.0001")}
     assert not {"cost", "zone"} & tree.mailers["postmark"]["OPTIONS"].keys()
     assert tree.add(parse("postmark://T")) == "postmark"
+
+
+def test_the_status_page_shows_what_the_month_has_cost(carry_by, settings, admin_client, first):
+    carry_by(f"{first.url}&cost=0.40/1000")
+    tree = MailerTree()
+    alias = tree.add(parse(f"{first.url}&cost=0.40/1000"))
+    settings.MAILER_COSTS = tree.costs
+    now = timezone.now().replace(day=15)
+    key = ("bulletin", alias, "sent")
+    OutcomeCount.add({key: 12_000, ("letters", "other", "sent"): 7}, at=now)
+    OutcomeCount.add({key: 30_000}, at=now - timedelta(days=40))
+
+    page = " ".join(re.sub(r"<[^>]+>", " ", admin_client.get("/mail/status/").text).split())
+
+    assert f"Cost this month Channel Provider Sent Cost bulletin {alias} 12,000 4.80" in page

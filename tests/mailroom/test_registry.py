@@ -11,6 +11,8 @@ from mailroom.types import transactional
 from site_config.mailers import MESSAGE_TYPES
 from tests.processes import settings_with
 
+pytestmark = pytest.mark.django_db  # where mail accounts are
+
 SECRET = "hunter2"
 ENVIRONMENT = {
     "MAILER_URL": f"smtp://user:{SECRET}@mail.example",

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from mailroom.registry import describe
+from mailroom.registry import describe, describe_accounts
 
 
 class Command(BaseCommand):
@@ -17,10 +17,10 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, json: bool, **options: Any) -> None:
-        found = describe()
+        found = {**describe(), "accounts": describe_accounts()}
         self.stdout.write(_as_json(found) if json else self._as_text(found))
 
-    def _as_text(self, found: dict[str, list[dict[str, Any]]]) -> str:
+    def _as_text(self, found: dict[str, list[Any]]) -> str:
         lines = []
         for channel in found["channels"]:
             lines.append(self.style.MIGRATE_HEADING(channel["alias"]))
@@ -30,10 +30,19 @@ class Command(BaseCommand):
             lines += [f"  carries   {name}" for name in channel["messages"]]
         lines.append(self.style.MIGRATE_HEADING("providers"))
         lines += [f"  {one['alias']}  {one['url']}" for one in found["providers"]]
+        if found["accounts"]:
+            lines.append(self.style.MIGRATE_HEADING("mail accounts"))
+        for one in found["accounts"]:
+            state = "" if one["active"] else "  deactivated"
+            told = f"  {one['alias']}  {one['name']}  {one['url']}  from {one['from']}{state}"
+            lines.append(told)
+        if found["routers"]:
+            lines.append(self.style.MIGRATE_HEADING("routers, in this order"))
+            lines += [f"  {name}" for name in found["routers"]]
         return "\n".join(lines)
 
 
-def _as_json(found: dict[str, list[dict[str, Any]]]) -> str:
+def _as_json(found: dict[str, list[Any]]) -> str:
     for channel in found["channels"]:
         del channel["via"]  # the route's name is for people
     return json.dumps(found, indent=2, ensure_ascii=False)
