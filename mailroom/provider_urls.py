@@ -57,8 +57,8 @@ def provider(url: str) -> Provider:
         raise MailerUrlError(f"has a {scheme} URL whose host or port can't be read") from None
     for kinds, read in ((SMTP, _smtp), (ANYMAIL, _anymail), (DEVELOPMENT, _development)):
         if parts.scheme in kinds:
-            ours = {"sender": _sender(parts), "cost": _cost(parts), "zone": _zone(parts)}
-            return replace(read(parts), **ours)
+            found = read(parts)
+            return replace(found, sender=_sender(parts), cost=_cost(parts), zone=_zone(parts))
     known = ", ".join([*SMTP, *ANYMAIL, *DEVELOPMENT])
     raise MailerUrlError(f"has the unknown scheme {scheme[:20]!r}; known are {known}")
 

@@ -29,20 +29,26 @@ class EmailBackend(BaseEmailBackend):
     """Sends through the account that `alias` stands for.
 
     Each `open` looks whether the account was changed: new credentials are used from the next window
-    on. `account` is its row as it was then. Errors hold no credentials, and of the connection only
-    what the server replied.
+    on. Errors hold no credentials, and of the connection only what the server replied.
     """
-
-    account: MailAccount
 
     def __init__(self, *, alias: str) -> None:
         super().__init__(alias=alias)
         self._alias = alias
         self._mailer: Any = None
+        self._opened: MailAccount | None = None
         self._secrets: list[str] = []
         path = backend_path(alias)
         self.takes_bytes = path == SMTP_PATH or takes_raw(path)
         self.takes_values = path in BATCH_CALLS
+
+    @property
+    def account(self) -> MailAccount:
+        """The account's row, as it was when it was opened. Raises as `open` does."""
+        if self._opened is None:
+            self.open()
+        assert self._opened
+        return self._opened
 
     def open(self) -> bool:
         """Open it, anew where the account has changed.
@@ -55,19 +61,18 @@ class EmailBackend(BaseEmailBackend):
             self.close()
             told = "is deactivated" if account else "was deleted"
             raise InvalidMailer(f"The mail account {told}.", alias=self._alias)
-        if self._mailer is None or account.version != self.account.version:
+        if self._opened is None or account.version != self._opened.version:
             self.close()
-            self.account = account
             secrets = account.secrets()
             self._secrets = _forms(account, secrets)
-            self._mailer = build(account, secrets)
+            self._mailer, self._opened = build(account, secrets), account
         try:
             return bool(self._mailer.open())
         except Exception as error:  # noqa: BLE001  (raised again, without what it must not say)
             raise self._cleared(error) from None
 
     def close(self) -> None:
-        mailer, self._mailer = self._mailer, None
+        mailer, self._mailer, self._opened = self._mailer, None, None
         if mailer is not None:
             mailer.close()
 
@@ -83,8 +88,8 @@ class EmailBackend(BaseEmailBackend):
         if self._mailer is None:
             try:
                 self.open()
-            except Exception as error:  # noqa: BLE001  (it is classified)
-                return [error] * len(email_messages)
+            except Exception as refused:  # noqa: BLE001  (it is classified)
+                return [refused] * len(email_messages)
         known: dict[int, Exception] = {}  # one error may stand for many messages: it stays one
         errors: list[Exception | None] = []
         for error in self._mailer.send_each(email_messages):

@@ -79,6 +79,7 @@ class QueueFigures:
 def provider_figures() -> list[ProviderFigures]:
     """All providers, in the order of the configuration, and mail accounts, failing ones first."""
     rows = {row.alias: row for row in MailerHealth.objects.all()}
+    shown: list[tuple[str, str, str, MailAccount | None]]
     shown = [(alias, "", url, None) for alias, url in settings.MAILER_URLS.items()]
     shown += [(one.alias, one.name, one.address, one) for one in _accounts(rows)]
     volumes = _volumes()
