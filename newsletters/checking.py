@@ -12,6 +12,7 @@ from mailroom.delivery import breaker
 from mailroom.mail_frame import html_of
 from mailroom.models import Suppression
 from newsletters import links
+from newsletters.emails import sender
 from newsletters.markdown import size_fault
 from newsletters.models import Issue
 from newsletters.preview import preview
@@ -23,12 +24,12 @@ SHOUTING = 0.7  # of a subject's letters
 
 
 def errors(issue: Issue, mail: Mail | None = None) -> list[str]:
-    """One sentence for each thing that must be mended first. mail: as of `of_the_text`."""
+    """One sentence for each thing to fix before sending. mail: as of `of_the_text`."""
     try:
         issue.full_clean()
     except ValidationError as refused:
-        return [*refused.messages, *_about_the_mailer()]
-    return [*of_the_text(issue, mail), *_about_the_mailer()]
+        return [*refused.messages, *_about_the_mailer(issue)]
+    return [*of_the_text(issue, mail), *_about_the_mailer(issue)]
 
 
 def of_the_text(issue: Issue, mail: Mail | None = None) -> list[str]:
@@ -60,7 +61,7 @@ def about_the_text(issue: Issue, mail: Mail | None = None) -> list[str]:
     mail = mail or sample(issue)
     size = len(html_of(mail).encode()) if mail else 0
     if size > CLIPPED_AT:
-        told = _("The mail has %(size)s kB of HTML: Gmail shows 102 of them.")
+        told = _("The email has %(size)s kB of HTML. Gmail shows only the first 102 kB.")
         found.append(told % {"size": size // 1024})
     return found
 
@@ -87,7 +88,7 @@ def minutes(people: int) -> int | None:
 
 def _about_the_test(issue: Issue) -> Iterator[str]:
     if not issue.tests.exists():
-        yield _("Nobody has sent a test of it.")
+        yield _("No test has been sent.")
     elif not is_tested(issue):
         yield _("It was changed since the last test.")
 
@@ -95,9 +96,9 @@ def _about_the_test(issue: Issue) -> Iterator[str]:
 def _about_the_subject(issue: Issue) -> Iterator[str]:
     letters = [one for one in issue.subject if one.isalpha()]
     if len(letters) > 5 and sum(map(str.isupper, letters)) > SHOUTING * len(letters):
-        yield _("The subject shouts: most of its letters are capitals.")
+        yield _("Most letters of the subject are capitals, which looks like spam.")
     if issue.subject.count("!") > 1:
-        yield _("The subject shouts: it has more than one exclamation mark.")
+        yield _("The subject has more than one exclamation mark, which looks like spam.")
 
 
 def _about_the_way_out(issue: Issue, mail: Mail | None) -> Iterator[str]:
@@ -106,24 +107,26 @@ def _about_the_way_out(issue: Issue, mail: Mail | None) -> Iterator[str]:
         return
     way_out = mail.extra_headers["List-Unsubscribe"].strip("<>").split(">")[0]
     if way_out not in html_of(mail):
-        yield _("The mail has no link to unsubscribe.")
+        yield _("The email has no unsubscribe link.")
     if way_out not in str(mail.body):
-        yield _("The mail’s text version has no link to unsubscribe.")
+        yield _("The plain-text version has no unsubscribe link.")
 
 
-def _about_the_mailer() -> Iterator[str]:
+def _about_the_mailer(issue: Issue) -> Iterator[str]:
     options = channel_options(CHANNEL)
-    if "@" not in options.from_email:
-        yield _("The channel “%(channel)s” has no sender (MAIL_FROM).") % {"channel": CHANNEL}
+    if "@" not in sender(issue.newsletter):
+        yield _(
+            "There is no sender address. Set MAIL_FROM, or an address in the newsletter’s settings."
+        )
     if options.via and not list(providers(CHANNEL)):
-        yield _("The channel “%(channel)s” has no mailer.") % {"channel": CHANNEL}
+        yield _("The channel “%(channel)s” has no provider.") % {"channel": CHANNEL}
 
 
 def _about_the_sending(people: int) -> Iterator[str]:
     if not people:
-        yield _("Nobody gets it: its audience has no confirmed subscriber.")
+        yield _("No confirmed subscribers in this audience.")
     if breaker.rests(CHANNEL):
-        yield _("Its mailer rests at the moment: the mails will wait until it works again.")
+        yield _("The provider is down. The emails will wait until it works again.")
 
 
 def people_sentence(people: int, skipped: int) -> str:

@@ -43,7 +43,7 @@ class IssueStep(View):
 class Pause(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
         if steering.pause(issue, request.user):
-            messages.success(request, _("Paused: nothing more goes out until you resume."))
+            messages.success(request, _("Paused. Nothing is sent until you resume."))
         else:
             messages.info(request, _("It is not being sent."))
 
@@ -51,7 +51,7 @@ class Pause(IssueStep):
 class Resume(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
         if steering.resume(issue, request.user):
-            messages.success(request, _("Resumed: the rest is on its way."))
+            messages.success(request, _("Resumed. The remaining emails are being sent."))
         else:
             messages.info(request, _("It was not paused."))
 
@@ -59,7 +59,7 @@ class Resume(IssueStep):
 class Cancel(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
         if steering.cancel(issue, request.user):
-            messages.success(request, _("Cancelled: whoever has not got it will not get it."))
+            messages.success(request, _("Cancelled. The remaining recipients won’t receive it."))
         else:
             messages.info(request, _("There was nothing left to cancel."))
 

@@ -71,12 +71,14 @@ class PublishIssue(IssueView):
         issue = self.object = self.get_object()
         version = _version(request)
         if version is not None and "seen" not in request.POST and _is_warned_of(issue):
-            messages.error(request, _("Tick that you have looked at it, or mend it first."))
+            messages.error(
+                request, _("Confirm that you have checked the warnings, or fix them first.")
+            )
             return self.render_to_response(self.get_context_data(**self.typed()))
         try:
             done = self.publish(issue, version)
         except scheduling.Changed:
-            told = _("It was changed after you had opened this page: look at it once more.")
+            told = _("It was changed after you opened this page. Please check it again.")
             messages.error(request, told)
             return redirect("admin:newsletters_issue_publish", pk)
         except ValidationError as error:
@@ -84,7 +86,7 @@ class PublishIssue(IssueView):
                 messages.error(request, fault)
             return redirect("admin:newsletters_issue_change", pk)
         if not done:
-            messages.info(request, _("It was published already: nothing is sent twice."))
+            messages.info(request, _("It was already published; nothing is sent twice."))
         return redirect("admin:newsletters_issue_change", pk)
 
     def typed(self) -> dict[str, Any]:
@@ -95,13 +97,13 @@ class PublishIssue(IssueView):
         done = scheduling.publish_now(issue, self.request.user, version=version)
         if done and (seconds := settings.PUBLISH_GRACE_SECONDS):
             told = ngettext(
-                "Published. You have %(n)s second to take it back.",
-                "Published. You have %(n)s seconds to take it back.",
+                "Published. You have %(n)s second to undo.",
+                "Published. You have %(n)s seconds to undo.",
                 seconds,
             )
             messages.success(self.request, told % {"n": seconds})
         elif done:
-            messages.success(self.request, _("Published. The mails are on their way."))
+            messages.success(self.request, _("Published. The emails are being sent."))
         return done
 
 
@@ -125,16 +127,18 @@ class ScheduleIssue(PublishIssue):
         when = self.form.cleaned_data["when"]
         done = scheduling.schedule(issue, when, self.request.user, version=version)
         if done:
-            messages.success(self.request, _("Scheduled. Until then you can take it back."))
+            messages.success(self.request, _("Scheduled. You can undo this until then."))
         return done
 
 
 class Undo(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
         if scheduling.undo(issue, request.user):
-            messages.success(request, _("It is a draft again: nothing was sent."))
+            messages.success(request, _("It is a draft again. Nothing was sent."))
         else:
-            messages.error(request, _("Too late: it is being sent. You can still pause or cancel."))
+            messages.error(
+                request, _("Too late: sending has begun. You can still pause or cancel.")
+            )
 
 
 def _is_warned_of(issue: Issue) -> bool:

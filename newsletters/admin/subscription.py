@@ -64,7 +64,7 @@ class SubscriptionAdmin(admin.ModelAdmin):
             return
         super().save_model(request, obj, form, change)
         obj.want_confirmation()
-        messages.info(request, _("A mail asks %s to confirm.") % obj.email)
+        messages.info(request, _("%s gets an email with a confirmation link.") % obj.email)
 
     @admin.action(description=_("Unsubscribe the selected"), permissions=["change"])
     def unsubscribe(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:

@@ -1,6 +1,6 @@
 """Redirects from the addresses that newsletters and issues had before their slug was changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
@@ -37,18 +37,18 @@ def follow_moves(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRes
 
 def _present(slug: str, newsletter: str | None = None) -> dict[str, str] | None:
     """The slugs that a page has now; None for one that never was."""
-    if newsletter is None:
-        present = _newsletter(slug)
-        return {"slug": present.slug} if present else None
-    if not (owner := _newsletter(newsletter)):
-        return None
-    issues = Issue.objects.published().filter(newsletter=owner)
-    issue = issues.filter(slug=slug).first() or issues.filter(old_slugs__slug=slug).first()
-    return {"newsletter": owner.slug, "slug": issue.slug} if issue else None
+    for owner in _newsletters(slug if newsletter is None else newsletter):
+        if newsletter is None:
+            return {"slug": owner.slug}
+        issues = Issue.objects.published().filter(newsletter=owner)
+        issue = issues.filter(slug=slug).first() or issues.filter(old_slugs__slug=slug).first()
+        if issue:
+            return {"newsletter": owner.slug, "slug": issue.slug}
+    return None
 
 
-def _newsletter(slug: str) -> Newsletter | None:
-    if present := Newsletter.objects.filter(slug=slug).first():
-        return present
-    old = OldSlug.objects.filter(slug=slug, issue=None).select_related("newsletter").last()
-    return old.newsletter if old else None
+def _newsletters(slug: str) -> Iterator[Newsletter]:
+    """The newsletter with a slug, then those that had it before, the last one first."""
+    yield from Newsletter.objects.filter(slug=slug)
+    for old in OldSlug.objects.filter(slug=slug, issue=None).select_related("newsletter")[::-1]:
+        yield old.newsletter

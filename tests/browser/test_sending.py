@@ -106,10 +106,10 @@ def test_a_slow_sending_is_watched_paused_resumed_and_cancelled(
     expect(page.get_by_text(f"{people:,} people")).to_be_visible()
     editor.look("desk-publish")
     publish_now(editor)
-    expect(page.get_by_text("You have 15 seconds to take it back")).to_be_visible()
+    expect(page.get_by_text("You have 15 seconds to undo")).to_be_visible()
     editor.look("desk-grace")
     editor.press("Undo")
-    expect(page.get_by_text("It is a draft again: nothing was sent.")).to_be_visible()
+    expect(page.get_by_text("It is a draft again. Nothing was sent.")).to_be_visible()
     editor.look("desk-draft")
     assert server.accepted() == []
 

@@ -138,7 +138,7 @@ class TestPublishing:
         first = desk.post(f"{page}publish/", follow=True)
         second = desk.post(f"{page}publish/", follow=True)
         drain()
-        assert "The mails are on their way" in first.text
+        assert "The emails are being sent" in first.text
         assert "nothing is sent twice" in second.text
         assert len(mail.outbox) == 1
 

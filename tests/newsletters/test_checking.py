@@ -76,8 +76,8 @@ class TestErrors:
         settings.TEMPLATES = [{**engine, "DIRS": [tmp_path, *engine["DIRS"]]}]
         told = checking.errors(draft)
         assert told == [
-            "The mail has no link to unsubscribe.",
-            "The mail’s text version has no link to unsubscribe.",
+            "The email has no unsubscribe link.",
+            "The plain-text version has no unsubscribe link.",
         ]
 
     def test_they_stop_the_publishing(self, draft):
@@ -126,16 +126,16 @@ class TestWarnings:
     @pytest.mark.parametrize("subject", ["BUY IT NOW", "Buy it now!!"])
     def test_a_shouting_subject(self, draft, subject):
         (warning,) = checking.about_the_text(written(draft, "Hi", subject=subject))
-        assert "The subject shouts" in warning
+        assert "Most letters of the subject" in warning
 
     @pytest.mark.usefixtures("outbox_mailers")
     def test_a_mailer_that_rests(self, draft):
         MailerHealth.objects.create(alias="memory", mode=MailerHealth.Mode.PAUSED)
-        assert "Its mailer rests" in " ".join(checking.warnings(draft, 1))
+        assert "The provider is down" in " ".join(checking.warnings(draft, 1))
 
     def test_the_page_asks_for_a_tick(self, desk, draft):
         page = desk.get(f"/admin/newsletters/issue/{draft.pk}/publish/").text
-        assert "Nobody has sent a test of it." in page
+        assert "No test has been sent." in page
         assert '<input type="checkbox" name="seen" required>' in page
 
 

@@ -72,7 +72,7 @@ class TestChecks:
         told = desk.post(f"{ISSUES}draft/checks/", typed(weekly, subject="BUY THIS NOW")).text
         assert "<strong>1 person</strong>" in told
         assert "2 confirmed, 1 on the list" in told
-        assert "The subject shouts" in told
+        assert "Most letters of the subject" in told
 
     def test_says_nothing_good_of_what_is_not_written_yet(self, desk, weekly):
         told = desk.post(f"{ISSUES}draft/checks/", typed(weekly, body=" ")).text

@@ -51,6 +51,13 @@ def test_the_editor_sees_that_sender_before_publishing(desk, draft):
     assert "From: &quot;The Letter&quot; &lt;" in page
 
 
+def test_an_own_sender_is_enough_to_send(draft, settings):
+    settings.DEFAULT_FROM_EMAIL = "nobody"
+    assert "There is no sender address" in " ".join(checking.errors(draft))
+    draft.newsletter.sender_address = "letter@example.com"
+    assert checking.errors(draft) == []
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -173,6 +180,27 @@ def test_a_new_newsletter_may_take_an_old_slug(client, weekly, monthly):
     monthly.slug = "weekly"
     monthly.save()
     assert client.get("/newsletters/weekly/").status_code == 200
+
+
+def test_issues_are_found_though_another_newsletter_took_the_slug(client, draft, monthly):
+    publish_on_the_web(draft)
+    draft.newsletter.slug = "letter"
+    draft.newsletter.save()
+    monthly.slug = "weekly"
+    monthly.save()
+    assert client.get("/newsletters/weekly/first/")["Location"] == "/newsletters/letter/first/"
+    assert client.get("/newsletters/weekly/second/").status_code == 404
+
+
+def test_a_slug_that_comes_back_leads_nowhere_else(client, draft):
+    publish_on_the_web(draft)
+    for slug in ("letter", "weekly"):
+        draft.newsletter.slug = slug
+        draft.newsletter.save()
+    assert client.get("/newsletters/weekly/").status_code == 200
+    assert client.get("/newsletters/letter/first/")["Location"] == "/newsletters/weekly/first/"
+    odd = client.get("/newsletters/letter/?next=//evil.example&x=%0d%0aSet-Cookie:a")
+    assert odd["Location"] == "/newsletters/weekly/?next=//evil.example&x=%0d%0aSet-Cookie:a"
 
 
 def test_a_draft_that_was_never_on_the_web_leaves_no_redirect(client, draft):

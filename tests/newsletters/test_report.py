@@ -78,12 +78,12 @@ class TestFigures:
     def test_says_that_readers_are_not_watched(self, desk, page, settings):
         assert "Opens and clicks are not recorded" in desk.get(f"{page}report/").text
         settings.NEWSLETTER_TRACKING = ["opens"]
-        assert "record opens, and tells its readers" in desk.get(f"{page}report/").text
+        assert "records opens; the newsletter’s footer says so" in desk.get(f"{page}report/").text
 
     def test_a_chart_and_the_same_in_numbers(self, desk, page):
         text = desk.get(f"{page}report/").text
         assert 'class="report-chart"' in text
-        assert "one bar a minute" in text
+        assert "one bar per minute" in text
         assert "<td>4</td><td>1</td><td>2</td>" in text
 
     def test_shares_are_of_what_arrived(self, issue):

@@ -47,7 +47,7 @@ def steps(issue: Issue) -> list[str]:
 class TestTheGrace:
     def test_nothing_is_frozen_or_sent_until_it_is_over(self, desk, page, draft, grace, drain):
         answer = desk.post(f"{page}publish/", follow=True)
-        assert "You have 60 seconds to take it back" in answer.text
+        assert "You have 60 seconds to undo" in answer.text
         drain()
         assert (state(draft), mail.outbox, Message.objects.count()) == ("scheduled", [], 0)
         assert "Undo" in answer.text
@@ -181,7 +181,7 @@ class TestWhatWasLookedAt:
 
         answer = desk.post(f"{page}{step}/", data, follow=True)
 
-        assert "look at it once more" in answer.text
+        assert "Please check it again" in answer.text
         assert state(draft) == "draft"
 
     @pytest.mark.parametrize("step", ["publish", "schedule"])
@@ -191,8 +191,8 @@ class TestWhatWasLookedAt:
 
         answer = desk.post(f"{page}{step}/", data)
 
-        assert "Nobody has sent a test of it." in answer.text
-        assert "Tick that you have looked at it" in answer.text
+        assert "No test has been sent." in answer.text
+        assert "Confirm that you have checked" in answer.text
         assert (step != "schedule") or when in answer.text, "what was typed is still there"
         assert state(draft) == "draft"
 

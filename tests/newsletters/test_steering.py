@@ -46,7 +46,7 @@ def state(issue: Issue) -> str:
 
 class TestPausing:
     def test_nothing_goes_out_until_it_is_resumed(self, desk, page, under_way, drain):
-        assert "Paused: nothing more" in desk.post(f"{page}pause/", follow=True).text
+        assert "Paused. Nothing is sent" in desk.post(f"{page}pause/", follow=True).text
         drain()
         assert mail.outbox == []
         assert (state(under_way), states()) == ("paused", {"queued"})
@@ -184,7 +184,7 @@ class TestTesting:
 class TestWarnings:
     def test_an_untested_issue_says_so(self, desk, page, draft, subscribed):
         subscribed("ann@example.com")
-        assert "Nobody has sent a test" in desk.get(f"{page}publish/").text
+        assert "No test has been sent" in desk.get(f"{page}publish/").text
 
     def test_a_tested_one_has_none(self, desk, page, draft, subscribed, drain):
         subscribed("ann@example.com")
@@ -200,16 +200,16 @@ class TestWarnings:
     @pytest.mark.parametrize(
         ("changes", "told"),
         [
-            ({"subject": "LAST CHANCE TODAY"}, "The subject shouts"),
+            ({"subject": "LAST CHANCE TODAY"}, "Most letters of the subject"),
             ({"body": "Hi\n\n![](https://a.example/x.png)"}, "Line 3: an image has no text"),
-            ({"body": "word " * 30_000}, "kB of HTML: Gmail shows 102"),
+            ({"body": "word " * 30_000}, "kB of HTML. Gmail shows only the first 102"),
         ],
     )
     def test_what_is_probably_not_meant(self, desk, page, draft, changes, told):
         Issue.objects.filter(pk=draft.pk).update(**changes)
         text = desk.get(f"{page}publish/").text
         assert told in text
-        assert "no confirmed subscriber" in text
+        assert "No confirmed subscribers" in text
 
 
 class TestRights:

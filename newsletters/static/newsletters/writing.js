@@ -49,11 +49,15 @@ countWords();
 
 const toolbar = document.querySelector("markdown-toolbar");
 
-// Put a block of its own at the cursor, with the part selected that is to be replaced first.
+// Put a block of its own at the cursor, or below the line that the cursor is in, with the part
+// selected that is to be replaced first.
 function insertBlock(text, select) {
-  const before = body.value.slice(0, body.selectionStart);
+  const end = body.value.indexOf("\n", body.selectionEnd);
+  const isInLine = body.selectionStart && body.value[body.selectionStart - 1] !== "\n";
+  if (isInLine) body.selectionStart = body.selectionEnd = end < 0 ? body.value.length : end;
+  const [before, after] = [body.value.slice(0, body.selectionStart), body.value.slice(body.selectionEnd)];
   const start = before && !before.endsWith("\n\n") ? (before.endsWith("\n") ? "\n" : "\n\n") : "";
-  insert(body, `${start}${text}\n`);
+  insert(body, `${start}${text}\n${after && !after.startsWith("\n") ? "\n" : ""}`);
   const at = select ? body.value.lastIndexOf(select, body.selectionStart) : -1;
   if (at >= 0) body.setSelectionRange(at, at + select.length);
 }
