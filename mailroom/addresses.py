@@ -24,12 +24,12 @@ from email_validator import (
     validate_email,
 )
 
-from mailroom.wire_text import is_plain_address
-
 LOCAL_LENGTH = 64  # octets, RFC 5321 section 4.5.3.1.1
 LENGTH = 254  # octets, RFC 5321 section 4.5.3.1.3 less the angle brackets
 
 _ASCII_LOWER = {ord(upper): ord(upper) + 32 for upper in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+_ATOMS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+_PLAIN = re.compile(rf"{_ATOMS}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\xa0]")
 
 
@@ -69,6 +69,14 @@ def in_unicode(key: str) -> str:
     except EmailNotValidError:
         return key
     return f"{parts.local_part}@{parts.domain}"
+
+
+def is_plain_address(text: str) -> bool:
+    """Return whether it is a bare address in the plain ASCII of RFC 5321 section 4.1.2.
+
+    Such a one needs no parsing.
+    """
+    return len(text) <= LENGTH and bool(_PLAIN.fullmatch(text))
 
 
 def for_wire(mailbox: str) -> str:

@@ -10,11 +10,13 @@ import enum
 import re
 import smtplib
 import sqlite3
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from email.utils import parseaddr
+from typing import Any, NamedTuple
+from urllib.error import HTTPError
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.mail import InvalidMailer, MailerDoesNotExist
+from django.core.mail import EmailMessage, InvalidMailer, MailerDoesNotExist
 from django.db import DatabaseError, InterfaceError, OperationalError
 
 
@@ -88,7 +90,7 @@ IN_A_ROW = 3  # refusals of the account, before no further message is tried
 def classify(error: BaseException) -> Outcome:
     """Return the outcome that an exception of a backend's send_messages stands for."""
     text = describe(error)
-    if api := _api_outcome(error, text):
+    if api := _api(error, text):
         return api
     match error:
         case Unbuildable():
@@ -151,7 +153,7 @@ def describe(error: BaseException) -> str:
             text = f"{error.smtp_code} {_text(error.smtp_error)}"
         case smtplib.SMTPRecipientsRefused():
             text = "; ".join(f"{code} {_text(words)}" for code, words in error.recipients.values())
-        case _ if "anymail" in _libraries(error):
+        case _ if any(kind.startswith("anymail.") for kind in _kinds(error)):
             text = str(error).partition("Sending a message")[0] or str(error)
         case _:
             try:
@@ -163,21 +165,6 @@ def describe(error: BaseException) -> str:
 
 def _text(words: bytes | str) -> str:
     return words.decode(errors="replace") if isinstance(words, bytes) else str(words)
-
-
-def _libraries(error: BaseException) -> set[str]:
-    """The packages whose classes an exception is an instance of."""
-    return {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
-
-
-def _api_outcome(error: BaseException, text: str) -> Outcome | None:
-    """The outcome of an HTTP API's error, None for any other; loads no library for that."""
-    has_response = hasattr(getattr(error, "response", None), "status_code")
-    if not has_response and not _libraries(error) & {"anymail", "botocore", "requests", "urllib"}:
-        return None
-    from mailroom.api_outcomes import api_outcome
-
-    return api_outcome(error, text)
 
 
 # SMTP. RFC 5321 section 4.2.1: 4yz is transient, 5yz permanent. But a permanent reply may be about
@@ -337,3 +324,173 @@ def _smtp(error: smtplib.SMTPException, text: str) -> Outcome:
             return smtp_reply(error.smtp_code, error.smtp_error, next(stages, Stage.SESSION))
     # SMTPServerDisconnected and SMTPNotSupportedError, before the content was handed over.
     return Outcome(Verdict.FOR_NOW, text, fault=Fault.TRANSPORT)
+
+
+# -- Answers of APIs ---------------------------------------------------------------------------
+
+# Errors of requests, botocore and Anymail are known by name: none of them need be installed.
+
+HTTP_ACCOUNT = {401, 402, 403}
+# Postmark says 422 for all that it refuses; these of its error codes speak of the account: sender
+# not found, not confirmed, no credits, approval pending or missing.
+POSTMARK_ACCOUNT = {400, 401, 405, 412, 413}
+HTTP_UNKNOWN = {502, 504}  # RFC 9110 section 15.6: the gateway can't say what the origin did
+HTTP_FOR_NOW = {408, 409, 423, 425, 429, 500, 503}
+BOTO_FOR_NOW = {
+    "TooManyRequestsException",
+    "Throttling",
+    "ThrottlingException",
+    "LimitExceededException",
+    "ServiceUnavailable",
+    "InternalFailure",
+}
+BOTO_ACCOUNT = {
+    "AccountSuspendedException",
+    "SendingPausedException",
+    "MailFromDomainNotVerifiedException",
+    "UnrecognizedClientException",
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "ExpiredTokenException",
+    "AccessDeniedException",
+}
+# What Anymail notes of a recipient: its documentation, "ESP send status".
+RECIPIENT_VERDICTS = {
+    "sent": Verdict.ACCEPTED,
+    "queued": Verdict.ACCEPTED,
+    "invalid": Verdict.FOR_GOOD,
+    "rejected": Verdict.FOR_GOOD,
+    "failed": Verdict.FOR_NOW,
+}
+
+# There was an answer that nobody understands.
+NOT_UNDERSTOOD = Outcome(Verdict.UNKNOWN, fault=Fault.TRANSPORT)
+
+
+def _kinds(error: BaseException) -> set[str]:
+    """The classes of an error as `package.Class`, such as `requests.ConnectTimeout`."""
+    return {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
+
+
+def _api(error: BaseException, text: str) -> Outcome | None:
+    """The outcome that an error of an API stands for, None for one of something else.
+
+    text: the provider's words. Any exception with a `response` that has a status is judged by it,
+    as `requests.HTTPError` of a backend that calls `raise_for_status`; urllib's HTTPError too.
+    """
+    kinds = _kinds(error)
+    if kinds & {"anymail.AnymailCancelSend", "anymail.AnymailRecipientsRefused"}:
+        return Outcome(Verdict.FOR_GOOD, text, fault=Fault.MESSAGE)
+    if isinstance(error, HTTPError):
+        return http_answer(error.code, text, dict(error.headers))
+    response: Any = getattr(error, "response", None)
+    if isinstance(getattr(response, "status_code", None), int):  # an answer, readable or not
+        return _answer(response, text)
+    if "anymail.AnymailAPIError" in kinds and error.__cause__:
+        return _without_answer(error.__cause__, text) or NOT_UNDERSTOOD._replace(error=text)
+    return _without_answer(error, text)
+
+
+def _answer(response: Any, text: str) -> Outcome:
+    if response.status_code == 422 and _postmark_code(response) in POSTMARK_ACCOUNT:
+        return Outcome(Verdict.FOR_NOW, text, fault=Fault.ACCOUNT)
+    return http_answer(response.status_code, text, response.headers)
+
+
+def _postmark_code(response: Any) -> int | None:
+    try:
+        code: int = response.json()["ErrorCode"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return code
+
+
+def http_answer(status: int, text: str, headers: Mapping[str, str]) -> Outcome:
+    """The outcome of an HTTP answer that was not a plain success."""
+    if status in HTTP_ACCOUNT:
+        return Outcome(Verdict.FOR_NOW, text, fault=Fault.ACCOUNT)
+    if status in HTTP_FOR_NOW:
+        fault = Fault.TRANSPORT if status >= 500 else Fault.NONE
+        wait = _seconds(headers.get("Retry-After", ""))
+        return Outcome(Verdict.FOR_NOW, text, retry_after=wait, fault=fault)
+    if status in HTTP_UNKNOWN or status < 300 or status >= 500:  # 2xx with an unreadable body too
+        return Outcome(Verdict.UNKNOWN, text, fault=Fault.TRANSPORT)
+    return Outcome(Verdict.FOR_GOOD, text, fault=Fault.MESSAGE)
+
+
+def _seconds(text: str) -> float | None:
+    """Retry-After in seconds (RFC 9110 section 10.2.3); its date form is left to our backoff."""
+    return float(text) if text.isdecimal() else None
+
+
+def _without_answer(error: BaseException, text: str) -> Outcome | None:
+    kinds = _kinds(error)
+    if "requests.RequestException" in kinds:
+        return _requests(error, text)
+    if "anymail.AnymailAPIError" in kinds:
+        return NOT_UNDERSTOOD._replace(error=text)
+    return _boto(error, text) if any(kind.startswith("botocore.") for kind in kinds) else None
+
+
+def _requests(error: BaseException, text: str) -> Outcome:
+    never_connected = _kinds(error) & {"requests.ConnectTimeout", "requests.SSLError"}
+    if never_connected or _could_not_connect(error):
+        return Outcome(Verdict.FOR_NOW, text, fault=Fault.TRANSPORT)
+    if isinstance(error, ValueError):  # an impossible URL or header: api_url or the key
+        return Outcome(Verdict.FOR_NOW, text, fault=Fault.ACCOUNT)
+    return Outcome(Verdict.UNKNOWN, text, fault=Fault.TRANSPORT)  # the answer was lost or cut short
+
+
+def _could_not_connect(error: BaseException) -> bool:
+    """urllib3 tells a connection that was never made from one that was lost with the answer."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return type(reason).__name__ in {"NewConnectionError", "NameResolutionError"}
+
+
+def _boto(error: BaseException, text: str) -> Outcome:
+    kinds = _kinds(error)
+    if "botocore.ClientError" in kinds:
+        return _boto_answer(getattr(error, "response", {}), text)
+    if "botocore.ConnectionError" in kinds:  # never made; a lost one is an HTTPClientError
+        return Outcome(Verdict.FOR_NOW, text, fault=Fault.TRANSPORT)
+    if kinds & {"botocore.HTTPClientError", "botocore.IncompleteReadError"}:
+        return Outcome(Verdict.UNKNOWN, text, fault=Fault.TRANSPORT)
+    if "botocore.ParamValidationError" in kinds:
+        return Outcome(Verdict.FOR_GOOD, text, fault=Fault.MESSAGE)
+    if "botocore.BotoCoreError" in kinds:  # credentials, region, endpoint: a mistake in the set-up
+        return Outcome(Verdict.FOR_NOW, text, fault=Fault.ACCOUNT)
+    return NOT_UNDERSTOOD._replace(error=text)  # its parser's
+
+
+def _boto_answer(response: Mapping[str, Any], text: str) -> Outcome:
+    code = response.get("Error", {}).get("Code", "")
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    # SES rejects a message for its content or, in the same code, for a sender that it doesn't know.
+    is_our_sender = code == "MessageRejected" and "is not verified" in text
+    if code in BOTO_ACCOUNT or is_our_sender:
+        return Outcome(Verdict.FOR_NOW, text, fault=Fault.ACCOUNT)
+    if code in BOTO_FOR_NOW:
+        return Outcome(Verdict.FOR_NOW, text)
+    return http_answer(status, text, {})
+
+
+def recipient_outcomes(message: EmailMessage) -> dict[str, Outcome]:
+    """What Anymail noted on a message: the outcome by bare address in lower case, if any."""
+    status = getattr(message, "anymail_status", None)
+    recipients = getattr(status, "recipients", None) or {}
+    return {
+        parseaddr(address)[1].lower(): Outcome(
+            RECIPIENT_VERDICTS.get(one.status, Verdict.UNKNOWN),
+            error="" if one.status in {"sent", "queued"} else f"status {one.status}",
+            provider_id=str(one.message_id or ""),
+        )
+        for address, one in recipients.items()
+    }
+
+
+def was_accepted(message: EmailMessage, error: Exception) -> bool:
+    """Anymail's receivers run after the provider's answer: their errors are none of its."""
+    if "anymail.AnymailRecipientsRefused" in _kinds(error):
+        return False
+    found = recipient_outcomes(message).values()
+    return any(one.verdict is Verdict.ACCEPTED for one in found)

@@ -3,13 +3,13 @@
 import binascii
 import re
 
+from mailroom.addresses import is_plain_address
+
 LINE = 78  # RFC 5322 section 2.1.1: what a line should not exceed
 WORD_BYTES = 45  # 60 characters of base64: an encoded word has at most 75 (RFC 2047 section 2)
 QUOTED_LINE = 75  # RFC 2045 section 6.7, rule 5: at most 76 with the sign of a soft break
 ATOM = re.compile(rb"=[0-9A-F]{2}|.", re.DOTALL)
-ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-ODD_DOTS = re.compile(r"^\.|\.\.|\.@|@\.|\.$")
 
 
 class NotExpressible(Exception):  # noqa: N818  (a decision, not an error)
@@ -87,11 +87,6 @@ def encoded_words(text: str) -> str:
 
 def _word(data: bytes) -> str:
     return f"=?utf-8?b?{binascii.b2a_base64(data, newline=False).decode()}?="
-
-
-def is_plain_address(text: str) -> bool:
-    """A bare address in the plain ASCII of RFC 5321 section 4.1.2, which needs no parsing."""
-    return bool(ADDRESS.fullmatch(text)) and not ODD_DOTS.search(text) and len(text) <= 254
 
 
 def mailbox_header(header_name: str, name: str, address: str) -> bytes:

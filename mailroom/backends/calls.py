@@ -10,7 +10,6 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connection
 
-from mailroom.api_outcomes import recipient_outcomes, was_accepted
 from mailroom.backends.deadlines import DeadlineResponse
 from mailroom.batch_calls import BATCH_CALLS, batch_mail, groups
 from mailroom.envelope import thaw_extras
@@ -23,6 +22,8 @@ from mailroom.outcomes import (
     classify,
     is_down,
     may_start,
+    recipient_outcomes,
+    was_accepted,
 )
 from mailroom.personal import fill
 from mailroom.ready import PersonalMail

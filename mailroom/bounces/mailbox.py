@@ -14,7 +14,6 @@ from django.tasks import task
 
 from mailroom.bounces.intake import LARGEST, Result, receive
 from mailroom.provider_urls import Mailbox, mailbox_at
-from mailroom.worker.periodic import every
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +30,6 @@ def urls() -> list[str]:
     """The mailboxes to read, each once."""
     found = (settings.MAIL_BOUNCE_URL, settings.MAIL_UNSUBSCRIBE_URL)
     return list(dict.fromkeys(url for url in found if url))
-
-
-@every(seconds=60)
-def look_into_mailboxes() -> None:
-    if urls():
-        read_mailboxes.enqueue()
 
 
 @task(queue_name=QUEUE)

@@ -9,18 +9,16 @@ import re
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from email.utils import parseaddr
+from importlib import import_module
 from types import TracebackType
 from typing import Any, Self
 
-from anymail.backends.base import AnymailBaseBackend
 from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives, mailers
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from mailroom.api_outcomes import recipient_outcomes, was_accepted
-from mailroom.backends.calls import CALLS_AT_ONCE, CallsBackend, takes_raw
 from mailroom.batch_calls import BATCH_CALLS
 from mailroom.channels import channel_options, children, is_account, providers
 from mailroom.delivery import breaker, guards
@@ -39,6 +37,8 @@ from mailroom.outcomes import (
     is_database_away,
     is_down,
     may_start,
+    recipient_outcomes,
+    was_accepted,
 )
 from mailroom.ready import PersonalMail, Skeletons
 
@@ -47,7 +47,9 @@ logger = logging.getLogger(__name__)
 Outcomes = dict[int, Outcome]  # by the delivery's id; what was not handed over has none
 Built = tuple[EmailMultiAlternatives, Parcel]  # an email and who gets it
 Errors = list[Exception | None]
+# Plugged in, each loaded where it is needed.
 FAILOVER = "mailroom.backends.failover.EmailBackend"
+API_POOL = "mailroom.backends.calls"  # for the backends of Anymail
 RESULTS = ("outcomes", "anymail_status")  # what a provider leaves on a message
 
 
@@ -336,9 +338,9 @@ def mailer_for(alias: str) -> BaseEmailBackend:
         if below := children(alias):
             return import_string(FAILOVER)(via=below, alias=alias)
         return mail_account.EmailBackend(alias=alias)
-    if _is_api(alias):
-        return CallsBackend(alias, _path(alias), lambda: mailers[alias])
-    return mailers[alias]
+    pool = _pool(alias)
+    wrapped = pool and pool.CallsBackend(alias, _path(alias), lambda: mailers[alias])
+    return wrapped or mailers[alias]
 
 
 def window_limits(alias: str) -> tuple[int, int]:
@@ -349,7 +351,8 @@ def window_limits(alias: str) -> tuple[int, int]:
     least, most = [], []
     for provider in providers(alias):
         batch = BATCH_CALLS.get(_path(provider))
-        at_once = CALLS_AT_ONCE if _is_api(provider) else 1
+        pool = _pool(provider)
+        at_once = pool.CALLS_AT_ONCE if pool else 1
         least.append(batch.most if batch else at_once)
         most.append(batch.most if batch else LARGEST_WINDOW)
     return min(least, default=1), min(most, default=LARGEST_WINDOW)
@@ -357,8 +360,14 @@ def window_limits(alias: str) -> tuple[int, int]:
 
 def takes_bytes(alias: str) -> bool:
     """True where a mailer below can send bytes as they are."""
-    paths = [path for provider in providers(alias) if (path := _path(provider))]
-    return any(takes_raw(p) or getattr(import_string(p), "takes_bytes", False) for p in paths)
+    return any(map(_takes_bytes, providers(alias)))
+
+
+def _takes_bytes(provider: str) -> bool:
+    if pool := _pool(provider):
+        return bool(pool.takes_raw(_path(provider)))
+    path = _path(provider)
+    return bool(path) and getattr(import_string(path), "takes_bytes", False)
 
 
 def _path(alias: str) -> str:
@@ -368,6 +377,7 @@ def _path(alias: str) -> str:
     return path
 
 
-def _is_api(alias: str) -> bool:
+def _pool(alias: str) -> Any:
+    """The module that sends through Anymail, None for another mailer; it need not be installed."""
     path = _path(alias)
-    return bool(path) and issubclass(import_string(path), AnymailBaseBackend)
+    return import_module(API_POOL) if path and hasattr(import_string(path), "esp_name") else None

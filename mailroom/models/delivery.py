@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.addresses import AddressField, address_key
-from mailroom.models.message import Message
+from mailroom.models.message import UNFINISHED, Message
 from mailroom.queries import database_now, update_returning
 
 FREE: dict[str, Any] = {"holder": "", "leased_until": None}  # columns of a row not in flight
@@ -47,7 +47,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(Q(address_key=key) | unkeyed)
 
     def unfinished(self) -> "DeliveryQuerySet":
-        return self.filter(state__in=[Delivery.State.QUEUED, Delivery.State.SENDING])
+        return self.filter(state__in=UNFINISHED)
 
     def retryable(self) -> "DeliveryQuerySet":
         """What a person may queue again: failed or uncertain ones whose content is still there.

@@ -9,8 +9,9 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.addresses import address_key
-from mailroom.personal import OPEN
 from mailroom.types import MessageType, type_or_untyped
+
+UNFINISHED = ["queued", "sending"]  # states of a delivery that may still be sent by itself
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -18,10 +19,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def finished(self) -> "MessageQuerySet":
         """Messages none of whose deliveries may still be sent by itself."""
-        from mailroom.models.delivery import Delivery
-
-        open_ones = Delivery.objects.unfinished().filter(message=models.OuterRef("pk"))
-        return self.filter(~models.Exists(open_ones))
+        return self.exclude(deliveries__state__in=UNFINISHED)
 
     def held(self) -> "MessageQuerySet":
         """Messages that are paused: nothing of them is claimed until they are released."""
@@ -96,10 +94,10 @@ class Message(models.Model):
 
     @cached_property
     def own_message_id(self) -> str:
-        """The Message-ID that the caller set, "" for none; one with slots is not one."""
+        """The Message-ID that the caller set, "" for none; one that is not ASCII is not one."""
         given = {name.lower(): str(value) for name, value in self.headers.items()}
         own = given.get("message-id", "").strip()
-        return "" if OPEN in own else own
+        return own if own.isascii() else ""
 
     @cached_property
     def id_right(self) -> str:

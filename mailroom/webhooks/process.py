@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.tasks import task
 from django.utils import timezone
@@ -20,7 +19,6 @@ from mailroom.models import Delivery, Event, OutcomeCount, Suppression
 from mailroom.models.delivery import FREE
 from mailroom.queries import locked
 from mailroom.tasks import enqueue
-from mailroom.worker.periodic import every
 
 logger = logging.getLogger(__name__)
 _asked_at = float("-inf")
@@ -39,23 +37,6 @@ SIGNALS = {
     Kind.UNSUBSCRIBED: signals.unsubscribed,
     Kind.HARD_BOUNCE: signals.hard_bounced,
 }
-
-
-@every(seconds=30)
-def take_up_events() -> None:
-    """Handle the events whose task was lost, or that had to wait."""
-    if Event.objects.waiting().exists():
-        enqueue(handle_events)
-
-
-@every(seconds=3600)
-def forget_old_events() -> bool:
-    """Delete old events, a bounded number at a time; True where there may be more."""
-    limit = timezone.now() - timedelta(days=settings.MAIL_RETENTION_DAYS)
-    old = Event.objects.filter(happened_at__lt=limit).exclude(handled_at=None)
-    ids = list(old.values_list("pk", flat=True)[: BATCH * 10])
-    Event.objects.filter(pk__any_of=ids).delete()
-    return len(ids) == BATCH * 10
 
 
 def handle_soon() -> None:

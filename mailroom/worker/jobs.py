@@ -8,10 +8,13 @@ from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
+from mailroom.bounces import mailbox
 from mailroom.delivery import claim, complete
 from mailroom.models import Attempt, Delivery, Event, Message, OutcomeCount, WorkerBeat
 from mailroom.models.count import hour_of
 from mailroom.models.delivery import FREE
+from mailroom.tasks import enqueue
+from mailroom.webhooks import process
 from mailroom.worker.periodic import every
 
 AT_ONCE = 1_000  # rows in one transaction
@@ -104,3 +107,30 @@ def forget_old_work() -> None:
     WorkerBeat.objects.exclude(pk__in=WorkerBeat.alive().values("pk")).delete()
     if settings.TASKS["default"]["BACKEND"].startswith("django_ox"):
         call_command("ox_prune", older_than="1d", verbosity=0)
+
+
+# -- What providers report --------------------------------------------------------------------
+
+
+@every(seconds=30)
+def take_up_events() -> None:
+    """Handle the events whose task was lost, or that had to wait."""
+    if Event.objects.waiting().exists():
+        enqueue(process.handle_events)
+
+
+@every(seconds=60)
+def look_into_mailboxes() -> None:
+    """Have the mailboxes for bounces and unsubscribe requests read."""
+    if mailbox.urls():
+        enqueue(mailbox.read_mailboxes)
+
+
+@every(seconds=3600)
+def forget_old_events() -> bool:
+    """Delete old events, a bounded number at a time; True where there may be more."""
+    limit = timezone.now() - timedelta(days=settings.MAIL_RETENTION_DAYS)
+    old = Event.objects.filter(happened_at__lt=limit).exclude(handled_at=None)
+    ids = list(old.values_list("pk", flat=True)[: AT_ONCE * 5])
+    Event.objects.filter(pk__any_of=ids).delete()
+    return len(ids) == AT_ONCE * 5

@@ -1,6 +1,7 @@
 """One SMTP transaction: what it carries, and what the server said of it."""
 
 import email.policy
+import re
 import smtplib
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -11,9 +12,11 @@ from typing import Any
 from django.core.mail import EmailMessage
 
 from mailroom.outcomes import Outcome, OutcomeUnknown, Stage, Verdict, smtp_reply
-from mailroom.wire_text import is_plain_address
 
 Reply = tuple[int, bytes]  # code and words
+# As in mailroom.addresses, which needs more than Django: dot-atoms (RFC 5321 section 4.1.2).
+ATOMS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+PLAIN = re.compile(rf"{ATOMS}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 
 
 @dataclass(slots=True, eq=False)
@@ -177,12 +180,12 @@ def _envelope(recipients: Sequence[str], prep_address: Callable[[str], str]) -> 
 
 
 def _address(text: str, prep_address: Callable[[str], str]) -> str:
-    return text if is_plain_address(text) else prep_address(text)
+    return text if PLAIN.fullmatch(text) else prep_address(text)
 
 
 def bare(text: str) -> str:
     """The address of a recipient in lower case, by which outcomes are told apart."""
-    return (text if is_plain_address(text) else parseaddr(text)[1]).lower()
+    return (text if PLAIN.fullmatch(text) else parseaddr(text)[1]).lower()
 
 
 def _mail_options(content: bytes, connection: smtplib.SMTP) -> list[str]:
