@@ -8,14 +8,13 @@ class MailroomConfig(AppConfig):
     verbose_name = _("Mailroom")
 
     def ready(self) -> None:
-        from mailroom import checks, defaults, personal_data, queries, tree_checks  # noqa: F401  (some register)
-        from mailroom.bounces import mailbox  # noqa: F401
-        from mailroom.webhooks import ingest, process  # noqa: F401  (one registers its jobs)
-        from mailroom.worker import jobs, task_queues  # noqa: F401  (they register)
+        # These register lookups, receivers and jobs, and need the models.
+        from mailroom import checks, defaults, personal_data
+        from mailroom.webhooks import ingest
+        from mailroom.worker import jobs, task_queues  # noqa: F401
 
         defaults.fill_in()
         personal_data.register_own()
         checks.register()
-        tree_checks.register()
         ingest.connect()
         autodiscover_modules("periodic")  # what apps want done again and again

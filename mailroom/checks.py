@@ -16,6 +16,14 @@ from mailroom.mail_accounts import routing
 from mailroom.mail_accounts.addresses import loopback_hosts, sandbox_urls
 from mailroom.models import MailAccount
 from mailroom.models.mail_account import fernet
+from mailroom.tree_checks import (
+    no_cycles,
+    no_global_keys,
+    nothing_for_development,
+    senders,
+    separate_domains,
+    time_outs,
+)
 from mailroom.webhooks.providers import webhook_faults
 
 Found = list[checks.CheckMessage]
@@ -29,11 +37,15 @@ class MailerFault(NamedTuple):
 
 
 def register() -> None:
+    """Register the checks with Django; called when the app is ready."""
     checks.register(every_mailer_builds)
     checks.register(every_type_is_routed)
     checks.register(every_template_has_a_type)
     checks.register(every_webhook_is_verified)
     checks.register(accounts_and_routers)
+    for check in (no_cycles, nothing_for_development, no_global_keys, time_outs, senders):
+        checks.register(check)
+    checks.register(separate_domains, deploy=True)
 
 
 def mailer_faults() -> list[MailerFault]:

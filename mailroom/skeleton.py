@@ -79,7 +79,7 @@ def _headers(message: Message) -> dict[str, str]:
 
 
 def _header(name: str, text: str) -> bytes:
-    """A personal header; those for programs stay in their own words, as in mailroom.mime."""
+    """A personal header; those for programs stay in their own words, as in mime.py."""
     if name.lower() in READ:
         return header(name, text)
     line = folded(name, text)

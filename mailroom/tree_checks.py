@@ -21,12 +21,6 @@ NOWHERE = {
 SMTP = {"django.core.mail.backends.smtp.EmailBackend", "mailroom.backends.smtp.EmailBackend"}
 
 
-def register() -> None:
-    for check in (no_cycles, nothing_for_development, no_global_keys, time_outs, senders):
-        checks.register(check)
-    checks.register(separate_domains, deploy=True)
-
-
 def no_cycles(app_configs: object, **kwargs: Any) -> Found:
     """mailroom.E005: a route that leads back to itself would hand mail on for ever."""
     return [

@@ -55,7 +55,7 @@ class Message(models.Model):
     bcc = models.JSONField(default=list, blank=True)
     reply_to = models.JSONField(default=list, blank=True)
     headers = models.JSONField(default=dict, blank=True)
-    # Alternatives, attachments, subtype, encoding and Anymail's extras: see mailroom.frozen.
+    # Alternatives, attachments, subtype, encoding and Anymail's extras: see messages.serializers.
     content = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(_("queued at"), default=timezone.now, editable=False)
     erased_at = models.DateTimeField(_("erased at"), null=True, blank=True, editable=False)
