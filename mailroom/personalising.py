@@ -2,23 +2,52 @@
 
 A message is rendered once with slots where personal values will stand. That only works while its
 template does nothing with them but put them out: a test, a loop or a filter would be decided for
-all readers by the slot. So the template's nodes are looked at and a few renders are compared; where
-slots don't suffice, the whole subject, text and HTML become slots, filled by a render for each.
+all readers by the slot. So slots notice what is asked of them, and a few renders are compared;
+where they don't suffice, the whole subject, text and HTML become slots, filled by a render for
+each.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from html.parser import HTMLParser
 
 from mailroom.messages import TemplatedMessage
 from mailroom.models import Message
 from mailroom.personal import WHOLE_HTML, WHOLE_SUBJECT, WHOLE_TEXT, fill, slot
-from mailroom.template_uses import misused
 
 logger = logging.getLogger(__name__)
 
 Values = Mapping[str, str]
 Make = Callable[[Values], TemplatedMessage]
+
+
+# Beside the readers' own: a value that is missing, and one that every filter changes.
+MADE_UP = ["", "  ada \tO'B. <Zoë & co>, 3.5\n"]
+
+
+class _Slot(str):
+    """A slot that notes in `asked` when something is decided by it."""
+
+    asked: set[str]
+    name: str
+
+    def _note[T](self, answer: T) -> T:
+        self.asked.add(self.name)
+        return answer
+
+    def __bool__(self) -> bool:
+        return self._note(True)
+
+    def __len__(self) -> int:
+        return self._note(super().__len__())
+
+    def __eq__(self, other: object) -> bool:
+        return self._note(super().__eq__(other))
+
+    def __iter__(self) -> Iterator[str]:
+        return self._note(super().__iter__())
+
+    __hash__ = str.__hash__
 
 
 def personalised(make: Make, names: Iterable[str], samples: Iterable[Values]) -> TemplatedMessage:
@@ -28,9 +57,14 @@ def personalised(make: Make, names: Iterable[str], samples: Iterable[Values]) ->
     compare. Where slots would not say the same as a render for each, that is logged, and the
     readers' `personal` hook must add what `whole_values` returns.
     """
-    message = make({name: slot(name) for name in names})
+    asked: set[str] = set()
+    slots = {name: _Slot(slot(name)) for name in names}
+    for name, one in slots.items():
+        one.name, one.asked = name, asked
+    message = make(slots)
     message.render()
-    if reason := _unfit(message, make, set(names), samples):
+    made_up = [dict.fromkeys(slots, value) for value in MADE_UP]
+    if reason := _unfit(message, make, asked, [*samples, *made_up]):
         logger.warning("%s is rendered for each reader: %s", message.type, reason)
         message.subject, message.body = slot(WHOLE_SUBJECT), slot(WHOLE_TEXT)
         message.html = slot(WHOLE_HTML) if message.html else ""
@@ -52,11 +86,11 @@ def whole_values(message: TemplatedMessage) -> dict[str, str]:
 
 
 def _unfit(
-    message: TemplatedMessage, make: Make, names: set[str], samples: Iterable[Values]
+    message: TemplatedMessage, make: Make, asked: set[str], samples: Iterable[Values]
 ) -> str:
     """Why slots don't suffice; "" where they do."""
-    if found := misused(message.template_name, names):
-        return f"its template does more with {', '.join(sorted(found))} than put it out"
+    if asked:
+        return f"its template does more with {', '.join(sorted(asked))} than put it out"
     for values in samples:
         whole = make(values)
         whole.render()
