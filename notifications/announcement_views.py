@@ -20,6 +20,7 @@ from notifications.kinds import KINDS
 from notifications.models import Announcement
 from notifications.preview import preview
 from notifications.progress import Progress
+from notifications.tasks import send
 
 CHANGE = "admin:notifications_announcement_change"
 
@@ -57,7 +58,7 @@ class Send(AnnouncementView):
         return super().get(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self._go_on(is_new=self.get_object().send())
+        return self._go_on(is_new=send(self.get_object()))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         channels = {channel["alias"]: channel for channel in describe()["channels"]}

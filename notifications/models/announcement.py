@@ -4,12 +4,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from mailroom.tasks import enqueue
 from notifications.validators import one_line, ordinary_text
 
 MAX_CHARACTERS = 100_000  # of a text: rendering it has to stay quick
@@ -68,18 +67,6 @@ class Announcement(models.Model):
     @property
     def is_draft(self) -> bool:
         return self.state == self.State.DRAFT
-
-    def send(self) -> bool:
-        """Begin to tell everybody, once: True for the one caller whose call began it."""
-        from notifications.tasks import tell_everybody
-
-        drafts = Announcement.objects.filter(pk=self.pk, state=self.State.DRAFT)
-        with transaction.atomic():
-            if not drafts.update(state=self.State.SENDING):
-                return False
-            enqueue(tell_everybody, self.pk)
-        self.refresh_from_db()
-        return True
 
     def values(self) -> dict[str, Any]:
         return {"announcement": self.pk, "title": self.title}
