@@ -1,5 +1,7 @@
 """From staff to everybody: written, looked at, sent once."""
 
+from functools import partial
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.core import mail
