@@ -24,7 +24,6 @@ from mailroom.channels import channel_options, children, is_account, providers
 from mailroom.delivery import breaker, guards
 from mailroom.delivery.claim import LARGEST_WINDOW, Parcel
 from mailroom.envelope import build, personal_values
-from mailroom.mail_accounts import backend as mail_account
 from mailroom.models import Delivery
 from mailroom.outcomes import (
     ACCEPTED,
@@ -50,6 +49,7 @@ Errors = list[Exception | None]
 # Plugged in, each loaded where it is needed.
 FAILOVER = "mailroom.backends.failover.EmailBackend"
 API_POOL = "mailroom.backends.calls"  # for the backends of Anymail
+ACCOUNTS = "mailroom.mail_accounts.backend"
 RESULTS = ("outcomes", "anymail_status")  # what a provider leaves on a message
 
 
@@ -337,7 +337,7 @@ def mailer_for(alias: str) -> BaseEmailBackend:
     if is_account(alias):
         if below := children(alias):
             return import_string(FAILOVER)(via=below, alias=alias)
-        return mail_account.EmailBackend(alias=alias)
+        return _accounts().EmailBackend(alias=alias)
     pool = _pool(alias)
     wrapped = pool and pool.CallsBackend(alias, _path(alias), lambda: mailers[alias])
     return wrapped or mailers[alias]
@@ -372,9 +372,13 @@ def _takes_bytes(provider: str) -> bool:
 
 def _path(alias: str) -> str:
     if is_account(alias):
-        return mail_account.backend_path(alias)
+        return str(_accounts().backend_path(alias))
     path: str = mailers.settings.get(alias, {}).get("BACKEND", "")
     return path
+
+
+def _accounts() -> Any:
+    return import_module(ACCOUNTS)
 
 
 def _pool(alias: str) -> Any:
