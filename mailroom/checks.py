@@ -12,8 +12,8 @@ from django.db import DatabaseError
 from django.template import engines
 
 from mailroom.channels import channels
+from mailroom.hosts import loopback_hosts, sandbox_urls
 from mailroom.mail_accounts import routing
-from mailroom.mail_accounts.addresses import loopback_hosts, sandbox_urls
 from mailroom.models import MailAccount
 from mailroom.models.mail_account import fernet
 from mailroom.tree_checks import (

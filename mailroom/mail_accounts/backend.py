@@ -2,6 +2,7 @@
 
 import base64
 import smtplib
+import socket
 import ssl
 from collections.abc import Sequence
 from typing import Any
@@ -13,15 +14,17 @@ from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.utils.module_loading import import_string
 
+from mailroom.backends import smtp
 from mailroom.backends.calls import CallsBackend, takes_raw
+from mailroom.backends.smtp.session import Connection, SecureConnection
 from mailroom.batch_calls import BATCH_CALLS
 from mailroom.delivery import breaker
-from mailroom.mail_accounts.addresses import CheckedEmailBackend, sandbox_urls
+from mailroom.hosts import connect, sandbox_urls
 from mailroom.models import MailAccount, MailerHealth
 from mailroom.models.mail_account import REGIONS
 from mailroom.providers import ANYMAIL, SMTP_TIMEOUT_SECONDS
 
-SMTP_PATH = f"{CheckedEmailBackend.__module__}.{CheckedEmailBackend.__qualname__}"
+SMTP_PATH = f"{__name__}.CheckedEmailBackend"
 SHORTEST = 4  # characters of a secret that is looked for in a server's reply
 
 
@@ -203,3 +206,27 @@ def _say(error: OSError, words: str) -> None:
 
 def _text(words: str | bytes) -> str:
     return words.decode(errors="replace") if isinstance(words, bytes) else words
+
+
+# -- An SMTP backend that connects to checked addresses ---------------------------------------
+
+
+class _CheckedConnection(Connection):
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        return connect(host, port, timeout)
+
+
+class _CheckedSecureConnection(SecureConnection):
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        sock = connect(host, port, timeout)
+        own: Any = self  # smtplib's context and host name
+        secure: socket.socket = own.context.wrap_socket(sock, server_hostname=own._host)
+        return secure
+
+
+class CheckedEmailBackend(smtp.EmailBackend):
+    """The SMTP backend for hosts that strangers choose. TLS verifies the host's name."""
+
+    @property
+    def connection_class(self) -> Any:
+        return _CheckedSecureConnection if self.use_ssl else _CheckedConnection

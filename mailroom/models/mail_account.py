@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from mailroom import hosts
 from mailroom.addresses import address_key, for_wire, is_address
 from mailroom.channels import ACCOUNT
 from mailroom.providers import ANYMAIL
@@ -264,14 +265,12 @@ class MailAccount(models.Model):
         return gettext("%s is not valid.") % setting.label
 
     def _host_problem(self) -> str:
-        from mailroom.mail_accounts import addresses
-
         host, port = str(self.options["host"]), int(self.options["port"])
         try:
-            addresses.resolve(host, port)
+            hosts.resolve(host, port)
         except OSError as refused:
             return str(refused)
-        if self.options["security"] == "none" and host not in addresses.loopback_hosts():
+        if self.options["security"] == "none" and host not in hosts.loopback_hosts():
             return gettext("Without encryption, everybody on the way could read the password.")
         return ""
 

@@ -6,7 +6,7 @@ import ssl
 import pytest
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 
-from mailroom.mail_accounts import addresses
+from mailroom import hosts
 from mailroom.mail_accounts.backend import build
 from mailroom.models import MailAccount
 from tests.mailroom.fakes.smtp import SMTPServer
@@ -91,7 +91,7 @@ def _no_exceptions(settings):
 @pytest.mark.parametrize("host", INTERNAL)
 def test_a_spelling_of_an_internal_address_is_refused_at_connection_time(host):
     with pytest.raises(OSError, match=r"not|no address"):
-        addresses.connect(host, 587, timeout=0.1)
+        hosts.connect(host, 587, timeout=0.1)
 
 
 @pytest.mark.parametrize("host", INTERNAL)
@@ -104,13 +104,13 @@ def test_and_when_an_account_is_saved(host):
 
 @pytest.mark.parametrize("host", ["8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.8.8"])
 def test_a_public_address_is_not(host):
-    assert addresses.resolve(host, 587)
+    assert hosts.resolve(host, 587)
 
 
 @pytest.mark.parametrize("port", [22, 80, 443, 6379, 5432, 0, 99999])
 def test_other_ports_are_refused(port):
-    with pytest.raises(addresses.AddressRefused, match="port"):
-        addresses.resolve("8.8.8.8", port)
+    with pytest.raises(hosts.AddressRefused, match="port"):
+        hosts.resolve("8.8.8.8", port)
 
 
 @pytest.fixture
@@ -135,14 +135,14 @@ def test_a_name_that_resolves_differently_the_second_time_is_refused_then(names)
     account = MailAccount(pk=1, name="a", kind="smtp", options=options, from_email="a@example.com")
     account.clean()
 
-    with pytest.raises(addresses.AddressRefused):
+    with pytest.raises(hosts.AddressRefused):
         build(account, {}).open()
 
 
 def test_one_internal_address_among_public_ones_is_enough(names):
     names["mail.example.com"] = [["8.8.8.8", "10.0.0.1"]]
-    with pytest.raises(addresses.AddressRefused):
-        addresses.resolve("mail.example.com", 587)
+    with pytest.raises(hosts.AddressRefused):
+        hosts.resolve("mail.example.com", 587)
 
 
 @pytest.mark.parametrize("security", ["tls", "starttls"])
@@ -174,6 +174,6 @@ def test_the_settings_for_development_are_refused_elsewhere(settings, monkeypatc
     settings.MAIL_ACCOUNT_API_URLS = {"postmark": "http://127.0.0.1:1/"}
 
     with pytest.raises(ImproperlyConfigured, match="MAIL_ACCOUNT_LOOPBACK_HOSTS"):
-        addresses.resolve("127.0.0.1", 587)
+        hosts.resolve("127.0.0.1", 587)
     with pytest.raises(ImproperlyConfigured, match="MAIL_ACCOUNT_API_URLS"):
-        addresses.sandbox_urls()
+        hosts.sandbox_urls()

@@ -16,9 +16,6 @@ from django.conf import settings
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
 
-from mailroom.backends.smtp import EmailBackend
-from mailroom.backends.smtp.session import Connection, SecureConnection
-
 PORTS = (25, 465, 587, 2525)
 ADDRESSES_TRIED = 3
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -120,30 +117,6 @@ def connect(host: str, port: int, timeout: float) -> socket.socket:
             continue
         return sock
     raise OSError("The mail server can't be reached.")
-
-
-# -- An SMTP backend that connects to checked addresses ---------------------------------------
-
-
-class _CheckedConnection(Connection):
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        return connect(host, port, timeout)
-
-
-class _CheckedSecureConnection(SecureConnection):
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        sock = connect(host, port, timeout)
-        own: Any = self  # smtplib's context and host name
-        secure: socket.socket = own.context.wrap_socket(sock, server_hostname=own._host)
-        return secure
-
-
-class CheckedEmailBackend(EmailBackend):
-    """The SMTP backend for hosts that strangers choose. TLS verifies the host's name."""
-
-    @property
-    def connection_class(self) -> Any:
-        return _CheckedSecureConnection if self.use_ssl else _CheckedConnection
 
 
 # -- Two settings for development and tests ---------------------------------------------------
