@@ -22,7 +22,7 @@ from accounts import known_devices
 from accounts.emails import account_message
 from accounts.models import User
 from mailroom.addresses import address_key
-from mailroom.links import public_url
+from mailroom.messages.links import public_url
 
 
 class AccountAdapter(DefaultAccountAdapter):

@@ -10,10 +10,10 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from mailroom.links import public_url
+from mailroom.message_types import message_type
 from mailroom.messages import TemplatedMessage
+from mailroom.messages.links import public_url
 from mailroom.models import Suppression
-from mailroom.types import message_type
 
 _signer = TimestampSigner(salt="accounts.mending", sep=".")
 

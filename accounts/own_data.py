@@ -10,7 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 
 from accounts.models import User
-from mailroom import personal_data
+from mailroom.outbox import personal_data
 
 
 def register() -> None:

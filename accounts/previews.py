@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from functools import partial
 
 from accounts.emails import TYPES
-from mailroom.links import public_url
 from mailroom.messages import TemplatedMessage
+from mailroom.messages.links import public_url
 
 ADDRESS = "asha@example.com"
 MADE_UP = {

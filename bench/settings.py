@@ -1,6 +1,6 @@
 """The site's settings, with what only the bench needs."""
 
-from mailroom.types import bulk, transactional
+from mailroom.message_types import bulk, transactional
 from site_config.environment import static_storage
 from site_config.settings import *  # noqa: F403
 from site_config.settings import MESSAGE_TYPES as SITE_TYPES

@@ -9,11 +9,12 @@ class MailroomConfig(AppConfig):
 
     def ready(self) -> None:
         # These register lookups, receivers and jobs, and need the models.
-        from mailroom import checks, defaults, personal_data
+        from mailroom import checks, conf
+        from mailroom.outbox import personal_data
         from mailroom.webhooks import ingest
         from mailroom.worker import jobs, task_queues  # noqa: F401
 
-        defaults.fill_in()
+        conf.fill_in()
         personal_data.register_own()
         checks.register()
         ingest.connect()

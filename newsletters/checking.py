@@ -7,9 +7,9 @@ from django.core.mail import EmailMultiAlternatives as Mail
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from mailroom.channels import channel_options, providers
+from mailroom.config.channels import channel_options, providers
 from mailroom.delivery import breaker
-from mailroom.mail_frame import html_of
+from mailroom.messages.preview import html_of
 from mailroom.models import Suppression
 from newsletters import links
 from newsletters.emails import sender

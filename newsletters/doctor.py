@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from mailroom.doctor.findings import Finding, Means, examination
 from mailroom.doctor.own_urls import posted
-from mailroom.links import public_url
+from mailroom.messages.links import public_url
 from newsletters.preview import NOBODY
 from newsletters.tokens import member_token
 

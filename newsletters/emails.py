@@ -11,14 +11,13 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from mailroom.bounces.verp import unsubscribe_address
-from mailroom.channels import channel_options
-from mailroom.envelope import mailbox
-from mailroom.links import public_link, public_url
+from mailroom.config.channels import channel_options
 from mailroom.messages import TemplatedMessage, feedback_id
+from mailroom.messages.links import public_link, public_url
+from mailroom.messages.merge_fields import is_rendered_each, personalised, slot, whole_values
+from mailroom.messages.serializers import mailbox
 from mailroom.models import Delivery
-from mailroom.personal import slot
-from mailroom.personalising import is_rendered_each, personalised, whole_values
+from mailroom.signing import unsubscribe_address
 from newsletters import tracking
 from newsletters.markdown import fill, render_html, render_text, used_in
 from newsletters.models import Issue, Newsletter, Subscription

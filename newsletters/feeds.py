@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import translation
 from django.utils.feedgenerator import Atom1Feed, SyndicationFeed
 
-from mailroom.links import public_url
+from mailroom.messages.links import public_url
 from newsletters.emails import common_values
 from newsletters.models import Issue, Newsletter
 from newsletters.reading import issue_html, issue_title

@@ -13,7 +13,7 @@ from django.urls import Resolver404, ResolverMatch, resolve
 from django.utils.translation import gettext as _
 from markdown_it.token import Token
 
-from mailroom.links import own_path
+from mailroom.messages.links import own_path
 from newsletters.markdown import visible_tags
 from newsletters.markdown.parser import inline_tokens, parse
 from newsletters.models import Issue, Newsletter, Picture

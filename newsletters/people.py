@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 
-from mailroom import personal_data
+from mailroom.outbox import personal_data
 from newsletters.models import Subscription
 
 

@@ -2,7 +2,7 @@
 
 from django.core.mail import EmailMultiAlternatives
 
-from mailroom.envelope import build
+from mailroom.messages.serializers import build
 from mailroom.models import Delivery, Message
 from mailroom.outbox import frozen
 from newsletters import emails

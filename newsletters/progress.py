@@ -7,7 +7,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from mailroom.channels import channel_options, providers
+from mailroom.config.channels import channel_options, providers
 from mailroom.delivery import breaker
 from mailroom.models import Delivery, MailerHealth, WorkerBeat
 from newsletters.checking import CHANNEL

@@ -13,10 +13,10 @@ from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from mailroom import shutdown
-from mailroom.bulk_queueing import add_deliveries_from
+from mailroom.delivery import shutdown
 from mailroom.models import Delivery
 from mailroom.outbox import freeze
+from mailroom.outbox.enqueue import add_deliveries_from
 from mailroom.tasks import enqueue
 from mailroom.worker.periodic import each
 from newsletters import checking, emails, tracking

@@ -11,8 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import ngettext
 
-from mailroom import holding
 from mailroom.models import Message
+from mailroom.outbox import control
 from mailroom.tasks import enqueue
 from newsletters.gate import CANCELLED
 from newsletters.models import Issue
@@ -33,7 +33,7 @@ def pause(issue: Issue, by: Any = None) -> bool:
     """Send nothing more until `resume`; False if it isn't being sent."""
     if not _turn(issue, State.SENDING, State.PAUSED, stop_reason=""):
         return False
-    holding.hold(_message(issue))
+    control.hold(_message(issue))
     record(issue, Step.PAUSED, by)
     return True
 
@@ -43,7 +43,7 @@ def stop(issue: Issue, reason: str) -> bool:
     """Pause it by itself, and tell its editors why; False if it isn't being sent."""
     if not _turn(issue, State.SENDING, State.PAUSED, stop_reason=reason[:500]):
         return False
-    holding.hold(_message(issue))
+    control.hold(_message(issue))
     record(issue, Step.STOPPED, None, reason)
     tell_stopped(issue, reason)
     return True
@@ -55,7 +55,7 @@ def resume(issue: Issue, by: Any = None) -> bool:
     now = timezone.now()
     if not _turn(issue, State.PAUSED, State.SENDING, stop_reason="", resumed_at=now):
         return False
-    holding.release(_message(issue))
+    control.release(_message(issue))
     record(issue, Step.RESUMED, by)
     if not issue.queued_at:
         enqueue(queue_issue, issue.pk)
@@ -67,7 +67,7 @@ def cancel(issue: Issue, by: Any = None) -> bool:
     """Send nothing more, ever; False if it is over already."""
     if not any(_turn(issue, one, State.CANCELLED) for one in (State.PAUSED, State.SENDING)):
         return False
-    skipped = holding.cancel(_message(issue), CANCELLED)
+    skipped = control.cancel(_message(issue), CANCELLED)
     told = ngettext("%(n)s mail was not sent.", "%(n)s mails were not sent.", skipped)
     record(issue, Step.CANCELLED, by, told % {"n": skipped})
     return True
@@ -76,13 +76,13 @@ def cancel(issue: Issue, by: Any = None) -> bool:
 @transaction.atomic
 def retry_failed(issue: Issue, by: Any = None) -> int:
     """Send again to those where it failed; how many. None while it is paused or cancelled."""
-    return _again(issue, by, Step.RETRIED, holding.retry_failed)
+    return _again(issue, by, Step.RETRIED, control.retry_failed)
 
 
 @transaction.atomic
 def send_uncertain_again(issue: Issue, by: Any = None, *, only: Sequence[int] | None = None) -> int:
     """Send again what may have arrived or not; how many. only: these deliveries alone."""
-    return _again(issue, by, Step.RESOLVED, partial(holding.retry_uncertain, only=only))
+    return _again(issue, by, Step.RESOLVED, partial(control.retry_uncertain, only=only))
 
 
 @transaction.atomic
@@ -90,7 +90,7 @@ def count_uncertain_as_sent(
     issue: Issue, by: Any = None, *, only: Sequence[int] | None = None
 ) -> int:
     """Take what may have arrived or not as sent; how many. only: these deliveries alone."""
-    settled = holding.count_as_sent(_message(issue), only=only)
+    settled = control.count_as_sent(_message(issue), only=only)
     if settled:
         told = ngettext("%(n)s mail counts as sent.", "%(n)s mails count as sent.", settled)
         record(issue, Step.RESOLVED, by, told % {"n": settled})

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.signing import BadSignature, TimestampSigner
 
 from mailroom.addresses import address_key
-from mailroom.keyed import QuickSigner
+from mailroom.signing import QuickSigner
 from newsletters.models import Subscription
 
 CONFIRM_WITHIN = timedelta(days=7)

@@ -12,8 +12,8 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.generic import DetailView
 
-from mailroom.mail_frame import as_mail_frame, framed
-from mailroom.registry import describe
+from mailroom.messages.preview import as_mail_frame, framed
+from mailroom.status.overview import describe
 from notifications import emails
 from notifications.announcing import KIND, audience
 from notifications.kinds import KINDS

@@ -20,9 +20,9 @@ from django.utils import timezone
 from django.utils.functional import Promise
 
 from mailroom.models import Delivery
+from mailroom.models.queries import locked
 from mailroom.outbox import Recipient, add_deliveries, freeze
 from mailroom.outcomes import is_database_away
-from mailroom.queries import locked
 from notifications import emails
 from notifications.deciding import wants
 from notifications.kinds import KINDS, Kind, Way

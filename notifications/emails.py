@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from mailroom.links import public_url
 from mailroom.messages import TemplatedMessage
+from mailroom.messages.links import public_url
+from mailroom.messages.merge_fields import slot
 from mailroom.models import Delivery
-from mailroom.personal import slot
 from notifications import tokens
 from notifications.kinds import Kind
 from notifications.models import Announcement

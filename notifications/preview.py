@@ -5,8 +5,8 @@ from collections.abc import Callable
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 
-from mailroom.envelope import build
 from mailroom.messages import TemplatedMessage
+from mailroom.messages.serializers import build
 from mailroom.models import Delivery
 from mailroom.outbox import freeze
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from mailroom import personal_data
+from mailroom.outbox import personal_data
 from notifications.models import Notification, Preference, Schedule
 
 BATCH = 1000

@@ -21,7 +21,7 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_POST, require_safe
 
 from mailroom.admin.timeline import timeline
-from mailroom.mail_frame import MAIL_POLICY
+from mailroom.messages.preview import MAIL_POLICY
 from sandbox import inbox
 from sandbox.accounts import accounts
 from sandbox.behaviour import PERSONAS, Mode, mode_of, set_mode

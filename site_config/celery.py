@@ -6,7 +6,7 @@ from celery import Celery
 from celery.signals import worker_init, worker_shutting_down
 from django.conf import settings
 
-from mailroom import shutdown
+from mailroom.delivery import shutdown
 from mailroom.worker.task_queues import end_with_worker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "site_config.settings")

@@ -13,9 +13,8 @@ from django.utils.csp import CSP
 from environs import Env, EnvValidationError, validate
 
 from mailroom.addresses import is_address
-from mailroom.mailer_urls import Fault
-from mailroom.provider_urls import mailbox_at
-from mailroom.providers import ANYMAIL
+from mailroom.config.schemes import ANYMAIL
+from mailroom.config.urls import Fault, mailbox_at
 
 # Django refuses an empty key at import, which would break a build that has no variables. Nothing is
 # served with this one: see faults().

@@ -12,11 +12,10 @@ from typing import Any
 from environs import Env
 
 from mailroom.addresses import address_key, for_wire, is_address
-from mailroom.mailer_tree import MailerTree
-from mailroom.mailer_urls import Fault, parse
-from mailroom.provider_urls import MailerUrlError
-from mailroom.providers import DEVELOPMENT
-from mailroom.types import MessageType, asked_for, bulk, transactional
+from mailroom.config.mailers import MailerTree
+from mailroom.config.schemes import DEVELOPMENT
+from mailroom.config.urls import Fault, MailerUrlError, parse
+from mailroom.message_types import MessageType, asked_for, bulk, transactional
 
 DEVELOPMENT["inbox"] = "sandbox.inbox.EmailBackend"  # inbox: shows every email at /inbox/
 

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware import common
 from django.utils.log import log_response
 
-from mailroom.readiness import readiness
+from mailroom.worker.readiness import readiness
 
 
 class PublicPathMiddleware:

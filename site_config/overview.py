@@ -8,9 +8,9 @@ from django.core.mail import mailers
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from mailroom.channels import children, providers
+from mailroom.config.channels import children, providers
 from mailroom.models import Delivery
-from mailroom.registry import carried, describe, in_flight, waiting
+from mailroom.status.overview import carried, describe, in_flight, waiting
 
 State = Delivery.State
 

@@ -6,8 +6,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.functional import Promise
 
-from mailroom.links import public_url
 from mailroom.messages import TemplatedMessage
+from mailroom.messages.links import public_url
 from mailroom.models import Delivery
 from sandbox import inbox
 from site_config.overview import PURPOSES

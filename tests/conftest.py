@@ -8,8 +8,8 @@ import pytest
 from django.conf import settings as django_settings
 from django.utils import translation
 
-from mailroom import shutdown, tasks
-from mailroom.delivery import breaker
+from mailroom import tasks
+from mailroom.delivery import breaker, shutdown
 from mailroom.worker import process
 from site_config import error_limit
 from site_config import settings as site_settings

@@ -50,7 +50,7 @@ def mails(number: int) -> Iterator[EmailMultiAlternatives]:
     """
     from django.template import engines
 
-    from mailroom.personal import SLOT, fill
+    from mailroom.messages.merge_fields import SLOT, fill
     from newsletters import emails
     from newsletters.models import Issue
     from newsletters.tokens import member_token

@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from mailroom.admin import sending_again, timeline
 from mailroom.admin.record import RecordAdmin
+from mailroom.messages.merge_fields import shown
 from mailroom.models import Delivery
 from mailroom.models.delivery import DeliveryQuerySet
-from mailroom.personal import shown
 
 
 @admin.register(Delivery)

@@ -14,10 +14,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.admin.record import RecordAdmin
-from mailroom.frozen import thaw_content
-from mailroom.mail_frame import as_mail_frame, framed, html_of
+from mailroom.messages.merge_fields import shown
+from mailroom.messages.preview import as_mail_frame, framed, html_of
+from mailroom.messages.serializers import thaw_content
 from mailroom.models import Delivery, Message
-from mailroom.personal import shown
 
 STATES = dict(Delivery.State.choices)
 

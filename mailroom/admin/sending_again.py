@@ -11,9 +11,9 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from mailroom.holding import queue_again
 from mailroom.models import Delivery
 from mailroom.models.delivery import DeliveryQuerySet
+from mailroom.outbox.control import queue_again
 
 if TYPE_CHECKING:
     from mailroom.admin.delivery import DeliveryAdmin

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from mailroom.addresses import AddressFormField
 from mailroom.admin.suppression_csv import exported, import_suppressions
-from mailroom.channels import channels
+from mailroom.config.channels import channels
 from mailroom.csv import csv_response
 from mailroom.models import Suppression
 

@@ -15,7 +15,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
 from mailroom.addresses import clean_address
-from mailroom.channels import channels
+from mailroom.config.channels import channels
 from mailroom.csv import Row, read_rows
 from mailroom.models import Suppression
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from django.core.mail import EmailMessage, InvalidMailer
 
 from mailroom.backends.route import RouteBackend
-from mailroom.channels import providers
+from mailroom.config.channels import providers
 from mailroom.delivery import breaker
 from mailroom.outcomes import Verdict, classify
 

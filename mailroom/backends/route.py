@@ -6,7 +6,7 @@ from typing import Any
 from django.core.mail import EmailMessage, InvalidMailer
 from django.core.mail.backends.base import BaseEmailBackend
 
-from mailroom.channels import is_mailer
+from mailroom.config.channels import is_mailer
 from mailroom.delivery import breaker, transport
 
 

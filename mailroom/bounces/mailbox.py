@@ -13,7 +13,7 @@ from django.db import DatabaseError
 from django.tasks import task
 
 from mailroom.bounces.intake import LARGEST, Result, receive
-from mailroom.provider_urls import Mailbox, mailbox_at
+from mailroom.config.urls import Mailbox, mailbox_at
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from django.utils import timezone
 
-from mailroom.bounces import verp
+from mailroom import signing
 from mailroom.models import Event
 from mailroom.webhooks.events import FULL, NO_SUCH_USER, NOT_THE_ADDRESS, STATUS, is_hard
 
@@ -157,7 +157,7 @@ def _reply_in(text: str) -> str:
 def delivery_of(email: Message) -> int | None:
     """Our delivery that a report is about, by a signed address of ours: where the report was sent,
     or the envelope sender of our email in it (Return-Path, Original-Mail-From)."""
-    texts = verp.recipients(email)
+    texts = signing.recipients(email)
     for part in email.walk():
         if part is not email and part.get("Return-Path"):
             texts.append(str(part["Return-Path"]))
@@ -167,14 +167,14 @@ def delivery_of(email: Message) -> int | None:
         elif kind in {"text/rfc822-headers", "message/global-headers", "message/global"}:
             inner = message_from_string(_decoded(part))
             texts += [str(value) for value in inner.get_all("Return-Path", [])]
-    return verp.delivery_named(verp.BOUNCE, *texts)
+    return signing.delivery_named(signing.BOUNCE, *texts)
 
 
 def _unsubscribes(email: Message) -> int | None:
     """The delivery whose unsubscribe address an email was sent to, unless it is an answer."""
     if email.get_content_type() == "multipart/report" or is_auto_reply(email):
         return None
-    return verp.delivery_named(verp.UNSUBSCRIBE, *verp.recipients(email))
+    return signing.delivery_named(signing.UNSUBSCRIBE, *signing.recipients(email))
 
 
 def _groups(part: Message) -> Iterator[Message]:

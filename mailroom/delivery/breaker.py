@@ -22,9 +22,9 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from mailroom.channels import children, providers
+from mailroom.config.channels import children, providers
+from mailroom.config.mailers import QUOTA
 from mailroom.delivery.wakeups import wake
-from mailroom.mailer_tree import QUOTA
 from mailroom.models import ClockLease, DailyLimit, MailerHealth
 from mailroom.outcomes import PROVIDER_FAULTS, Fault, Outcome
 from mailroom.signals import mailer_alert

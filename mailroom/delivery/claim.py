@@ -18,8 +18,8 @@ from django.db import transaction
 from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 
-from mailroom import shutdown
-from mailroom.channels import OR, channel_options, channels, is_account
+from mailroom.config.channels import OR, channel_options, channels, is_account
+from mailroom.delivery import shutdown
 from mailroom.delivery.wakeups import wake
 from mailroom.models import (
     ChannelPace,
@@ -30,7 +30,7 @@ from mailroom.models import (
     OutcomeCount,
 )
 from mailroom.models.delivery import FREE
-from mailroom.queries import database_now, locked
+from mailroom.models.queries import database_now, locked
 
 State = Delivery.State
 Parcel = list[Delivery]  # what shares one email

@@ -17,16 +17,15 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from mailroom import shutdown
-from mailroom.channels import channels, is_account
-from mailroom.delivery import breaker, claim, guards
+from mailroom.config.channels import channels, is_account
+from mailroom.delivery import breaker, claim, guards, shutdown
 from mailroom.delivery.breaker import Admission
 from mailroom.delivery.complete import Change, Results, announce, complete
+from mailroom.delivery.feedback import handle
 from mailroom.delivery.transport import Built, Transport, window_limits
 from mailroom.delivery.wakeups import TASKS, Wakeup
 from mailroom.models import Delivery, Event, Message
 from mailroom.outcomes import Outcome, Verdict, is_database_away
-from mailroom.webhooks.process import handle
 
 logger = logging.getLogger(__name__)
 

@@ -19,11 +19,12 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from mailroom.batch_calls import BATCH_CALLS
-from mailroom.channels import channel_options, children, is_account, providers
+from mailroom.bulk.batch_api import BATCH_CALLS
+from mailroom.bulk.merge_mail import PersonalMail, Skeletons
+from mailroom.config.channels import channel_options, children, is_account, providers
 from mailroom.delivery import breaker, guards
 from mailroom.delivery.claim import LARGEST_WINDOW, Parcel
-from mailroom.envelope import build, personal_values
+from mailroom.messages.serializers import build, personal_values
 from mailroom.models import Delivery
 from mailroom.outcomes import (
     ACCEPTED,
@@ -39,7 +40,6 @@ from mailroom.outcomes import (
     recipient_outcomes,
     was_accepted,
 )
-from mailroom.ready import PersonalMail, Skeletons
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ Built = tuple[EmailMultiAlternatives, Parcel]  # an email and who gets it
 Errors = list[Exception | None]
 # Plugged in, each loaded where it is needed.
 FAILOVER = "mailroom.backends.failover.EmailBackend"
-API_POOL = "mailroom.backends.calls"  # for the backends of Anymail
+API_POOL = "mailroom.backends.anymail_pool"  # for the backends of Anymail
 ACCOUNTS = "mailroom.mail_accounts.backend"
 RESULTS = ("outcomes", "anymail_status")  # what a provider leaves on a message
 

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.mail import mailers
 
-from mailroom.channels import children
+from mailroom.config.channels import children
 from mailroom.delivery.transport import mailer_for
 from mailroom.doctor.findings import Finding, Means, Status, examination
 from mailroom.models import MailAccount

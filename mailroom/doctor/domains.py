@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from django.conf import settings
 
 from mailroom.addresses import address_key
-from mailroom.channels import channel_options, channels
-from mailroom.channels import providers as providers_of
+from mailroom.config.channels import channel_options, channels
+from mailroom.config.channels import providers as providers_of
 from mailroom.doctor.findings import Finding, Means, Status, examination
 from mailroom.doctor.lookups import CouldNotAskError, Names
 

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from mailroom.doctor.findings import Finding, Means, Status, examination
+from mailroom.message_types import MessageType
+from mailroom.messages.merge_fields import shown
 from mailroom.models import Message
-from mailroom.personal import shown
-from mailroom.types import MessageType
 
 LARGEST = 100_000  # bytes of HTML: Gmail cuts off at 102 kB, unsubscribe link and all
 

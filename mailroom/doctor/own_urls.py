@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import requests
 
 from mailroom.doctor.findings import Finding, Means, Status, examination
-from mailroom.links import public_url
+from mailroom.messages.links import public_url
 from mailroom.webhooks.providers import configured
 from mailroom.webhooks.views import REFUSED
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.utils import timezone
 
-from mailroom.channels import channels
+from mailroom.config.channels import channels
 from mailroom.delivery import breaker
 from mailroom.doctor.findings import Finding, Means, Status, examination
 from mailroom.models import Delivery, Event, WorkerBeat

@@ -15,14 +15,14 @@ from django.dispatch import receiver
 from django.utils.module_loading import import_string
 
 from mailroom.backends import smtp
-from mailroom.backends.calls import CallsBackend, takes_raw
+from mailroom.backends.anymail_pool import CallsBackend, takes_raw
 from mailroom.backends.smtp.session import Connection, SecureConnection
-from mailroom.batch_calls import BATCH_CALLS
+from mailroom.bulk.batch_api import BATCH_CALLS
+from mailroom.config.hosts import connect, sandbox_urls
+from mailroom.config.schemes import ANYMAIL, SMTP_TIMEOUT_SECONDS
 from mailroom.delivery import breaker
-from mailroom.hosts import connect, sandbox_urls
 from mailroom.models import MailAccount, MailerHealth
 from mailroom.models.mail_account import REGIONS
-from mailroom.providers import ANYMAIL, SMTP_TIMEOUT_SECONDS
 
 SMTP_PATH = f"{__name__}.CheckedEmailBackend"
 SHORTEST = 4  # characters of a secret that is looked for in a server's reply

@@ -9,7 +9,7 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from mailroom.queries import locked
+from mailroom.models.queries import locked
 
 
 class OutcomeCountQuerySet(models.QuerySet["OutcomeCount"]):

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailroom.addresses import AddressField, address_key
 from mailroom.models.message import UNFINISHED, Message
-from mailroom.queries import database_now, update_returning
+from mailroom.models.queries import database_now, update_returning
 
 FREE: dict[str, Any] = {"holder": "", "leased_until": None}  # columns of a row not in flight
 

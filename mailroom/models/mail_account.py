@@ -14,10 +14,10 @@ from django.utils import timezone
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from mailroom import hosts
 from mailroom.addresses import address_key, for_wire, is_address
-from mailroom.channels import ACCOUNT
-from mailroom.providers import ANYMAIL
+from mailroom.config import hosts
+from mailroom.config.channels import ACCOUNT
+from mailroom.config.schemes import ANYMAIL
 
 KEYS = "MAIL_ACCOUNT_KEYS"
 NO_HOST_OF_ITS_OWN = {"postal", "unisender-go"}  # kinds whose API's host the customer chooses

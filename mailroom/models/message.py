@@ -9,7 +9,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.addresses import address_key
-from mailroom.types import MessageType, type_or_untyped
+from mailroom.message_types import MessageType, type_or_untyped
 
 UNFINISHED = ["queued", "sending"]  # states of a delivery that may still be sent by itself
 
@@ -59,7 +59,7 @@ class Message(models.Model):
     content = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(_("queued at"), default=timezone.now, editable=False)
     erased_at = models.DateTimeField(_("erased at"), null=True, blank=True, editable=False)
-    # Paused since then: nothing of it is sent until it is released. See mailroom.holding.
+    # Paused since then: nothing of it is sent until it is released. See mailroom.outbox.control.
     held_at = models.DateTimeField(_("on hold since"), null=True, blank=True, editable=False)
     # Set where the rest was cancelled: a row that was in flight then is not tried again.
     cancel_reason = models.CharField(

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.addresses import address_key, in_unicode
-from mailroom.keyed import keyed_digest
+from mailroom.signing import keyed_digest
 
 TRY_AGAIN_AFTER = timedelta(days=1)
 

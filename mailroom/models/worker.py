@@ -9,7 +9,7 @@ from django.db.models import ExpressionWrapper, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from mailroom.queries import database_now, update_returning
+from mailroom.models.queries import database_now, update_returning
 
 logger = logging.getLogger(__name__)
 

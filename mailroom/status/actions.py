@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from mailroom.channels import channel_options
+from mailroom.config.channels import channel_options
 from mailroom.delivery import breaker
 from mailroom.delivery.transport import hand_over, mailer_for
 from mailroom.messages import TemplatedMessage

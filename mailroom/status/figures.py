@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Count
 from django.utils import timezone
 
-from mailroom.channels import channels, providers
+from mailroom.config.channels import channels, providers
 from mailroom.delivery.breaker import is_paused, next_try
 from mailroom.models import (
     Attempt,
@@ -19,8 +19,8 @@ from mailroom.models import (
     OutcomeCount,
     WorkerBeat,
 )
-from mailroom.registry import in_flight, waiting
 from mailroom.status.chart import Bar, bars
+from mailroom.status.overview import in_flight, waiting
 
 HOURS = 24
 ACCOUNTS = 50  # mail accounts on the page; all are in the admin

@@ -10,8 +10,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from mailroom.mail_accounts import routing
 from mailroom.models import MailAccount
+from mailroom.outbox import routing
 from mailroom.status import figures
 from mailroom.status.actions import ACTIONS
 

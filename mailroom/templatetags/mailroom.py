@@ -5,7 +5,7 @@ from typing import Any
 from django import template
 from django.db import DatabaseError
 
-from mailroom import links
+from mailroom.messages import links
 from mailroom.models import WorkerBeat
 
 register = template.Library()

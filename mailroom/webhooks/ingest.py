@@ -16,9 +16,10 @@ from django.http.multipartparser import MultiPartParserError
 from django.utils import timezone
 
 from mailroom.addresses import address_key
-from mailroom.keyed import is_signed
+from mailroom.delivery import feedback
 from mailroom.models import Event
-from mailroom.webhooks import events, process
+from mailroom.signing import is_signed
+from mailroom.webhooks import events
 
 # What Anymail's parsers raise for a body, or an element of it, of another shape than documented.
 MALFORMED = (
@@ -106,7 +107,7 @@ def store(collected: Iterable[AnymailTrackingEvent], provider: str) -> None:
     rows = [row for event in collected if (row := read(event, provider))]
     Event.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
     if rows:
-        process.handle_soon()
+        feedback.handle_soon()
 
 
 def read(event: AnymailTrackingEvent, provider: str) -> Event | None:

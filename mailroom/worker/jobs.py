@@ -9,12 +9,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from mailroom.bounces import mailbox
-from mailroom.delivery import claim, complete
+from mailroom.delivery import claim, complete, feedback
 from mailroom.models import Attempt, Delivery, Event, Message, OutcomeCount, WorkerBeat
 from mailroom.models.count import hour_of
 from mailroom.models.delivery import FREE
 from mailroom.tasks import enqueue
-from mailroom.webhooks import process
 from mailroom.worker.periodic import every
 
 AT_ONCE = 1_000  # rows in one transaction
@@ -116,7 +115,7 @@ def forget_old_work() -> None:
 def take_up_events() -> None:
     """Handle the events whose task was lost, or that had to wait."""
     if Event.objects.waiting().exists():
-        enqueue(process.handle_events)
+        enqueue(feedback.handle_events)
 
 
 @every(seconds=60)

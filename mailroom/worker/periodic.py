@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from django.db import DatabaseError, connection
 
-from mailroom import shutdown
+from mailroom.delivery import shutdown
 from mailroom.models import ClockLease
 from mailroom.outcomes import is_database_away
 

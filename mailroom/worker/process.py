@@ -15,13 +15,12 @@ from django.urls import get_resolver
 from django.utils import translation
 from django.utils.translation import gettext
 
-from mailroom import shutdown
-from mailroom.channels import channels
-from mailroom.delivery import wakeups
+from mailroom.config.channels import channels
+from mailroom.delivery import shutdown, wakeups
 from mailroom.delivery.engine import Lanes, deliver_due
 from mailroom.models import WorkerBeat
-from mailroom.readiness import wait_for_migrations
 from mailroom.worker import periodic
+from mailroom.worker.readiness import wait_for_migrations
 from mailroom.worker.task_queues import TaskQueue, task_queue
 
 logger = logging.getLogger(__name__)

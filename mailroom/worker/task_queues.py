@@ -22,7 +22,7 @@ from django.tasks.signals import task_enqueued
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from mailroom import shutdown
+from mailroom.delivery import shutdown
 from mailroom.delivery.wakeups import TASKS, Wakeup, wake
 
 CONCURRENCY = 4

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.generic import View
 
-from mailroom.mail_frame import as_mail_frame, framed
+from mailroom.messages.preview import as_mail_frame, framed
 from newsletters import checking, emails, pictures
 from newsletters.admin.draft_form import Conflict, autosave, last_editor
 from newsletters.markdown import fill

@@ -13,7 +13,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.generic import DetailView
 
-from mailroom.mail_frame import as_mail_frame, framed
+from mailroom.messages.preview import as_mail_frame, framed
 from newsletters.admin.desk import LOOKS, checks
 from newsletters.admin.issue_steps import TestForm
 from newsletters.models import Issue, Subscription

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from mailroom.registry import describe
+from mailroom.status.overview import describe
 from newsletters import checking, emails, scheduling
 from newsletters.admin.issue_steps import IssueStep
 from newsletters.admin.issue_views import IssueView

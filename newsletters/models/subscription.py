@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.addresses import AddressField
+from mailroom.message_types import message_type
 from mailroom.models import Delivery, Suppression
 from mailroom.tasks import enqueue
-from mailroom.types import message_type
 from newsletters.models.newsletter import Newsletter
 from newsletters.models.subscriptions import LeavingReason, State, SubscriptionQuerySet
 from newsletters.validators import one_line

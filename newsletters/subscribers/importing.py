@@ -26,7 +26,7 @@ from django.utils.translation import gettext as _
 
 from mailroom.addresses import clean_address
 from mailroom.csv import Row, csv_line, read_rows
-from mailroom.queries import locked
+from mailroom.models.queries import locked
 from newsletters.consent import Consent
 from newsletters.models import Newsletter, SubscriberImport, Subscription
 

@@ -23,7 +23,7 @@ from django.views.generic import FormView, TemplateView
 from django.views.generic.base import ContextMixin
 
 from mailroom.addresses import in_unicode
-from mailroom.links import is_one_click
+from mailroom.messages.links import is_one_click
 from newsletters import emails, tokens
 from newsletters.consent import Consent
 from newsletters.forms import ConfirmForm, ForgetForm, LeavingForm, PreferencesForm

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from mailroom.personal_data import erase_address, export_address
+from mailroom.outbox.personal_data import erase_address, export_address
 from newsletters.forms import ForgetForm
 from newsletters.views.membership import AddressMixin
 

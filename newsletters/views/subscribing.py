@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views import View
 from django.views.generic import FormView
 
-from mailroom.links import public_url
+from mailroom.messages.links import public_url
 from newsletters import tracking
 from newsletters.consent import Consent
 from newsletters.forms import SubscribeForm

@@ -17,7 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import TemplateView, View
 from django.views.generic.edit import FormView
 
-from mailroom.links import is_one_click
+from mailroom.messages.links import is_one_click
 from notifications import choosing, tokens
 from notifications.deciding import wants
 from notifications.forms import ScheduleForm

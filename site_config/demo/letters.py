@@ -5,7 +5,7 @@ from pathlib import Path
 from django.templatetags.static import static
 
 from accounts.models import User
-from mailroom.links import absolute
+from mailroom.messages.links import absolute
 from newsletters.models import Issue, Newsletter, Subscription
 from newsletters.subscribers.importing import import_subscribers
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from mailroom.channels import channel_options, providers
+from mailroom.config.channels import channel_options, providers
 from mailroom.models import Attempt, Delivery, Event, Message, OutcomeCount, Suppression
 from mailroom.models.count import hour_of
 from newsletters.models import Issue, Newsletter, Subscription

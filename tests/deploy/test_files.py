@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from mailroom.defaults import DEFAULTS
+from mailroom.conf import DEFAULTS
 from site_config.add_ons import ADD_ONS, SMTP_ADD_ON
 from tests.processes import ROOT
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from django.core.mail import EmailMessage
 
-from mailroom.channels import OUTBOX
+from mailroom.config.channels import OUTBOX
+from mailroom.config.mailers import MailerTree
+from mailroom.config.urls import parse
 from mailroom.delivery.engine import deliver_due
-from mailroom.mailer_tree import MailerTree
-from mailroom.mailer_urls import parse
+from mailroom.message_types import bulk, transactional
 from mailroom.models import Delivery
-from mailroom.types import bulk, transactional
 from tests.mailroom.fakes.smtp import SMTPServer
 
 logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells every line otherwise

@@ -7,10 +7,10 @@ from django.contrib.auth.models import Permission
 from django.core.mail import EmailMultiAlternatives
 from django.utils.timezone import now
 
-from mailroom.holding import queue_again
 from mailroom.messages import TemplatedMessage
 from mailroom.models import Delivery, Message, Suppression
 from mailroom.outbox import Recipient, add_deliveries, freeze
+from mailroom.outbox.control import queue_again
 
 MESSAGES = "/admin/mailroom/message/"
 DELIVERIES = "/admin/mailroom/delivery/"

@@ -7,9 +7,9 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from mailroom.message_types import asked_for
 from mailroom.messages import TemplatedMessage
 from mailroom.models import Delivery, Suppression
-from mailroom.types import asked_for
 from tests.mailroom.conftest import TYPES, attempt, deliver
 from tests.mailroom.fakes.smtp import SMTPServer
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django.core.mail import EmailMultiAlternatives
 
-from mailroom.envelope import build
+from mailroom.messages.merge_fields import slot
+from mailroom.messages.serializers import build
 from mailroom.models import Delivery, Message
 from mailroom.outbox import Recipient, add_deliveries, freeze
-from mailroom.personal import slot
 from sandbox.accounts import Account
 from sandbox.apis import APIServer, merged
 from sandbox.behaviour import Mode

@@ -7,7 +7,7 @@ from django.core.mail import EmailMessage
 from django.db import connection, transaction
 from django.utils import timezone
 
-from mailroom.channels import channel_options
+from mailroom.config.channels import channel_options
 from mailroom.delivery import claim, guards
 from mailroom.delivery.complete import Results, complete
 from mailroom.models import Delivery, OutcomeCount, Suppression

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from django.core.mail import EmailMessage
 
+from mailroom.messages.merge_fields import slot
 from mailroom.models import Delivery
 from mailroom.outbox import Recipient, add_deliveries, freeze
-from mailroom.personal import slot
 from tests.mailroom.conftest import attempt, deliver, queue
 from tests.mailroom.fakes.http import Answer, HTTPServer
 

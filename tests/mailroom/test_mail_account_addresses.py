@@ -6,7 +6,7 @@ import ssl
 import pytest
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 
-from mailroom import hosts
+from mailroom.config import hosts
 from mailroom.mail_accounts.backend import build
 from mailroom.models import MailAccount
 from tests.mailroom.fakes.smtp import SMTPServer

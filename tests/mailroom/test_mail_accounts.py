@@ -18,10 +18,10 @@ from mailroom.checks import account_faults
 from mailroom.delivery.engine import deliver_due
 from mailroom.doctor.connections import mail_accounts
 from mailroom.doctor.findings import Means
-from mailroom.mail_accounts.routing import ByRecipientDomain, RoutingError
 from mailroom.messages import TemplatedMessage
 from mailroom.models import Attempt, Delivery, MailAccount, MailerHealth, Message
 from mailroom.outbox import Recipient, add_deliveries, freeze
+from mailroom.outbox.routing import ByRecipientDomain, RoutingError
 from sandbox.accounts import Account as SandboxAccount
 from sandbox.apis import APIServer
 from tests.mailroom.conftest import deliver
@@ -378,8 +378,8 @@ class TestRouters:
         make("gone", 2525, owner="acme", active=False)
         settings.MAILROOM_DOMAIN_ROUTES = {"Exämple.com": mine.alias}
         settings.MAILROOM_ROUTERS = [
-            "mailroom.mail_accounts.routing.ByRecipientDomain",
-            "mailroom.mail_accounts.routing.ByOwner",
+            "mailroom.outbox.routing.ByRecipientDomain",
+            "mailroom.outbox.routing.ByOwner",
         ]
         message = EmailMessage("Hello", "Good day.", to=["x@example.org"])
         message.owner = "acme"
@@ -416,13 +416,13 @@ class TestWhatIsShown:
 
     def test_the_command_lists_accounts_and_routers(self, smtp, settings, capsys):
         make("tenant", 2525, "canary-of-tenant")
-        settings.MAILROOM_ROUTERS = ["mailroom.mail_accounts.routing.ByOwner"]
+        settings.MAILROOM_ROUTERS = ["mailroom.outbox.routing.ByOwner"]
         call_command("mailers")
         call_command("mailers", json=True)
         told = capsys.readouterr().out
 
         assert "tenant  smtp://127.0.0.1:2525  from Tenant <news@tenant.example>" in told
-        assert told.count("mailroom.mail_accounts.routing.ByOwner") == 2
+        assert told.count("mailroom.outbox.routing.ByOwner") == 2
         assert "canary" not in told
 
     def test_the_doctor_asks_each(self, smtp):

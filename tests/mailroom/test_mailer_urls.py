@@ -5,10 +5,9 @@ import pkgutil
 import pytest
 from anymail import backends
 
-from mailroom.mailer_tree import MailerTree
-from mailroom.mailer_urls import Failover, Split, parse
-from mailroom.provider_urls import Provider
-from mailroom.providers import ANYMAIL
+from mailroom.config.mailers import MailerTree
+from mailroom.config.schemes import ANYMAIL
+from mailroom.config.urls import Failover, Provider, Split, parse
 
 
 def options(url: str) -> dict:

@@ -9,10 +9,10 @@ from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.db import transaction
 
 from mailroom import tasks
+from mailroom.delivery.feedback import handle_events
 from mailroom.delivery.wakeups import Wakeup, subscribe
 from mailroom.models import Delivery, Message
 from mailroom.outbox import Recipient, add_deliveries, freeze
-from mailroom.webhooks.process import handle_events
 from tests.mailroom.conftest import deliver, queue
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("in_memory")]

@@ -7,10 +7,9 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from mailroom import readiness
 from mailroom.delivery import engine
 from mailroom.models import ClockLease, Delivery, WorkerBeat
-from mailroom.worker import periodic, process
+from mailroom.worker import periodic, process, readiness
 from tests.mailroom.conftest import queue
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -5,11 +5,11 @@ import logging
 import pytest
 from django.template import engines
 
+from mailroom.message_types import bulk
 from mailroom.messages import TemplatedMessage
+from mailroom.messages.merge_fields import is_rendered_each, personalised, whole_values
 from mailroom.models import Message
 from mailroom.outbox import Recipient, add_deliveries, freeze
-from mailroom.personalising import is_rendered_each, personalised, whole_values
-from mailroom.types import bulk
 from tests.mailroom.conftest import deliver
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -3,9 +3,9 @@
 import pytest
 from django.core.mail import EmailMessage, EmailMultiAlternatives, mailers
 
+from mailroom.messages.merge_fields import slot
 from mailroom.models import Delivery
 from mailroom.outbox import Recipient, add_deliveries, freeze
-from mailroom.personal import slot
 from tests.mailroom.conftest import deliver
 from tests.mailroom.fakes.smtp import DROP, SILENCE, Script, SMTPServer
 

@@ -6,10 +6,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from mailroom import registry
 from mailroom.models import Delivery, Message
 from mailroom.outbox import freeze
-from mailroom.status import figures
+from mailroom.status import figures, overview
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -69,8 +68,8 @@ def test_uses_an_index_for(full, name):
 
 def test_the_home_and_status_pages_count_no_delivery_that_has_ended(full):
     with CaptureQueriesContext(connection) as queries:
-        registry.carried()
-        registry.waiting("bulletin")
+        overview.carried()
+        overview.waiting("bulletin")
         figures.queue_figures()
         figures.provider_figures()
 

@@ -4,7 +4,7 @@ import pytest
 from django.db.models import F
 
 from mailroom.models import Delivery
-from mailroom.queries import update_returning
+from mailroom.models.queries import update_returning
 from tests.mailroom.conftest import queue
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("in_memory")]

@@ -8,10 +8,9 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from mailroom.mailer_tree import MailerTree
-from mailroom.mailer_urls import parse
+from mailroom.config.mailers import MailerTree
+from mailroom.config.urls import MailerUrlError, parse
 from mailroom.models import DailyCount, Delivery, MailerHealth, OutcomeCount
-from mailroom.provider_urls import MailerUrlError
 from tests.mailroom.conftest import deliver, queue
 from tests.mailroom.fakes.ports import closed_port
 from tests.mailroom.fakes.smtp import Script, SMTPServer

@@ -3,10 +3,10 @@
 import pytest
 from django.core.mail import EmailMultiAlternatives
 
+from mailroom.bulk.merge_mail import PersonalMail
+from mailroom.messages.merge_fields import slot
 from mailroom.models import Delivery, Message
 from mailroom.outbox import Recipient, add_deliveries, freeze
-from mailroom.personal import slot
-from mailroom.ready import PersonalMail
 from tests.mailroom.conftest import deliver
 from tests.mailroom.fakes.http import Answer, HTTPServer
 from tests.mailroom.fakes.smtp import Script, SMTPServer

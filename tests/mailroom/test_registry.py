@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 
 from mailroom import checks
-from mailroom.types import transactional
+from mailroom.message_types import transactional
 from site_config.mailers import MESSAGE_TYPES
 from tests.processes import settings_with
 

@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from mailroom.backends.split import share_of
 from mailroom.delivery import breaker
-from mailroom.holding import queue_again
 from mailroom.models import Delivery, MailerHealth, Message
 from mailroom.outbox import Recipient, add_deliveries, freeze
+from mailroom.outbox.control import queue_again
 from tests.mailroom.conftest import FROM, attempt, deliver, queue
 from tests.mailroom.fakes.http import DROP as HTTP_DROP
 from tests.mailroom.fakes.http import Answer, HTTPServer

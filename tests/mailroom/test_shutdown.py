@@ -3,7 +3,7 @@
 import signal
 import threading
 
-from mailroom import shutdown
+from mailroom.delivery import shutdown
 
 
 def test_a_signal_that_comes_while_the_wish_is_looked_at_stops_too():

@@ -10,11 +10,11 @@ from django.core.mail import EmailMultiAlternatives
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mailroom.envelope import build
+from mailroom.bulk.precompiled import NotExpressible, Skeleton
+from mailroom.messages.merge_fields import slot
+from mailroom.messages.serializers import build
 from mailroom.models import Delivery, Message
 from mailroom.outbox import freeze
-from mailroom.personal import slot
-from mailroom.skeleton import NotExpressible, Skeleton
 
 NASTY = [
     *("", ".", "..", "\n.\n", "a\r\nb\rc\n\nd", "trailing \t\n", "=?utf-8?q?x?=", "=", "=3D"),

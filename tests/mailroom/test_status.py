@@ -132,9 +132,9 @@ class TestLooking:
         assert "working" not in page
 
     def test_what_is_on_hold_does_not_count_as_waiting(self, staff, smtp):
-        from mailroom import holding
+        from mailroom.outbox import control
 
-        holding.hold(queue("bulletin")[0].message)
+        control.hold(queue("bulletin")[0].message)
 
         assert "+ 1 on hold" in text(staff.get(PAGE))
 

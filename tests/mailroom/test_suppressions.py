@@ -6,8 +6,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from mailroom.admin.suppression_csv import import_suppressions
-from mailroom.forgetting import forget_address
 from mailroom.models import Delivery, Event, Message, Suppression
+from mailroom.outbox.personal_data import forget_address
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/mailroom/suppression/"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailroom import tree_checks
+from mailroom import checks
 from tests.processes import settings_with
 
 GOOD = {
@@ -33,12 +33,12 @@ def test_a_good_tree_passes_all(configure):
     configure()
 
     for check in (
-        tree_checks.no_cycles,
-        tree_checks.nothing_for_development,
-        tree_checks.no_global_keys,
-        tree_checks.time_outs,
-        tree_checks.senders,
-        tree_checks.separate_domains,
+        checks.no_cycles,
+        checks.nothing_for_development,
+        checks.no_global_keys,
+        checks.time_outs,
+        checks.senders,
+        checks.separate_domains,
     ):
         assert told(check) == []
 
@@ -52,24 +52,24 @@ def test_a_route_that_leads_back_to_itself_is_told(configure, settings):
         "b": {"BACKEND": backend, "OPTIONS": {"via": ["a"]}},
     }
 
-    assert told(tree_checks.no_cycles) == [("mailroom.E005", "a"), ("mailroom.E005", "b")]
+    assert told(checks.no_cycles) == [("mailroom.E005", "a"), ("mailroom.E005", "b")]
 
 
 @pytest.mark.parametrize("url", ["console:", "file:///mail", "inbox:"])
 def test_a_backend_for_development_is_told_however_deep_it_is(configure, settings, url):
     configure(MAILER_URL_REGISTRATION=f"failover(split(1 postmark://T 1 {url}) ses://)")
 
-    assert told(tree_checks.nothing_for_development) == [("mailroom.E006", "registration")]
+    assert told(checks.nothing_for_development) == [("mailroom.E006", "registration")]
 
     settings.DEBUG = True
-    assert told(tree_checks.nothing_for_development) == []
+    assert told(checks.nothing_for_development) == []
 
 
 def test_a_key_that_every_mailer_would_fall_back_to_is_told(configure, settings):
     configure()
     settings.ANYMAIL = {"WEBHOOK_SECRET": "a:b", "POSTMARK_SERVER_TOKEN": "hunter2"}
 
-    assert told(tree_checks.no_global_keys) == [("mailroom.E007", "POSTMARK_SERVER_TOKEN")]
+    assert told(checks.no_global_keys) == [("mailroom.E007", "POSTMARK_SERVER_TOKEN")]
 
 
 def test_an_smtp_mailer_without_a_time_out_is_told(configure, settings):
@@ -77,18 +77,18 @@ def test_an_smtp_mailer_without_a_time_out_is_told(configure, settings):
     backend = "django.core.mail.backends.smtp.EmailBackend"
     settings.MAILERS = {**settings.MAILERS, "by-hand": {"BACKEND": backend}}
 
-    assert told(tree_checks.time_outs) == [("mailroom.W001", "by-hand")]
+    assert told(checks.time_outs) == [("mailroom.W001", "by-hand")]
 
 
 def test_a_from_that_a_provider_may_not_send_is_told(configure):
     configure(MAILER_URL_REGISTRATION="mailgun://KEY@other.example")
-    assert told(tree_checks.senders) == [("mailroom.W002", "registration")]
+    assert told(checks.senders) == [("mailroom.W002", "registration")]
 
     configure(MAILER_URL_REGISTRATION="mailgun://KEY@other.example?from=me@other.example")
-    assert told(tree_checks.senders) == []
+    assert told(checks.senders) == []
 
 
 def test_newsletters_and_resets_from_one_domain_are_told(configure):
     configure(MAIL_FROM_NEWSLETTERS="News <news@example.com>")
 
-    assert told(tree_checks.separate_domains) == [("mailroom.W003", "example.com")]
+    assert told(checks.separate_domains) == [("mailroom.W003", "example.com")]

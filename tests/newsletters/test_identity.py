@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from PIL import Image
 
-from mailroom.mail_frame import html_of
+from mailroom.messages.preview import html_of
 from newsletters import checking
 from newsletters.preview import preview
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mailroom.mail_frame import html_of
+from mailroom.messages.preview import html_of
 from newsletters.markdown import KNOWN, render_text, validate_body
 from newsletters.models import Issue
 from newsletters.preview import preview

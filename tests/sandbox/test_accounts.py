@@ -9,8 +9,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 
 import sandbox
-from mailroom.mailer_tree import MailerTree
-from mailroom.mailer_urls import parse
+from mailroom.config.mailers import MailerTree
+from mailroom.config.urls import parse
 from sandbox.accounts import accounts
 from sandbox.apps import SandboxConfig
 from sandbox.behaviour import Mode, mode_of, persona

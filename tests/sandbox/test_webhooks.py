@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from mailroom.delivery.feedback import handle_waiting
 from mailroom.models import Delivery, Event, Suppression
-from mailroom.webhooks.process import handle_waiting
 from sandbox import webhooks
 from sandbox.accounts import Account
 from sandbox.apis import APIServer

@@ -22,8 +22,8 @@ import site_config
 from accounts import forms as account_forms
 from accounts.emails import account_message
 from mailroom.addresses import AddressField, AddressFormField
+from mailroom.delivery.feedback import handle_waiting
 from mailroom.models import Delivery, Event, Suppression
-from mailroom.webhooks.process import handle_waiting
 from newsletters import tokens
 from newsletters.models import Newsletter, Subscription
 

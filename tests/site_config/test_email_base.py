@@ -7,7 +7,7 @@ import css_inline
 import pytest
 from django.template import Context, Engine
 
-from mailroom.rendering import BlockRenderer
+from mailroom.messages.templated import BlockRenderer
 
 CONTEXT = {
     "name": "Tom & <Ana>",

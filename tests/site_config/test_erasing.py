@@ -14,7 +14,7 @@ from django_ox.models import OxTask
 
 from accounts.own_data import delete_account
 from mailroom.models import Attempt, Delivery, Event, MailerHealth, Message, Suppression
-from mailroom.personal_data import erase_address, export_address
+from mailroom.outbox.personal_data import erase_address, export_address
 from newsletters.models import (
     HistoryEntry,
     Issue,
@@ -175,7 +175,7 @@ def test_erased_listed_again_and_erased_again(ann):
 
 
 def test_a_report_that_comes_later_brings_nothing_back(ann, drain):
-    from mailroom.webhooks.process import handle_waiting
+    from mailroom.delivery.feedback import handle_waiting
 
     row = Delivery.objects.of(KEY).first()
     erase_address(KEY)

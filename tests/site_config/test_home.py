@@ -5,7 +5,7 @@ import re
 import pytest
 from django.urls import reverse
 
-from mailroom.channels import channels
+from mailroom.config.channels import channels
 from mailroom.models import Delivery, Message, OutcomeCount
 from site_config.mailers import MESSAGE_TYPES
 from tests.site_config.page import Page

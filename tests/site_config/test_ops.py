@@ -7,8 +7,8 @@ from django.core import mail
 from django.core.mail import mailers
 from django.test import Client
 
-from mailroom.mailer_tree import MailerTree
-from mailroom.mailer_urls import parse
+from mailroom.config.mailers import MailerTree
+from mailroom.config.urls import parse
 from tests.mailroom.fakes.ports import closed_port
 from tests.mailroom.fakes.smtp import SILENCE, Script, SMTPServer
 

@@ -8,7 +8,7 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse, set_script_prefix
 
-from mailroom.links import public_link, public_url
+from mailroom.messages.links import public_link, public_url
 from newsletters import links
 from newsletters.models import Newsletter
 from notifications.markdown import render_html

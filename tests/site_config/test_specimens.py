@@ -7,8 +7,8 @@ from django.core import mail
 from django.urls import reverse
 
 from accounts.models import User
-from mailroom.mailer_tree import MailerTree
-from mailroom.mailer_urls import parse
+from mailroom.config.mailers import MailerTree
+from mailroom.config.urls import parse
 from mailroom.models import Delivery, Message, Suppression
 from sandbox import inbox
 from site_config.specimens import CHANNELS

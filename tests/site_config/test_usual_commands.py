@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
-from mailroom import readiness
 from mailroom.models import WorkerBeat
+from mailroom.worker import readiness
 from tests.processes import ROOT, Site
 
 pytestmark = pytest.mark.django_db

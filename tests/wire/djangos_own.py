@@ -39,8 +39,8 @@ def put_the_outbox_between() -> None:
     from django.core.mail import EmailMessage
 
     from mailroom import outbox
-    from mailroom.channels import ChannelOptions
-    from mailroom.envelope import frozen_mail
+    from mailroom.config.channels import ChannelOptions
+    from mailroom.messages.serializers import frozen_mail
     from mailroom.models import Message
 
     outbox.channel_options = lambda alias: ChannelOptions(from_email=settings.DEFAULT_FROM_EMAIL)  # type: ignore[assignment]

@@ -11,9 +11,9 @@ from django.core.management import call_command
 
 from bench.waiting import wait_until
 from mailroom.bounces.mailbox import read_mailboxes
+from mailroom.delivery.feedback import handle_waiting
 from mailroom.models import Delivery, Event, Suppression
 from mailroom.outbox import Recipient, add_deliveries, freeze
-from mailroom.webhooks.process import handle_waiting
 from tests.mailroom.conftest import carry_by, deliver  # noqa: F401  (a fixture)
 from tests.mailroom.fakes.smtp import Script, SMTPServer
 from tests.wire.dovecot import Dovecot

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
+from mailroom.config.mailers import MailerTree
+from mailroom.config.urls import parse
 from mailroom.delivery.engine import deliver_due
-from mailroom.mailer_tree import MailerTree
-from mailroom.mailer_urls import parse
 from mailroom.models import Delivery
 from mailroom.outbox import Recipient, add_deliveries, freeze
 from newsletters import publishing

@@ -4,9 +4,9 @@ import pytest
 from django.core.mail import EmailMultiAlternatives
 
 from bench.waiting import wait_until
+from mailroom.messages.merge_fields import slot
 from mailroom.models import Delivery
 from mailroom.outbox import Recipient, add_deliveries, freeze
-from mailroom.personal import slot
 from tests.mailroom.conftest import carry_by, deliver  # noqa: F401  (a fixture)
 from tests.mailroom.fakes.smtp import SMTPServer
 from tests.wire.postfix import Postfix

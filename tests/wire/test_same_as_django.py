@@ -9,8 +9,8 @@ from django.core.mail.backends.smtp import EmailBackend as DjangoBackend
 from hypothesis import example
 
 from mailroom.backends.smtp import EmailBackend
-from mailroom.envelope import mailbox, personal_values
-from mailroom.ready import PersonalMail, Skeletons
+from mailroom.bulk.merge_mail import PersonalMail, Skeletons
+from mailroom.messages.serializers import mailbox, personal_values
 from tests.mailroom.conftest import carry_by, in_memory  # noqa: F401  (fixtures)
 from tests.mailroom.fakes.smtp import Received, Script, SMTPServer
 from tests.mailroom.test_skeleton import (  # noqa: F401  (a fixture among them)

@@ -8,7 +8,7 @@ from django.contrib.auth.management.commands import createsuperuser
 from django.core.management.base import CommandError
 
 from accounts.models import User
-from mailroom.readiness import MIGRATIONS_PENDING, migrations_pending
+from mailroom.worker.readiness import MIGRATIONS_PENDING, migrations_pending
 
 
 class Command(createsuperuser.Command):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from mailroom.registry import describe, describe_accounts
+from mailroom.status.overview import describe, describe_accounts
 
 
 class Command(BaseCommand):

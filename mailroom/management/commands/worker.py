@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from mailroom import shutdown
 from mailroom.checks import refuse_faulty_configuration
-from mailroom.readiness import wait_for_migrations
+from mailroom.delivery import shutdown
 from mailroom.worker import process
+from mailroom.worker.readiness import wait_for_migrations
 
 
 class Command(BaseCommand):

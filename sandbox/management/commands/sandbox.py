@@ -9,8 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from mailroom import shutdown
-from mailroom.registry import describe
+from mailroom.delivery import shutdown
+from mailroom.status.overview import describe
 from sandbox.accounts import Account, accounts
 from sandbox.apis import APIServer
 from sandbox.behaviour import mode_of

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from mailroom.readiness import MIGRATIONS_PENDING, migrations_pending
+from mailroom.worker.readiness import MIGRATIONS_PENDING, migrations_pending
 from site_config.demo import letters, past, people
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from django.test import override_settings
 
-from mailroom.bounces import verp
+from mailroom import signing
 from mailroom.bounces.intake import Result, receive
 from mailroom.bounces.report import findings
-from mailroom.keyed import seal, unseal
+from mailroom.delivery.feedback import handle_waiting
 from mailroom.models import Delivery, Event, Suppression
-from mailroom.webhooks.process import handle_waiting
+from mailroom.signing import seal, unseal
 from tests.mailroom.conftest import queue
 
 pytestmark = pytest.mark.django_db
@@ -140,7 +140,7 @@ def stopped() -> list[tuple[str, str]]:
     ],
 )
 def test_a_status_is_hard_only_where_the_address_is_dead(delivery, status, reply, kind):
-    raw = dsn(verp.return_path(delivery.pk), status, reply)
+    raw = dsn(signing.return_path(delivery.pk), status, reply)
     assert kind_of(raw) == kind
     assert stopped() == ([("bounced", "")] if kind == HARD else [])
     delivery.refresh_from_db()
@@ -157,13 +157,13 @@ def test_a_status_is_hard_only_where_the_address_is_dead(delivery, status, reply
     ],
 )
 def test_an_action(delivery, action, kind):
-    assert kind_of(dsn(verp.return_path(delivery.pk), action=action)) == kind
+    assert kind_of(dsn(signing.return_path(delivery.pk), action=action)) == kind
 
 
 def test_an_internationalized_report(delivery):
     """RFC 6533, which the email package does not parse."""
     raw = dsn(
-        verp.return_path(delivery.pk),
+        signing.return_path(delivery.pk),
         kind="global-delivery-status",
         recipient="utf-8; \\x{E9}ric@example.com",
     )
@@ -182,25 +182,27 @@ def test_an_internationalized_report(delivery):
     ],
 )
 def test_a_complaint_report(delivery, feedback, kind, scope):
-    path = verp.return_path(delivery.pk)
+    path = signing.return_path(delivery.pk)
     assert kind_of(arf("fbl@site.test", feedback, mail_from=path)) == kind
     assert stopped() == scope
 
 
 def test_the_return_path_in_the_report_names_the_delivery(delivery):
-    original = f"Return-Path: <{verp.return_path(delivery.pk)}>\r\nSubject: Hello\r\n\r\nGood day."
+    original = (
+        f"Return-Path: <{signing.return_path(delivery.pk)}>\r\nSubject: Hello\r\n\r\nGood day."
+    )
     assert kind_of(dsn("postmaster@site.test", original=original)) == HARD
 
 
 def test_a_report_counts_once(delivery):
-    raw = dsn(verp.return_path(delivery.pk))
+    raw = dsn(signing.return_path(delivery.pk))
     assert {receive(raw) for _ in range(3)} == {Result.STORED}
     assert receive(b"Received: by another way\r\n" + raw) == Result.STORED
     assert Event.objects.count() == 1
 
 
 def test_the_address_is_the_deliverys_whatever_the_report_says(delivery):
-    raw = dsn(verp.return_path(delivery.pk), recipient="rfc822; victim@example.com")
+    raw = dsn(signing.return_path(delivery.pk), recipient="rfc822; victim@example.com")
     assert kind_of(raw) == HARD
     assert stopped() == [("bounced", "")]
     assert not Suppression.objects.of("victim@example.com").exists()
@@ -208,15 +210,15 @@ def test_the_address_is_the_deliverys_whatever_the_report_says(delivery):
 
 def test_of_several_visible_recipients_the_one_that_is_named_bounced(in_memory):
     ann, _bob = queue("letters", to=["ann@example.com", "bob@example.com"])
-    receive(dsn(verp.return_path(ann.pk), recipient="rfc822; Bob@example.com"))
-    receive(dsn(verp.return_path(ann.pk), recipient="rfc822; victim@example.com", id="2"))
+    receive(dsn(signing.return_path(ann.pk), recipient="rfc822; Bob@example.com"))
+    receive(dsn(signing.return_path(ann.pk), recipient="rfc822; victim@example.com", id="2"))
     handle_waiting()
     assert list(Suppression.objects.values_list("address", flat=True)) == ["bob@example.com"]
 
 
 def test_an_uncertain_delivery_is_settled_and_keeps_its_providers_id(delivery):
     Delivery.objects.update(state="uncertain", provider_id="p-1")
-    receive(dsn(verp.return_path(delivery.pk)))
+    receive(dsn(signing.return_path(delivery.pk)))
     handle_waiting()
     delivery.refresh_from_db()
     assert (delivery.state, delivery.provider_id) == ("sent", "p-1")
@@ -246,7 +248,7 @@ Subject: 5.2.2 mailbox full
     ],
 )
 def test_qmail(delivery, reply, kind):
-    raw = f"From: MAILER-DAEMON@mx.example.com\nTo: {verp.return_path(delivery.pk)}\n\n"
+    raw = f"From: MAILER-DAEMON@mx.example.com\nTo: {signing.return_path(delivery.pk)}\n\n"
     assert kind_of((raw + QMAIL.format(reply=reply)).encode()) == kind
 
 
@@ -267,27 +269,27 @@ class TestNothingChanges:
 
     def test_by_an_address_signed_with_another_key(self, delivery):
         with override_settings(SECRET_KEY="another" * 9):
-            forged = verp.return_path(delivery.pk)
+            forged = signing.return_path(delivery.pk)
         assert receive(dsn(forged)) == Result.NO_REPORT
 
     def test_by_an_address_signed_for_another_purpose(self, delivery):
-        path = verp.unsubscribe_address(delivery.pk).replace("leave", "bounces")
+        path = signing.unsubscribe_address(delivery.pk).replace("leave", "bounces")
         assert receive(dsn(path)) == Result.NO_REPORT
 
     def test_by_an_absence_notice(self, delivery):
         raw = (
-            f"From: Ann <ann@example.com>\nTo: {verp.return_path(delivery.pk)}\n"
+            f"From: Ann <ann@example.com>\nTo: {signing.return_path(delivery.pk)}\n"
             "Auto-Submitted: auto-replied\nSubject: Out of office\n\n"
             "I am away. 550 5.1.1 user unknown is not what I mean.\n"
         )
         assert receive(raw.encode()) == Result.AUTO_REPLY
 
     def test_by_a_persons_answer(self, delivery):
-        raw = f"From: ann@example.com\nTo: {verp.return_path(delivery.pk)}\n\nThank you!\n"
+        raw = f"From: ann@example.com\nTo: {signing.return_path(delivery.pk)}\n\nThank you!\n"
         assert receive(raw.encode()) == Result.NO_REPORT
 
     def test_by_a_read_receipt(self, delivery):
-        raw = dsn(verp.return_path(delivery.pk)).replace(
+        raw = dsn(signing.return_path(delivery.pk)).replace(
             b"delivery-status", b"disposition-notification"
         )
         assert (
@@ -307,7 +309,7 @@ class TestNothingChanges:
         assert receive(raw) == Result.NO_REPORT
 
     def test_by_a_delivery_that_is_gone(self, delivery):
-        path = verp.return_path(delivery.pk)
+        path = signing.return_path(delivery.pk)
         delivery.message.delete()
         assert receive(dsn(path)) == Result.NO_REPORT
 
@@ -322,7 +324,7 @@ class TestUnsubscribing:
         return mail.as_bytes()
 
     def test_the_signed_address_counts_and_not_the_sender(self, delivery):
-        raw = self.mail(verp.unsubscribe_address(delivery.pk), "eve@example.net")
+        raw = self.mail(signing.unsubscribe_address(delivery.pk), "eve@example.net")
         assert kind_of(raw) == Kind.UNSUBSCRIBED
         handle_waiting()
         assert Event.objects.get().address == "ann@example.com"
@@ -331,17 +333,17 @@ class TestUnsubscribing:
         assert receive(self.mail("leave@site.test")) == Result.NO_REPORT
 
     def test_an_automatic_answer_changes_nothing(self, delivery):
-        path = verp.unsubscribe_address(delivery.pk)
+        path = signing.unsubscribe_address(delivery.pk)
         assert receive(self.mail(path, Auto_Submitted="auto-replied")) == Result.AUTO_REPLY
 
     def test_a_bounce_of_it_changes_nothing(self, delivery):
-        assert receive(dsn(verp.unsubscribe_address(delivery.pk))) == Result.NO_REPORT
+        assert receive(dsn(signing.unsubscribe_address(delivery.pk))) == Result.NO_REPORT
 
 
 class TestAddresses:
     def test_of_a_preview_are_unsigned(self):
-        assert verp.return_path(None) == "bounces@site.test"
-        assert verp.unsubscribe_address(None) == "leave@site.test"
+        assert signing.return_path(None) == "bounces@site.test"
+        assert signing.unsubscribe_address(None) == "leave@site.test"
 
     def test_survive_a_change_of_case_and_of_the_key(self, settings):
         sealed = seal("salt", 2**47)
@@ -360,7 +362,7 @@ class TestAddresses:
 
     def test_no_mailbox_means_no_address(self, settings):
         settings.MAIL_BOUNCE_ADDRESS = settings.UNSUBSCRIBE_MAILBOX = ""
-        assert (verp.return_path(1), verp.unsubscribe_address(1)) == ("", "")
+        assert (signing.return_path(1), signing.unsubscribe_address(1)) == ("", "")
 
 
 def test_the_envelope_sender_is_the_signed_address(smtp, settings):
@@ -370,7 +372,7 @@ def test_the_envelope_sender_is_the_signed_address(smtp, settings):
     rows = [*queue("letters"), *queue("bulletin", to=["bob@example.com"])]
     deliver()
     senders = [one.sender for one in smtp.received]
-    assert sorted(senders) == sorted(verp.return_path(row.pk) for row in rows)
+    assert sorted(senders) == sorted(signing.return_path(row.pk) for row in rows)
     assert {one.mail["From"] for one in smtp.received} == {
         "Letters <letters@mailroom.test>",
         "Bulletin <bulletin@mailroom.test>",
@@ -378,7 +380,7 @@ def test_the_envelope_sender_is_the_signed_address(smtp, settings):
 
 
 def test_a_large_report_is_read_in_part(delivery):
-    raw = dsn(verp.return_path(delivery.pk), original="Subject: x\r\n\r\n" + "x" * 10_000_000)
+    raw = dsn(signing.return_path(delivery.pk), original="Subject: x\r\n\r\n" + "x" * 10_000_000)
     assert receive(raw) == Result.STORED
 
 

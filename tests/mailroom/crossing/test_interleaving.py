@@ -11,10 +11,9 @@ from django.core.mail import EmailMessage
 from django.db import connection
 from django.utils import timezone
 
-from mailroom import holding
-from mailroom.forgetting import forget_address
 from mailroom.models import Delivery, Message
-from mailroom.outbox import Recipient, add_deliveries, freeze
+from mailroom.outbox import Recipient, add_deliveries, control, freeze
+from mailroom.outbox.personal_data import forget_address
 from tests.at_once import at_once
 from tests.mailroom.crossing.test_state_machine import settings_  # noqa: F401  (a fixture)
 from tests.mailroom.crossing.world import World, start_anew, work
@@ -83,9 +82,9 @@ def test_nothing_is_sent_behind_anybodys_back(world, verb, before, number):
             work()
             return
         if verb == "hold":
-            holding.hold(message)
+            control.hold(message)
         elif verb == "cancel":
-            holding.cancel(message, "changed my mind")
+            control.cancel(message, "changed my mind")
         else:
             forget_address(PEOPLE[11])
         handed_over = len(world.log)
@@ -99,7 +98,7 @@ def test_nothing_is_sent_behind_anybodys_back(world, verb, before, number):
         work()
 
     assert not {sent.delivery for sent in world.log[handed_over:]} & stopped
-    holding.release(message)
+    control.release(message)
     for _ in range(3):
         with time_machine.travel(timezone.now() + timedelta(hours=2)):
             work()

@@ -28,11 +28,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from mailroom import holding, signals
-from mailroom.forgetting import forget_address
+from mailroom import signals
+from mailroom.messages.merge_fields import slot
 from mailroom.models import Attempt, Delivery, Event, Message, Suppression
-from mailroom.outbox import Recipient, add_deliveries, freeze
-from mailroom.personal import slot
+from mailroom.outbox import Recipient, add_deliveries, control, freeze
+from mailroom.outbox.personal_data import forget_address
 from tests.mailroom.crossing import world as the_world
 from tests.mailroom.crossing.world import (
     BAD_HOOKS,
@@ -353,7 +353,7 @@ class Crossing(RuleBasedStateMachine):
             self.hold_message(message)
 
     def hold_message(self, message: Message) -> None:
-        holding.hold(message)
+        control.hold(message)
         self.held.add(message.pk)
         self.note_in_flight(message.deliveries.all())
 
@@ -363,7 +363,7 @@ class Crossing(RuleBasedStateMachine):
             self.release_message(message)
 
     def release_message(self, message: Message) -> None:
-        holding.release(message)
+        control.release(message)
         self.held.discard(message.pk)
 
     @rule(number=which)
@@ -373,7 +373,7 @@ class Crossing(RuleBasedStateMachine):
 
     def cancel_message(self, message: Message) -> None:
         queued = set(message.deliveries.filter(state=State.QUEUED).values_list("pk", flat=True))
-        holding.cancel(message, "changed my mind")
+        control.cancel(message, "changed my mind")
         self.by_verb |= queued
         self.cancelled.add(message.pk)
         self.note_in_flight(message.deliveries.all())
@@ -383,7 +383,7 @@ class Crossing(RuleBasedStateMachine):
         for message in Message.objects.all():
             rows = message.deliveries.filter(state=state)
             before = {row.pk: row.error or row.reason for row in rows}
-            again = holding.retry_failed if state == State.FAILED else holding.retry_uncertain
+            again = control.retry_failed if state == State.FAILED else control.retry_uncertain
             again(message)
             for row in message.deliveries.filter(pk__in=before, state=State.QUEUED):
                 self.again[row.pk] = self.again.get(row.pk, 0) + 1
@@ -394,7 +394,7 @@ class Crossing(RuleBasedStateMachine):
     @rule(number=which)
     def count_as_sent(self, number: int) -> None:
         if message := self.message(number):
-            holding.count_as_sent(message)
+            control.count_as_sent(message)
 
     @rule(slot=slots, reason=st.sampled_from(["bounced", "complained"]))
     def suppress(self, slot: int, reason: str) -> None:
@@ -512,7 +512,7 @@ class Crossing(RuleBasedStateMachine):
             self.world.answers, self.world.hooks, self.world.down = {}, {}, set()
             self.django_settings.STAGING_MAIL = []
             for message in Message.objects.all():
-                holding.release(message)
+                control.release(message)
                 self.held.discard(message.pk)
             self.gone_before = set(self.gone)
             for _ in range(8):

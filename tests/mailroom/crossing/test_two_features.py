@@ -9,11 +9,11 @@ from django.core.mail import EmailMessage
 from django.db import OperationalError
 from django.utils import timezone
 
-from mailroom import holding, signals
-from mailroom.forgetting import forget_address
+from mailroom import signals
+from mailroom.messages.merge_fields import slot
 from mailroom.models import Attempt, Delivery, Message
-from mailroom.outbox import Recipient, add_deliveries, freeze
-from mailroom.personal import slot
+from mailroom.outbox import Recipient, add_deliveries, control, freeze
+from mailroom.outbox.personal_data import forget_address
 from mailroom.worker import jobs
 from tests.mailroom.crossing import world as the_world
 from tests.mailroom.crossing.test_state_machine import settings_  # noqa: F401  (a fixture)
@@ -140,9 +140,9 @@ class TestErasing:
         work()
         forget_address(ANN)
 
-        holding.retry_failed(message)
-        holding.retry_uncertain(message)
-        holding.queue_again(Delivery.objects.all())
+        control.retry_failed(message)
+        control.retry_uncertain(message)
+        control.queue_again(Delivery.objects.all())
 
         assert not Delivery.objects.unfinished().exists()
 
@@ -152,7 +152,7 @@ class TestHolding:
         world.answers = {ANN: "450"}
         message = bulletin(ANN)
         work()
-        holding.hold(message)
+        control.hold(message)
         world.answers, world.down = {}, {"first", "second"}
         for _ in range(4):
             letter(BOB)
@@ -164,14 +164,14 @@ class TestHolding:
                 work()
 
         assert states(message) == {ANN: State.QUEUED}
-        holding.release(message)
+        control.release(message)
         work()
         assert states(message) == {ANN: State.SENT}
 
     def test_what_is_in_flight_is_not_tried_again(self, world):
         world.answers = {ANN: "450"}
         message = bulletin(ANN)
-        world.during = lambda: holding.hold(message)
+        world.during = lambda: control.hold(message)
         work()
         world.answers = {}
         with later(days=1):
@@ -184,7 +184,7 @@ class TestHolding:
         mail.type = "tests.code"
         mail.send(using="letters")
         message = Message.objects.get()
-        holding.hold(message)
+        control.hold(message)
         with later(minutes=5):
             jobs.expire_waiting()
 
@@ -194,7 +194,7 @@ class TestHolding:
     def test_a_cancelled_email_in_flight_is_not_tried_again(self, world):
         world.answers = {ANN: "450"}
         message = bulletin(ANN)
-        world.during = lambda: holding.cancel(message, "changed my mind")
+        world.during = lambda: control.cancel(message, "changed my mind")
         work()
         world.answers = {}
         with later(days=1):
@@ -264,7 +264,7 @@ class TestTheTimeline:
         message = letter(ANN)
         work()
         world.answers = {}
-        holding.retry_failed(message)
+        control.retry_failed(message)
         work()
 
         entries = timeline(Delivery.objects.get())

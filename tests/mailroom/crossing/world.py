@@ -17,6 +17,8 @@ from django.utils import timezone
 
 from mailroom.delivery import breaker
 from mailroom.delivery.engine import deliver_due
+from mailroom.delivery.feedback import handle_waiting
+from mailroom.message_types import bulk, transactional
 from mailroom.models import (
     Attempt,
     ClockLease,
@@ -28,8 +30,6 @@ from mailroom.models import (
     Suppression,
 )
 from mailroom.outcomes import OutcomeUnknown
-from mailroom.types import bulk, transactional
-from mailroom.webhooks.process import handle_waiting
 from mailroom.worker import jobs
 
 CHANNELS = ("letters", "bulletin")

@@ -8,8 +8,8 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from mailroom.mailer_tree import MailerTree
-from mailroom.mailer_urls import parse
+from mailroom.config.mailers import MailerTree
+from mailroom.config.urls import parse
 from mailroom.models import Delivery, Event, Message, WorkerBeat
 from tests.mailroom.conftest import queue
 from tests.mailroom.fakes.http import Answer, HTTPServer

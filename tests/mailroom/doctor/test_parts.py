@@ -6,12 +6,12 @@ import pytest
 from django.utils import timezone
 from requests.exceptions import ConnectionError as NotReached
 
+from mailroom.config.mailers import MailerTree
+from mailroom.config.urls import parse
 from mailroom.doctor import connections, own_urls
 from mailroom.doctor.findings import Means, Status
 from mailroom.doctor.headers import header_faults
-from mailroom.mailer_tree import MailerTree
-from mailroom.mailer_urls import parse
-from mailroom.types import bulk, transactional
+from mailroom.message_types import bulk, transactional
 from tests.mailroom.fakes.http import Answer, HTTPServer
 from tests.mailroom.fakes.ports import closed_port
 from tests.mailroom.fakes.proxy import TLSProxy

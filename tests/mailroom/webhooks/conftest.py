@@ -1,8 +1,8 @@
 import pytest
 
+from mailroom.delivery.feedback import handle_waiting
 from mailroom.models import Delivery, Suppression
 from mailroom.webhooks import signatures
-from mailroom.webhooks.process import handle_waiting
 from tests.mailroom.conftest import queue
 from tests.mailroom.fakes import webhooks
 from tests.mailroom.fakes.webhooks import SIGNED, Told

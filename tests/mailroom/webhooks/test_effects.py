@@ -7,8 +7,8 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from mailroom.delivery.feedback import feedback_of, handle_waiting
 from mailroom.models import Delivery, Event, Suppression
-from mailroom.webhooks.process import feedback_of, handle_waiting
 from tests.mailroom.webhooks.conftest import State, feedback, stopped
 
 pytestmark = pytest.mark.django_db

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from mailroom import signals
+from mailroom.delivery.feedback import handle_waiting
 from mailroom.models import Delivery, Event
 from mailroom.webhooks.events import BY_REPLY, EVENTS, IGNORED, is_hard
-from mailroom.webhooks.process import handle_waiting
 from tests.mailroom.fakes import webhooks
 from tests.mailroom.fakes.webhooks import DEAD, MAKERS, Told
 from tests.mailroom.webhooks.conftest import State, feedback, send, stopped
@@ -258,7 +258,7 @@ class TestEventIds:
 
 class TestErased:
     def test_a_late_report_does_not_bring_the_address_back(self, tell, delivery):
-        from mailroom.forgetting import forget_address
+        from mailroom.outbox.personal_data import forget_address
 
         forget_address("ann@example.com")
         tell("postmark", "delivered")

@@ -7,9 +7,9 @@ from itertools import product
 
 import pytest
 
+from mailroom.delivery.feedback import handle_waiting
 from mailroom.models import Event, Suppression
 from mailroom.webhooks import signatures
-from mailroom.webhooks.process import handle_waiting
 from mailroom.webhooks.providers import SOURCES, webhook_faults
 from tests.mailroom.fakes import webhooks
 from tests.mailroom.fakes.webhooks import PROVIDERS, SIGNED, Told

@@ -22,7 +22,7 @@ from django.db import DatabaseError
 from django.utils.module_loading import import_string
 
 from mailroom.addresses import address_key
-from mailroom.channels import ACCOUNT, OUTBOX, channel_options, channels, is_account
+from mailroom.config.channels import ACCOUNT, OUTBOX, channel_options, channels, is_account
 
 if TYPE_CHECKING:
     from mailroom.models import MailAccount, Message

@@ -1,20 +1,120 @@
 """Out of the rows again: the e-mail that a delivery is."""
 
+import base64
+import email
+import email.policy
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from email.message import Message as MIMEMessage
+from email.message import MIMEPart
+from email.utils import format_datetime
 from typing import Any
 
-from django.core.mail import EmailAlternative, EmailMultiAlternatives
+from django.core.mail import EmailAlternative, EmailAttachment, EmailMessage, EmailMultiAlternatives
+from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
 from mailroom.addresses import address_key
-from mailroom.bounces.verp import return_path
-from mailroom.channels import is_account
-from mailroom.frozen import thaw_content
-from mailroom.keyed import signature_of
-from mailroom.mime import Mail
+from mailroom.config.channels import is_account
+from mailroom.messages.merge_fields import fill
+from mailroom.messages.mime import Mail
 from mailroom.models import Delivery, Message
-from mailroom.personal import fill
+from mailroom.signing import return_path, signature_of
+
+# Attributes that Anymail reads from a message (its documentation, "Anymail additions").
+EXTRAS = (
+    "envelope_sender",
+    "esp_extra",
+    "merge_data",
+    "merge_global_data",
+    "merge_headers",
+    "merge_metadata",
+    "metadata",
+    "send_at",
+    "tags",
+    "template_id",
+    "track_clicks",
+    "track_opens",
+)
+
+
+def freeze_content(message: EmailMessage) -> dict[str, Any]:
+    """What of a message has no column of its own, as JSON.
+
+    Raises TypeError, naming the type, for a value that JSON can't hold.
+    """
+    content: dict[str, Any] = {
+        "subtype": message.content_subtype,
+        "encoding": message.encoding,
+        "alternatives": [_freeze(list(a)) for a in getattr(message, "alternatives", [])],
+        "attachments": [_freeze(_parts(a)) for a in message.attachments],
+        "extras": {n: _freeze(getattr(message, n)) for n in EXTRAS if hasattr(message, n)},
+    }
+    return {name: value for name, value in content.items() if value}
+
+
+def thaw_content(message: EmailMessage, content: dict[str, Any]) -> None:
+    """Put back on `message` what `freeze_content` took from it."""
+    message.content_subtype = content.get("subtype", "plain")
+    message.encoding = content.get("encoding")
+    message.alternatives = [  # type: ignore[attr-defined]
+        EmailAlternative(*_thaw(a)) for a in content.get("alternatives", [])
+    ]
+    thawed = (_thaw(a) for a in content.get("attachments", []))
+    message.attachments = [EmailAttachment(*a) if isinstance(a, list) else a for a in thawed]
+    for name, value in content.get("extras", {}).items():
+        setattr(message, name, _thaw(value))
+
+
+def header_text(value: Any) -> str:
+    """A header's value as text; a time, as Django allows in Date, by RFC 5322 section 3.3."""
+    return format_datetime(value) if isinstance(value, datetime) else str(value)
+
+
+def _parts(attachment: Any) -> Any:
+    return attachment if isinstance(attachment, MIMEMessage) else list(attachment)
+
+
+def _freeze(value: Any) -> Any:
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case bytes() | bytearray() | memoryview():
+            return {"$bytes": base64.b64encode(value).decode()}
+        case datetime() | date():
+            return {"$" + type(value).__name__: value.isoformat()}
+        case Promise():
+            return str(value)
+        case EmailMessage():
+            return _freeze(value.message())
+        case MIMEMessage():
+            return {"$mime": base64.b64encode(value.as_bytes()).decode()}
+        case dict():
+            return {str(name): _freeze(item) for name, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_freeze(item) for item in value]
+    raise TypeError(f"A queued e-mail can't hold a {type(value).__name__}: {value!r:.80}")
+
+
+def _thaw(value: Any) -> Any:
+    match value:
+        case {"$bytes": str(text)}:
+            return base64.b64decode(text)
+        case {"$datetime": str(text)}:
+            return datetime.fromisoformat(text)
+        case {"$date": str(text)}:
+            return date.fromisoformat(text)
+        case {"$mime": str(text)}:
+            data = base64.b64decode(text)
+            part: Any = MIMEPart  # typeshed wants an EmailMessage here
+            return email.message_from_bytes(data, _class=part, policy=email.policy.default)
+        case dict():
+            return {name: _thaw(item) for name, item in value.items()}
+        case list():
+            return [_thaw(item) for item in value]
+    return value
+
 
 # Unicode's categories Cc, Zl, Zp and Cs: controls, line and paragraph separators, surrogates.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")

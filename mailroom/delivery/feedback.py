@@ -17,7 +17,7 @@ from mailroom.addresses import address_key
 from mailroom.delivery.complete import erase_finished, keep_overwritten, send_signal
 from mailroom.models import Delivery, Event, OutcomeCount, Suppression
 from mailroom.models.delivery import FREE
-from mailroom.queries import locked
+from mailroom.models.queries import locked
 from mailroom.tasks import enqueue
 
 logger = logging.getLogger(__name__)

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from mailroom.envelope import build, return_path_of
-from mailroom.mime import Mail
+from mailroom.bulk.precompiled import NotExpressible, Skeleton
+from mailroom.messages.mime import Mail
+from mailroom.messages.serializers import build, return_path_of
 from mailroom.models import Delivery
 from mailroom.outcomes import Unbuildable
-from mailroom.skeleton import NotExpressible, Skeleton
 
 logger = logging.getLogger(__name__)
 

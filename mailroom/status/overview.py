@@ -7,9 +7,9 @@ from django.core.mail import mailers
 from django.db import DatabaseError
 from django.db.models import Count
 
-from mailroom.channels import channel_options, channels, providers
-from mailroom.mail_accounts import routing
+from mailroom.config.channels import channel_options, channels, providers
 from mailroom.models import Delivery, MailAccount, OutcomeCount
+from mailroom.outbox import routing
 
 
 def describe() -> dict[str, list[Any]]:

@@ -11,9 +11,12 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connection
 
 from mailroom.backends.deadlines import DeadlineResponse
-from mailroom.batch_calls import BATCH_CALLS, batch_mail, groups
-from mailroom.envelope import thaw_extras
-from mailroom.mime import Mail, folded
+from mailroom.bulk.batch_api import BATCH_CALLS, batch_mail, groups
+from mailroom.bulk.merge_mail import PersonalMail
+from mailroom.bulk.precompiled import header
+from mailroom.messages.merge_fields import fill
+from mailroom.messages.mime import Mail, folded
+from mailroom.messages.serializers import thaw_extras
 from mailroom.outcomes import (
     Fault,
     NotStarted,
@@ -25,9 +28,6 @@ from mailroom.outcomes import (
     recipient_outcomes,
     was_accepted,
 )
-from mailroom.personal import fill
-from mailroom.ready import PersonalMail
-from mailroom.wire_text import header
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from mailroom.mailer_urls import Failover, Quota, Split, Tree
-from mailroom.provider_urls import Provider
+from mailroom.config.urls import Failover, Provider, Quota, Split, Tree
 
 FAILOVER = "mailroom.backends.failover.EmailBackend"
 SPLIT = "mailroom.backends.split.EmailBackend"

@@ -4,7 +4,7 @@ The rows stand in the caller's transaction: no row without the change that cause
 without its row. At its commit the workers are woken.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from email.utils import parseaddr
 from itertools import batched
@@ -12,16 +12,19 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import Expression, F, QuerySet, Value
+from django.db.models.constants import OnConflict
+from django.db.models.functions import JSONObject
 from django.utils import timezone
 
 from mailroom.addresses import address_key, for_wire
-from mailroom.channels import channel_options
+from mailroom.config.channels import channel_options
 from mailroom.delivery.wakeups import wake
-from mailroom.frozen import freeze_content, header_text
-from mailroom.mail_accounts import routing
+from mailroom.message_types import type_or_untyped
+from mailroom.messages.serializers import freeze_content, header_text
 from mailroom.models import Delivery, Message
-from mailroom.types import type_or_untyped
+from mailroom.outbox import routing
 
 BATCH = 1000  # rows a statement: bounded memory however long a list is
 
@@ -185,3 +188,64 @@ def _refuse_unsendable(message: EmailMessage, frozen: Message) -> None:
 def _refuse_nul(what: str, text: str) -> None:
     if "\x00" in text:
         raise ValueError(f"The {what} of an e-mail must not contain NUL.")
+
+
+# -- Many at once ------------------------------------------------------------------------------
+
+
+def add_deliveries_from(
+    message: Message,
+    people: QuerySet[Any],
+    *,
+    address: Expression | F,
+    name: Expression | F,
+    values: Mapping[str, Expression | F],
+) -> int:
+    """Queue a frozen message to each row of `people` in one statement, INSERT … SELECT.
+
+    No row of `people` ever comes into this process. address, name: its expressions for a bare
+    address that is a key (see mailroom.addresses) and a name to greet. values: expressions for the
+    small values of the slots, by name.
+    A pair of message and address exists once, so that a repeated call adds only what is missing.
+    Returns the number of rows added.
+    """
+    if routing.chooser(message):
+        return add_deliveries(message, _each(people, address, name, values))
+    own = {"address": address, "address_key": address, "name": name, "values": JSONObject(**values)}
+    pattern = delivery_to(message, Recipient(""), timezone.now())
+    fields = [field for field in Delivery._meta.concrete_fields if not field.primary_key]
+    columns = [
+        own.get(field.attname, Value(getattr(pattern, field.attname), output_field=field))
+        for field in fields
+    ]
+    select, parameters = people.order_by().values_list(*columns).query.sql_with_params()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_insert_into(fields) + select + _unless_known(fields), parameters)
+        added: int = cursor.rowcount
+        wake(message.channel, pattern.route)
+    return added
+
+
+def _each(
+    people: QuerySet[Any],
+    address: Expression | F,
+    name: Expression | F,
+    values: Mapping[str, Expression | F],
+) -> Iterator[Recipient]:
+    """The recipients one by one, for routers that want to see each."""
+    own = {f"own_{key}": value for key, value in values.items()}
+    rows = people.values(the_address=address, the_name=name, **own).iterator(BATCH)
+    for row in rows:
+        given = {key: row[f"own_{key}"] for key in values}
+        yield Recipient(row["the_address"], row["the_name"], given)
+
+
+def _insert_into(fields: list[Any]) -> str:
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(field.column) for field in fields)
+    verb = connection.ops.insert_statement(on_conflict=OnConflict.IGNORE)
+    return f"{verb} {quote(Delivery._meta.db_table)} ({names}) "
+
+
+def _unless_known(fields: list[Any]) -> str:
+    return " " + connection.ops.on_conflict_suffix_sql(fields, OnConflict.IGNORE, [], [])

@@ -6,11 +6,11 @@ from typing import NamedTuple
 from django.core.mail import EmailAlternative, EmailMultiAlternatives
 from django.utils.html import escape
 
-from mailroom.envelope import frozen_mail, headers_of, mailbox, metadata_of
+from mailroom.bulk.merge_mail import PersonalMail
+from mailroom.bulk.precompiled import has_control
+from mailroom.messages.merge_fields import OPEN, fill, slots_in
+from mailroom.messages.serializers import frozen_mail, headers_of, mailbox, metadata_of
 from mailroom.models import Message
-from mailroom.personal import OPEN, fill, slots_in
-from mailroom.ready import PersonalMail
-from mailroom.wire_text import has_control
 
 
 class BatchCall(NamedTuple):

@@ -12,7 +12,7 @@ from django.utils.csp import CSP
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csp import csp_override
 
-from mailroom.personal import shown
+from mailroom.messages.merge_fields import shown
 
 # A mail brings its own styles and pictures, and may do nothing else.
 MAIL_POLICY: dict[str, Any] = {

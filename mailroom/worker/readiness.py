@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from mailroom import shutdown
+from mailroom.delivery import shutdown
 from mailroom.models import WorkerBeat
 
 logger = logging.getLogger(__name__)
