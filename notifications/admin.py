@@ -9,8 +9,8 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from notifications import announcement_views
+from notifications.announcements import Progress
 from notifications.models import Announcement, Notification
-from notifications.progress import Progress
 
 CONTENT = ("title", "body", "audience", "language")
 

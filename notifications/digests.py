@@ -24,9 +24,9 @@ from mailroom.models.queries import locked
 from mailroom.outbox import Recipient, add_deliveries, freeze
 from mailroom.outcomes import is_database_away
 from notifications import emails
-from notifications.deciding import wants
 from notifications.kinds import KINDS, Kind, Way
 from notifications.models import DueDigest, Notification, Schedule
+from notifications.preferences import wants
 from notifications.tokens import DIGEST
 
 logger = logging.getLogger(__name__)

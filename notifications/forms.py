@@ -6,8 +6,8 @@ from django import forms
 from django.contrib.auth import get_user_model
 from django.utils.translation import gettext_lazy as _
 
+from notifications.local_time import zones
 from notifications.models import Schedule
-from notifications.moments import zones
 
 
 class ScheduleForm(forms.ModelForm):

@@ -4,7 +4,7 @@ from django.db import transaction
 from django.tasks import task
 
 from mailroom.tasks import enqueue
-from notifications.announcing import tell
+from notifications.announcements import tell
 from notifications.digests import make_due_digests
 from notifications.models import Announcement
 

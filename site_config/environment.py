@@ -5,8 +5,9 @@ import os
 import re
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import dj_database_url
 from django.utils.csp import CSP
@@ -260,3 +261,89 @@ def _unreadable(env: Env) -> list[Fault]:
         messages: Any = error.error_messages  # by variable, when an Env that isn't eager is sealed
         return [Fault(name, "; ".join(texts)) for name, texts in messages.items()]
     return []
+
+
+# -- Add-ons of platforms ----------------------------------------------------------------------
+
+
+# Adding one is enough.
+ADD_ONS = {
+    ("POSTMARK_API_TOKEN",): "postmark://{}",
+    ("MAILGUN_API_KEY", "MAILGUN_DOMAIN"): "mailgun://{}@{}",
+    ("SENDGRID_API_KEY",): "sendgrid://{}",
+}
+# An add-on that hands out a whole SMTP URL, with an option of its own that is our rule anyway.
+SMTP_ADD_ON = "CLOUDMAILIN_SMTP_URL"
+
+
+def is_by_add_on(env: Env) -> bool:
+    """True where nobody named a mailer, and an add-on's variables do."""
+    return not env.str("MAILER_URL", "") and bool(add_on_url(env))
+
+
+def add_on_url(env: Env) -> str:
+    """The mailer URL that an add-on's own variables stand for; "" where there is none."""
+    for names, pattern in ADD_ONS.items():
+        values = [quote(env.str(name, ""), safe="") for name in names]
+        if all(values):
+            return pattern.format(*values)
+    return env.str(SMTP_ADD_ON, "").partition("?")[0]
+
+
+# -- Services ----------------------------------------------------------------------------------
+
+
+# Django's own 300 would be reached at once, and what is thrown out then are counts of rate limits.
+CACHE_ENTRIES = 50_000
+POOL_PATIENCE = 10  # seconds to wait for a connection that is in use
+
+
+def database(env: Env, debug: bool, folder: Path) -> dict[str, Any]:
+    """DATABASE_URL, or an SQLite file in `folder` in development."""
+    folder.mkdir(exist_ok=True)
+    local = f"sqlite:///{folder / 'mailroom.sqlite3'}" if debug else "sqlite://:memory:"
+    try:
+        config: dict[str, Any] = dict(dj_database_url.parse(env.str("DATABASE_URL", "") or local))
+    except ValueError:
+        config = dict(dj_database_url.parse(local))
+    if config["ENGINE"].endswith("sqlite3"):
+        # WAL lets readers go on beside the one writer; IMMEDIATE waits for the lock at the start of
+        # a transaction instead of failing in its middle.
+        config["OPTIONS"] = {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL;",
+        }
+    elif "postgresql" in config["ENGINE"]:
+        for name, value in _postgres(env).items():
+            config[name] = {**config.get(name, {}), **value} if name == "OPTIONS" else value
+    return config
+
+
+def _postgres(env: Env) -> dict[str, Any]:
+    """A pool where DATABASE_POOL_SIZE says so: more threads than connections may then serve."""
+    size = env.int("DATABASE_POOL_SIZE", 0)
+    if not size:
+        return {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 60}
+    pool = {"min_size": 1, "max_size": size, "timeout": POOL_PATIENCE}
+    return {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 0, "OPTIONS": {"pool": pool}}
+
+
+def cache(url: str) -> dict[str, Any]:
+    """A cache that all processes share, or rate limits would count in each: Redis or a table."""
+    if url.startswith(("redis://", "rediss://")):
+        return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
+    return {
+        "BACKEND": "accounts.transactions.DatabaseCache",
+        "LOCATION": "cache",
+        "OPTIONS": {"MAX_ENTRIES": CACHE_ENTRIES},
+    }
+
+
+def tasks(broker_url: str) -> dict[str, Any]:
+    """The engine of django.tasks: the project's database, or Celery where there is a broker."""
+    if broker_url:
+        options = {"CELERY_APP": "site_config.celery.app"}
+        backend = "django_tasks_celery.backend.CeleryBackend"
+        return {"default": {"BACKEND": backend, "QUEUES": [], "OPTIONS": options}}
+    return {"default": {"BACKEND": "django_ox.backend.OxBackend", "QUEUES": []}}

@@ -1,13 +1,29 @@
 """Logs: in production one line of JSON each, with the request's id and no secret."""
 
+import base64
+import fcntl
+import html
+import json
 import logging
+import os
 import re
+import threading
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
-from typing import Any
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote, quote_plus, unquote
 
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
+from django.utils import log
+from pythonjsonlogger.json import JsonFormatter as PlainJsonFormatter
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -77,11 +93,11 @@ def configuration(debug: bool) -> dict[str, Any]:
         },
         "formatters": {
             "line": {
-                "()": "site_config.discretion.LineFormatter",
+                "()": "site_config.logs.LineFormatter",
                 "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
             },
             "json": {
-                "()": "site_config.discretion.JsonFormatter",
+                "()": "site_config.logs.JsonFormatter",
                 "format": "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s",
             },
         },
@@ -93,7 +109,7 @@ def configuration(debug: bool) -> dict[str, Any]:
                 "formatter": "line" if debug else "json",
             },
             "admins": {
-                "class": "site_config.discretion.AdminEmailHandler",
+                "class": "site_config.logs.AdminEmailHandler",
                 "level": "ERROR",
                 "filters": ["production"],
                 "using": "ops",
@@ -111,3 +127,258 @@ def configuration(debug: bool) -> dict[str, Any]:
             "mailroom": {"handlers": ["admins"], "level": "INFO", "propagate": True},
         },
     }
+
+
+# -- What must not be logged -------------------------------------------------------------------
+
+
+# Links in emails carry signed tokens: whoever reads a log must not be able to follow them. The
+# names of Python's files, in tracebacks, may be as long.
+TOKEN = re.compile(r"(/|%2F)(?![\w.-]+\.py\b)[A-Za-z0-9_.:=-]{24,}", re.IGNORECASE)
+# An argument of a query string, also where the query string is quoted in another one.
+ARGUMENT = re.compile(
+    r"([?&;]|%3F|%26)((?:\w|%5F)*(?:key|token|pass|pwd|secret|code|signature|sig|auth)\w*)(=|%3D)"
+    r"[^\s&;\"'<>]*?(?=%26|[\s&;\"'<>]|$)",
+    re.IGNORECASE,
+)
+# Up to the last @: a password may have / and @ in it.
+PASSWORD_IN_URL = re.compile(r"(?<=://)[^\s\"'<>]*(?=@)")
+# The answers of AUTH (RFC 4954), and the Authorization header: base64 of names and passwords.
+AUTH = re.compile(r"(AUTH (?:PLAIN|LOGIN|XOAUTH2|OAUTHBEARER) |(?:Basic|Bearer) )[\w+/=.~-]+", re.I)
+SECRET_OPTION = re.compile(r"pass|key|token|secret", re.IGNORECASE)
+SHORTEST = 6  # what is shorter stands in ordinary words, too
+MASK = "…"
+
+
+class LineFormatter(logging.Formatter):
+    """A line of text, tracebacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return conceal(super().format(record))
+
+
+class JsonFormatter(PlainJsonFormatter):
+    """A line of JSON, tracebacks included.
+
+    Masked before it is written as JSON, which changes quotes, backslashes and letters of a secret.
+    """
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        concealed: dict[str, Any] = _concealed(super().process_log_record(log_data))
+        return concealed
+
+
+def _concealed(value: Any) -> Any:
+    match value:
+        case dict():
+            return {conceal(str(name)): _concealed(one) for name, one in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_concealed(one) for one in value]
+        case None | bool() | int() | float():
+            return value
+    return conceal(str(value))
+
+
+class AdminEmailHandler(log.AdminEmailHandler):
+    """Django's, with secrets redacted, and limited: see site_config.logs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not settings.ADMINS:
+            return
+        left_out = admit(key_of(record))
+        if left_out is not None:
+            record.left_out = left_out
+            super().emit(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        left_out = getattr(record, "left_out", None)
+        if not left_out or not any(left_out):
+            return text
+        counts = f"this error {left_out.same} more times, other errors {left_out.others} times"
+        return f"{text}\n\nNot sent since the last email: {counts}."
+
+    def send_mail(
+        self, subject: Any, message: Any, *args: Any, html_message: Any = None, **kwargs: Any
+    ) -> None:
+        concealed = conceal(str(html_message)) if html_message else None
+        super().send_mail(
+            conceal(str(subject)),
+            conceal(str(message)),
+            *args,
+            html_message=concealed,
+            **kwargs,
+        )
+
+
+def conceal(text: str) -> str:
+    """Return the text without keys, passwords, tokens and signed links."""
+    for secret in _secrets():
+        text = text.replace(secret, MASK)
+    text = ARGUMENT.sub(rf"\1\2\3{MASK}", PASSWORD_IN_URL.sub(MASK, text))
+    return TOKEN.sub(rf"\1{MASK}", AUTH.sub(rf"\1{MASK}", text))
+
+
+@cache
+def _secrets() -> list[str]:
+    """Keys and passwords of this installation, in every form a text may have them; longest first.
+
+    Read once from the settings.
+    """
+    found = {form for secret in _plain_secrets() for form in _forms(secret)}
+    return sorted((one for one in found if len(one) >= SHORTEST), key=len, reverse=True)
+
+
+def _plain_secrets() -> Iterator[str]:
+    yield from [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS, *settings.MAIL_ACCOUNT_KEYS]
+    for secret in settings.WEBHOOK_SECRETS:
+        yield from (secret, secret.partition(":")[2], _base64(secret))
+    yield from (key for keys in settings.WEBHOOK_KEYS.values() for key in keys)
+    yield settings.DATABASES["default"].get("PASSWORD") or ""
+    names = ("TASKS_URL", "MAIL_BOUNCE_URL", "MAIL_UNSUBSCRIBE_URL")
+    yield from _passwords_of([getattr(settings, name, "") for name in names])
+    caches: Any = settings.CACHES
+    yield from _passwords_of(one.get("LOCATION", "") for one in caches.values())
+    mailers: Any = settings.MAILERS
+    for mailer in mailers.values():
+        options = mailer.get("OPTIONS", {})
+        secrets = [str(value) for name, value in options.items() if _is_secret(name, value)]
+        yield from secrets
+        users = [str(options[name]) for name in ("username", "user") if options.get(name)]
+        for user, secret in product(users, secrets):
+            yield from (_base64(f"\0{user}\0{secret}"), _base64(f"{user}:{secret}"))
+        yield from map(_base64, secrets)
+
+
+def _is_secret(name: str, value: Any) -> bool:
+    return isinstance(value, str) and bool(SECRET_OPTION.search(name))
+
+
+def _passwords_of(urls: Iterable[Any]) -> Iterator[str]:
+    """Passwords in URLs, as they are written and as they are meant."""
+    for url in urls:
+        if isinstance(url, str) and "@" in url:
+            _scheme, _colon, rest = url.partition("://")
+            password = rest.rpartition("@")[0].partition(":")[2]
+            yield from (password, unquote(password))
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _forms(secret: str) -> set[str]:
+    """How a secret looks where it was quoted: in a URL, in JSON, in Python or in HTML."""
+    if len(secret) < SHORTEST:
+        return set()
+    plain = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    plain |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    plain |= {repr(secret)[1:-1], ascii(secret)[1:-1], repr(secret.encode())[2:-1]}
+    return (
+        plain | {html.escape(one) for one in plain} | {one.lower() for one in plain if "%" in one}
+    )
+
+
+@receiver(setting_changed)
+def _read_again(**_: object) -> None:
+    """As Django's own caches of settings do: it is sent by tests alone."""
+    _secrets.cache_clear()
+
+
+# -- Error emails ------------------------------------------------------------------------------
+
+
+SAME_SECONDS = 600  # between two emails about the same error
+HOUR_SECONDS, MOST_AN_HOUR = 3600, 20
+MOST_KEYS = 200  # errors that are remembered
+
+_memory: dict[str, Any] = {}
+_lock = threading.Lock()
+
+
+class LeftOut(NamedTuple):
+    """What was not sent since the last email: the same error again, and others."""
+
+    same: int
+    others: int
+
+
+def admit(key: str) -> LeftOut | None:
+    """Count an error; what was left out before, or None where it must not be sent now."""
+    with _lock:
+        try:
+            return _admit_in_file(key, settings.ERROR_EMAIL_STATE)
+        except OSError:
+            return _count(_memory, key, time.time())
+
+
+def key_of(record: logging.LogRecord) -> str:
+    """The same text for the same error, whatever strangers put into its words.
+
+    An exception is known by its type and the line that raised it, anything else by the line that
+    logged it.
+    """
+    kind, _error, trace = record.exc_info or (None, None, None)
+    if kind is None or trace is None:
+        return f"{record.name} {record.pathname}:{record.lineno}"
+    while trace.tb_next:
+        trace = trace.tb_next
+    return f"{kind.__name__} {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+
+
+def forget() -> None:
+    """Forget what is kept in memory."""
+    _memory.clear()
+
+
+def _admit_in_file(key: str, path: Path | None) -> LeftOut | None:
+    if path is None:
+        return _count(_memory, key, time.time())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not through a link that somebody else may have put there.
+    number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(number, "r+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        state = _read(file.read())
+        answer = _count(state, key, time.time())
+        file.seek(0)
+        file.truncate()
+        json.dump(state, file)
+    return answer
+
+
+def _read(text: str) -> dict[str, Any]:
+    """The stored count; an empty one for a file that a full disk cut short."""
+    try:
+        state = json.loads(text)
+        return {
+            "sent": [float(at) for at in state["sent"]],
+            "seen": {str(k): [float(at), int(n)] for k, (at, n) in state["seen"].items()},
+            "others": int(state["others"]),
+        }
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def _count(state: dict[str, Any], key: str, now: float) -> LeftOut | None:
+    # A time in the future comes from a clock that was wrong.
+    sent = [at for at in state.get("sent", []) if now - HOUR_SECONDS < at <= now]
+    seen: dict[str, list[Any]] = state.get("seen", {})
+    others: int = state.get("others", 0)
+    at, same = seen.get(key, [0.0, 0])
+    is_recent = now - SAME_SECONDS < at <= now
+    if is_recent or len(sent) >= MOST_AN_HOUR:
+        seen[key] = [at if is_recent else 0.0, same + 1]
+        answer = None
+    else:
+        sent.append(now)
+        others = sum(n for other, (_, n) in seen.items() if other != key) + others
+        answer = LeftOut(same, others)
+        seen = {other: [at, 0] for other, (at, _) in seen.items() if now - SAME_SECONDS < at <= now}
+        seen[key] = [now, 0]
+        others = 0
+    while len(seen) > MOST_KEYS:
+        oldest = min(seen, key=lambda one: seen[one][0])
+        others += seen.pop(oldest)[1]
+    state.update(sent=sent, seen=seen, others=others)
+    return answer

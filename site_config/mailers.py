@@ -26,7 +26,7 @@ _code = timedelta(minutes=3)  # as long as allauth accepts a code
 _notice = bulk(
     "notifications",
     personal="notifications.emails.personal_values",
-    gate="notifications.mailings.skip_reasons",
+    gate="notifications.notify.skip_reasons",
 )
 
 MESSAGE_TYPES: dict[str, MessageType] = {

@@ -11,7 +11,7 @@ from typing import Any
 
 from environs import Env, validate
 
-from site_config import add_ons, environment, logs, mailers, services
+from site_config import environment, logs, mailers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 # Ignored by git: the development database and inbox.
@@ -110,10 +110,10 @@ TEMPLATES = [
 
 # -- Data -----------------------------------------------------------------------------------------
 
-DATABASES = {"default": services.database(env, DEBUG, VAR_DIR)}
+DATABASES = {"default": environment.database(env, DEBUG, VAR_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Shared by all processes: rate limits count over the whole site, not per process.
-CACHES = {"default": services.cache(env.str("CACHE_URL", ""))}
+CACHES = {"default": environment.cache(env.str("CACHE_URL", ""))}
 
 # -- People: accounts and log-in ------------------------------------------------------------------
 
@@ -187,7 +187,7 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0, validate=environ
 
 mail = mailers.MailVariables(env, debug=DEBUG)
 
-MAILER_URL = mail.url("MAILER_URL", add_ons.add_on_url(env) or ("inbox:" if DEBUG else ""))
+MAILER_URL = mail.url("MAILER_URL", environment.add_on_url(env) or ("inbox:" if DEBUG else ""))
 MAIL_FROM = mail.address("MAIL_FROM", mailers.own_address(_public.hostname))
 MAIL_REPLY_TO = mail.address("MAIL_REPLY_TO")
 
@@ -268,7 +268,7 @@ UNSUBSCRIBE_MAILBOX = env.str("MAIL_UNSUBSCRIBE", "")
 MAIL_UNSUBSCRIBE_URL = env.str("MAIL_UNSUBSCRIBE_URL", "")
 # Two at a time, separated by a comma, while one is being changed.
 WEBHOOK_SECRETS = environment.webhook_secrets(
-    env, [SECRET_KEY, *SECRET_KEY_FALLBACKS], add_ons.is_by_add_on(env)
+    env, [SECRET_KEY, *SECRET_KEY_FALLBACKS], environment.is_by_add_on(env)
 )
 WEBHOOK_KEYS = environment.webhook_keys(env)
 MAIL_LEASE_SECONDS = env.int("MAIL_LEASE_SECONDS", 60, validate=environment.at_least(1))
@@ -298,7 +298,7 @@ INBOX_FILE = VAR_DIR / "inbox.sqlite3"  # what /inbox/ shows in development
 # -- Work outside the request ---------------------------------------------------------------------
 
 TASKS_URL = env.str("TASKS_URL", "")  # a broker for Celery; the project's database without one
-TASKS = services.tasks(TASKS_URL)
+TASKS = environment.tasks(TASKS_URL)
 WORKER_IN_WEB = env.bool("WORKER_IN_WEB", False)  # gunicorn runs the worker too: one_process.py
 
 # -- Languages ------------------------------------------------------------------------------------

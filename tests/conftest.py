@@ -11,7 +11,7 @@ from django.utils import translation
 from mailroom import tasks
 from mailroom.delivery import breaker, shutdown
 from mailroom.worker import process
-from site_config import error_limit
+from site_config import logs
 from site_config import settings as site_settings
 
 # What waits for real processes and browsers begins first, so that the quick ones fill the gaps.
@@ -69,7 +69,7 @@ def _nothing_left_over() -> Iterator[None]:
     shutdown._wanted.clear()
     breaker.forget()
     tasks._away_until = 0
-    error_limit.forget()
+    logs.forget()
     translation.deactivate()  # a request leaves its visitor's language to the thread
 
 

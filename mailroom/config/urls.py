@@ -309,15 +309,15 @@ def _quota(tokens: list[str]) -> tuple[Tree, list[str]]:
         children.append(child)
     if len(children) != 2:
         raise MailerUrlError("has a quota(…) of other than two URLs: nest it for more")
-    number, zone = int(limit[1]), _zone(children[0]) or "UTC"
+    number, zone = int(limit[1]), _zone_of(children[0]) or "UTC"
     return Quota(number, zone, tuple(children)), _closed(tokens, "quota")
 
 
-def _zone(tree: Tree) -> str:
+def _zone_of(tree: Tree) -> str:
     """The zone that a provider of a tree names, "" for none."""
     if isinstance(tree, Provider):
         return tree.zone
-    return next((zone for child in tree.children if (zone := _zone(child))), "")
+    return next((zone for child in tree.children if (zone := _zone_of(child))), "")
 
 
 def _closed(tokens: list[str], name: str) -> list[str]:

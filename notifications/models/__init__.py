@@ -1,8 +1,6 @@
 from notifications.models.announcement import Announcement
-from notifications.models.digest import DueDigest
 from notifications.models.mailing import Mailing
 from notifications.models.notification import Notification
-from notifications.models.preference import Preference
-from notifications.models.schedule import Schedule
+from notifications.models.preference import DueDigest, Preference, Schedule
 
 __all__ = ["Announcement", "DueDigest", "Mailing", "Notification", "Preference", "Schedule"]

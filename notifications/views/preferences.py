@@ -18,11 +18,11 @@ from django.views.generic import TemplateView, View
 from django.views.generic.edit import FormView
 
 from mailroom.messages.links import is_one_click
-from notifications import choosing, tokens
-from notifications.deciding import wants
+from notifications import preferences, tokens
 from notifications.forms import ScheduleForm
 from notifications.kinds import Group, Kind, Way, kinds_for
 from notifications.models import DueDigest, Preference, Schedule
+from notifications.preferences import wants
 from notifications.retention import export
 
 WORDS = {
@@ -116,20 +116,20 @@ class Switch(TokenMixin, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user, key = self.reader
-        may = choosing.may_switch(key)
+        may = preferences.may_switch(key)
         return super().get_context_data(
-            label=choosing.label_of(key),
+            label=preferences.label_of(key),
             person=user,
             may_switch=may,
-            is_on=may and bool(choosing.mailed(user, key)),
+            is_on=may and bool(preferences.mailed(user, key)),
             may_undo=may and key != tokens.DIGEST,
             **kwargs,
         )
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
         user, key = self.reader
-        if choosing.may_switch(key):
-            choosing.switch_off(user, key)
+        if preferences.may_switch(key):
+            preferences.switch_off(user, key)
         if is_one_click(request):
             return HttpResponse(_("Switched off."), content_type="text/plain; charset=utf-8")
         return redirect(request.path)
@@ -140,8 +140,8 @@ class SwitchBack(TokenMixin):
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
         user, key = self.reader
-        if choosing.may_switch(key) and key != tokens.DIGEST:
-            choosing.switch_on(user, key)
+        if preferences.may_switch(key) and key != tokens.DIGEST:
+            preferences.switch_on(user, key)
         return redirect("notifications:switch", token)
 
 

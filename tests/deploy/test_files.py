@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from mailroom.conf import DEFAULTS
-from site_config.add_ons import ADD_ONS, SMTP_ADD_ON
+from site_config.environment import ADD_ONS, SMTP_ADD_ON
 from tests.processes import ROOT
 
 PROCFILE = dict(

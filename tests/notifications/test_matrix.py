@@ -8,11 +8,11 @@ from django.core import mail
 from django.utils import timezone
 
 from mailroom.models import Delivery, Suppression
-from notifications.deciding import Circumstances, decide
 from notifications.digests import make_due_digests
 from notifications.kinds import KINDS, Way
 from notifications.models import DueDigest, Notification, Preference, Schedule
 from notifications.notify import notify
+from notifications.preferences import Circumstances, decide
 from tests.notifications.conftest import confirm
 
 PEOPLE = ("usual", "unverified", "suppressed", "paused", "inactive")

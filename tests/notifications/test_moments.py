@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from notifications.moments import morning_of, next_moment, zone_of
+from notifications.local_time import morning_of, next_moment, zone_of
 
 # (zone, hour, a moment some hours before, the local wall clock of the next three digests)
 CHANGES = [

@@ -120,7 +120,7 @@ class TestMail:
         assert delivery.message.is_bulk
 
     def test_row_and_mail_are_written_together_or_not(self, ann, draft, monkeypatch):
-        monkeypatch.setattr("notifications.mailings.add_deliveries", explode)
+        monkeypatch.setattr("notifications.notify.add_deliveries", explode)
         with pytest.raises(RuntimeError):
             announce(ann, draft)
         assert not Notification.objects.exists()

@@ -11,7 +11,7 @@ import time_machine
 from django.core import mail
 from django.utils import timezone
 
-from site_config import error_limit
+from site_config import logs
 from tests.processes import ROOT
 
 logger = logging.getLogger("mailroom.tests")
@@ -54,7 +54,7 @@ def test_the_same_error_is_sent_once_in_ten_minutes_and_then_counted():
 def test_many_different_errors_are_capped_and_counted():
     for number in range(50):
         fail_elsewhere(number)
-    assert len(mail.outbox) == error_limit.MOST_AN_HOUR
+    assert len(mail.outbox) == logs.MOST_AN_HOUR
 
     with time_machine.travel(timezone.now() + timedelta(minutes=61)):
         fail("word")
@@ -96,8 +96,8 @@ def test_all_processes_share_the_limit(tmp_path):
         "import django; django.setup();"
         "from django.conf import settings; from pathlib import Path; import sys;"
         "settings.ERROR_EMAIL_STATE = Path(sys.argv[1]);"
-        "from site_config import error_limit;"
-        "print(sum(error_limit.admit(sys.argv[2] + str(n)) is not None for n in range(15)))"
+        "from site_config import logs;"
+        "print(sum(logs.admit(sys.argv[2] + str(n)) is not None for n in range(15)))"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "state.json")]
     running = [
@@ -106,4 +106,4 @@ def test_all_processes_share_the_limit(tmp_path):
     ]
     sent = [int(one.communicate()[0]) for one in running]
 
-    assert sum(sent) == error_limit.MOST_AN_HOUR
+    assert sum(sent) == logs.MOST_AN_HOUR

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from django.db import transaction
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from notifications.kinds import KINDS, Kind, Way
 from notifications.models import Preference, Schedule
+from notifications.tokens import DIGEST
 
 
 @dataclass(frozen=True)
@@ -69,3 +73,45 @@ def wants(user: Any) -> dict[str, Way]:
     """How a user wants each kind they can get, whatever hinders it just now."""
     chosen = Preference.chosen_by(user)
     return {key: _wanted(kind, chosen.get(key, "")) for key, kind in KINDS.items()}
+
+
+# -- What a link in an email can switch --------------------------------------------------------
+
+
+MAILED = (Way.INSTANT, Way.DIGEST)
+
+
+def label_of(key: str) -> str | Promise:
+    """What the mails of a kind, or the digest, are called."""
+    if key == DIGEST:
+        return _("Digests")
+    return KINDS[key].label if key in KINDS else _("Mails of a kind that no longer exists")
+
+
+def may_switch(key: str) -> bool:
+    return key == DIGEST or (key in KINDS and not KINDS[key].required)
+
+
+def mailed(user: Any, key: str) -> list[str]:
+    """The kinds that come to a user by the mails of `key`: it alone, or all in the digest."""
+    wish = wants(user)
+    if key == DIGEST:
+        return [one for one, way in wish.items() if way is Way.DIGEST]
+    return [key] if wish[key] in MAILED else []
+
+
+@transaction.atomic
+def switch_off(user: Any, key: str) -> None:
+    """Stop the mails; in the app they go on. Doing it twice is doing it once."""
+    for one in mailed(user, key):
+        Preference.choose(user, KINDS[one], Way.IN_APP)
+
+
+def switch_on(user: Any, key: str) -> None:
+    """Back to mail: at once where the kind does that, by digest otherwise.
+
+    A slip over the digest is undone on the page of preferences, where each kind is chosen.
+    """
+    kind = KINDS[key]
+    way = Way.INSTANT if Way.INSTANT in kind.choices else Way.DIGEST
+    Preference.choose(user, kind, way)
