@@ -2,7 +2,8 @@
 
 from mailroom.admin.delivery import DeliveryAdmin
 from mailroom.admin.event import EventAdmin
+from mailroom.admin.mail_account import MailAccountAdmin
 from mailroom.admin.message import MessageAdmin
 from mailroom.admin.suppression import SuppressionAdmin
 
-__all__ = ["DeliveryAdmin", "EventAdmin", "MessageAdmin", "SuppressionAdmin"]
+__all__ = ["DeliveryAdmin", "EventAdmin", "MailAccountAdmin", "MessageAdmin", "SuppressionAdmin"]

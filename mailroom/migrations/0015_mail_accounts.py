@@ -2,6 +2,7 @@
 
 import django.core.validators
 import django.utils.timezone
+import mailroom.models.mail_account
 from django.db import migrations, models
 
 
@@ -18,7 +19,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=100, unique=True, verbose_name='name')),
                 ('owner', models.CharField(blank=True, db_index=True, help_text="A label of your choice, such as a tenant's name: routers can choose by it.", max_length=100, verbose_name='owner')),
-                ('kind', models.CharField(choices=[('smtp', 'SMTP'), ('postmark', 'Postmark'), ('mailgun', 'Mailgun'), ('ses', 'Ses'), ('brevo', 'Brevo'), ('resend', 'Resend'), ('mailersend', 'Mailersend'), ('mailjet', 'Mailjet'), ('mailtrap', 'Mailtrap'), ('mandrill', 'Mandrill'), ('scaleway', 'Scaleway'), ('sendgrid', 'Sendgrid'), ('sparkpost', 'Sparkpost')], max_length=20, verbose_name='kind')),
+                ('kind', models.CharField(choices=mailroom.models.mail_account.kind_choices, max_length=20, verbose_name='kind')),
                 ('options', models.JSONField(blank=True, default=dict)),
                 ('encrypted', models.TextField(blank=True, editable=False)),
                 ('from_email', models.CharField(help_text='Such as: The Letter <letter@example.com>', max_length=320, verbose_name='from')),

@@ -80,7 +80,18 @@ KINDS: dict[str, tuple[Setting, ...]] = {
     ),
     **{name: _api_settings(name) for name in ANYMAIL if name not in NO_HOST_OF_ITS_OWN},
 }
-KIND_CHOICES = [(name, "SMTP" if name == "smtp" else name.capitalize()) for name in KINDS]
+BRANDS = {
+    "smtp": "SMTP",
+    "ses": "Amazon SES",
+    "mailersend": "MailerSend",
+    "sendgrid": "SendGrid",
+    "sparkpost": "SparkPost",
+}
+
+
+def kind_choices() -> list[tuple[str, str]]:
+    """The kinds of account with their names."""
+    return [(name, BRANDS.get(name, name.capitalize())) for name in KINDS]
 
 
 class Secret(str):
@@ -124,7 +135,7 @@ class MailAccount(models.Model):
         db_index=True,
         help_text=_("A label of your choice, such as a tenant's name: routers can choose by it."),
     )
-    kind = models.CharField(_("kind"), max_length=20, choices=KIND_CHOICES)
+    kind = models.CharField(_("kind"), max_length=20, choices=kind_choices)
     options = models.JSONField(default=dict, blank=True)
     encrypted = models.TextField(blank=True, editable=False)
     from_email = models.CharField(

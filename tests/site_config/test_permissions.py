@@ -11,7 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.urls import URLPattern, get_resolver
 from django.utils import timezone
 
-from mailroom.models import Attempt, Delivery, Event, Suppression
+from mailroom.models import Attempt, Delivery, Event, MailAccount, Suppression
 from newsletters.models import Issue, Newsletter, Picture, SubscriberImport, Subscription
 from notifications.models import Announcement, Notification
 
@@ -68,6 +68,7 @@ def pks(transactional_db, outbox_mailers, drain) -> dict[str, object]:
         provider="p", event_id="1", kind="accepted", delivery=delivery, address=GRACE
     )
     Suppression.objects.create(address=GRACE, reason="bounced", note=NAME)
+    MailAccount.objects.create(name=NAME, kind="smtp", from_email=GRACE)
     SubscriberImport.objects.create(
         newsletter=weekly, consent=NAME, file_name="list.csv", state="ready",
         sample=[["new", GRACE]], data=GRACE.encode(), problem_file=GRACE.encode(),
