@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 
 from mailroom.config.channels import channel_options, providers
 from mailroom.delivery import breaker
+from mailroom.delivery.claim import route_of
 from mailroom.messages.preview import html_of
 from mailroom.models import Suppression
 from newsletters import links
@@ -43,7 +44,11 @@ def of_the_text(issue: Issue, mail: Mail | None = None) -> list[str]:
 
 def warnings(issue: Issue, people: int, mail: Mail | None = None) -> list[str]:
     """One sentence for each thing that is probably not meant. mail: as of `of_the_text`."""
-    return [*about_the_text(issue, mail), *_about_the_test(issue), *_about_the_sending(people)]
+    return [
+        *about_the_text(issue, mail),
+        *_about_the_test(issue),
+        *_about_the_sending(issue, people),
+    ]
 
 
 def about_the_text(issue: Issue, mail: Mail | None = None) -> list[str]:
@@ -80,9 +85,10 @@ def suppressed_among(issue: Issue) -> int:
     return issue.audience().filter(email__in=stopped.values("address")).count()
 
 
-def minutes(people: int) -> int | None:
-    """How long the sending takes at the channel's rate, in whole minutes; None without a rate."""
-    rate = channel_options(CHANNEL).rate
+def minutes(issue: Issue, people: int) -> int | None:
+    """How long the sending takes at its rate, in whole minutes; None without a rate."""
+    account = issue.newsletter.account
+    rate = account.rate if account else channel_options(CHANNEL).rate
     return max(1, round(people / rate / 60)) if rate else None
 
 
@@ -122,10 +128,11 @@ def _about_the_mailer(issue: Issue) -> Iterator[str]:
         yield _("The channel “%(channel)s” has no provider.") % {"channel": CHANNEL}
 
 
-def _about_the_sending(people: int) -> Iterator[str]:
+def _about_the_sending(issue: Issue, people: int) -> Iterator[str]:
     if not people:
         yield _("No confirmed subscribers in this audience.")
-    if breaker.rests(CHANNEL):
+    account = issue.newsletter.account
+    if breaker.rests(route_of(CHANNEL, account.alias) if account else CHANNEL):
         yield _("The provider is down. The emails will wait until it works again.")
 
 

@@ -78,7 +78,7 @@ def issue_to(issue: Issue, personal: Mapping[str, str]) -> TemplatedMessage:
     """An issue for whoever has these values of SLOTS."""
     newsletter = issue.newsletter
     values = {**common_values(issue), **personal}
-    return TemplatedMessage(
+    message = TemplatedMessage(
         "newsletters.issue",
         to=[],
         context={
@@ -100,16 +100,22 @@ def issue_to(issue: Issue, personal: Mapping[str, str]) -> TemplatedMessage:
             "Feedback-ID": feedback_id("newsletters.issue", f"{newsletter.slug}-{issue.pk}"),
         },
     )
+    message.account = newsletter.account
+    return message
 
 
 def sender(newsletter: Newsletter) -> str:
-    """From of a newsletter's issues: its own name and address, where it has them."""
-    channel = channel_options("newsletters").from_email
+    """From of a newsletter's issues: its own name and address, or its account's or channel's."""
+    channel, account = channel_options("newsletters"), newsletter.account
+    usual = account.from_email if account else channel.from_email
     if not (newsletter.sender_name or newsletter.sender_address):
-        return channel
-    name, address = parseaddr(channel)
+        return usual
+    name, address = parseaddr(usual)
     name, address = newsletter.sender_name or name, newsletter.sender_address or address
-    return mailbox(name, address)
+    own = mailbox(name, address)
+    if account is None:
+        return own
+    return account.sender_of(own, [], channel.from_email, channel.reply_to)[0]
 
 
 def _greets(text: str) -> bool:

@@ -1,14 +1,20 @@
-"""The providers on this machine that MAILERS names: the sandbox plays each of them."""
+"""The providers on this machine, of MAILERS and of mail accounts: the sandbox plays each."""
 
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import mailers
+
+from mailroom.config.hosts import sandbox_urls
+from mailroom.mail_accounts.backend import SMTP_PATH, backend_path
+from mailroom.models import MailAccount
 
 BACKENDS = {
     "mailroom.backends.smtp.EmailBackend": "smtp",
+    SMTP_PATH: "smtp",
     "anymail.backends.postmark.EmailBackend": "postmark",
     "anymail.backends.mailgun.EmailBackend": "mailgun",
 }
@@ -39,9 +45,26 @@ class Account:
 
 
 def accounts() -> list[Account]:
-    """One for each provider in MAILERS that is at 127.0.0.1, in the order of the configuration."""
-    found = (_account(alias, mailers.settings[alias]) for alias in settings.MAILER_URLS)
+    """One for each provider that is at 127.0.0.1: those in MAILERS, then those of mail accounts."""
+    found = [_account(alias, mailers.settings[alias]) for alias in settings.MAILER_URLS]
+    ports = {one.port for one in found if one and one.kind == "smtp"}
+    for one in MailAccount.objects.order_by("pk"):
+        options: dict[str, Any] = {**one.options, **_secrets(one)}
+        if url := sandbox_urls().get(one.kind):
+            options["api_url"] = url
+        account = _account(one.alias, {"BACKEND": backend_path(one.alias), "OPTIONS": options})
+        # A server that MAILERS names is played already, whoever connects to it.
+        if account and not (account.kind == "smtp" and account.port in ports):
+            found.append(account)
     return [account for account in found if account]
+
+
+def _secrets(account: MailAccount) -> dict[str, str]:
+    """An account's credentials; none where the keys can't open them."""
+    try:
+        return account.secrets()
+    except ImproperlyConfigured:
+        return {}
 
 
 def _account(alias: str, entry: dict[str, Any]) -> Account | None:
@@ -55,7 +78,7 @@ def _account(alias: str, entry: dict[str, Any]) -> Account | None:
     else:
         parts = urlsplit(options.get("api_url", ""))
         host, port = parts.hostname, parts.port
-    if host != "127.0.0.1" or not port:
+    if host != "127.0.0.1" or not port or options.get("security", "none") != "none":
         return None
     url, key = _webhook(kind)
     return Account(

@@ -67,7 +67,7 @@ class APIServer(ThreadingHTTPServer):
     accounts: told apart by their kind and key, and by Mailgun's domain in the path.
     mode_of: how the provider of an alias behaves at the moment.
     keep: called with each email that was accepted and not lost.
-    poster: posts the webhooks.
+    poster: posts the webhooks. more: asked for the accounts again when a key is not known.
     """
 
     daemon_threads = True
@@ -81,12 +81,14 @@ class APIServer(ThreadingHTTPServer):
         mode_of: Callable[[str], Mode] = lambda alias: Mode.WORKS,
         keep: Callable[[Accepted], None] = lambda accepted: None,
         poster: Poster | None = None,
+        more: Callable[[], Sequence[Account]] = lambda: (),
     ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.accounts = list(accounts)
         self.mode_of = mode_of
         self.keep = keep
         self.poster = poster
+        self.more = more
         self.calls: list[Call] = []
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
 
@@ -160,6 +162,11 @@ class _Handler(BaseHTTPRequestHandler):
         call = Call(self.path.partition("?")[0], dict(self.headers), body)
         self.server.calls.append(call)
         account = self.server.account(call)
+        if isinstance(account, Answer) and account.status == 401:
+            known = {one.alias for one in self.server.accounts}
+            new = [one for one in self.server.more() if one.alias not in known]
+            self.server.accounts += [one for one in new if one.port == self.server.server_port]
+            account = self.server.account(call)
         if isinstance(account, Answer):
             return self._say(account)
         mode = self.server.mode_of(account.alias)

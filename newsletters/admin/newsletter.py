@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletters import pictures
 from newsletters.models import Newsletter
 
-SENDER = ("sender_address", "reply_to")
+SENDER = ("sender_address", "reply_to", "account")
 
 
 class NewsletterForm(forms.ModelForm):
@@ -54,7 +54,7 @@ class NewsletterAdmin(admin.ModelAdmin):
     ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Newsletter | None = None) -> Any:
-        """Changing the sender and reply-to addresses needs the permission `change_sender`."""
+        """Changing the addresses and the mail account needs the permission `change_sender`."""
         locked = () if request.user.has_perm("newsletters.change_sender") else SENDER
         return [*super().get_readonly_fields(request, obj), *locked]
 

@@ -1,12 +1,14 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator, URLValidator
 from django.db import models, transaction
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.addresses import AddressField
+from mailroom.models import MailAccount
 from newsletters.validators import NotReserved, one_line, printable
 
 
@@ -45,6 +47,15 @@ class Newsletter(models.Model):
         default="",
         db_default="",
         help_text=_("Where answers go. Empty: to the sender."),
+    )
+    account = models.ForeignKey(
+        MailAccount,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="newsletters",
+        verbose_name=_("mail account"),
+        help_text=_("Sends its issues. Empty: the provider set for all newsletters."),
     )
     logo = models.ForeignKey(
         "newsletters.Picture",
@@ -94,6 +105,11 @@ class Newsletter(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a mail account that is for other email."""
+        if self.account and not self.account.allows("newsletters"):
+            raise ValidationError({"account": _("This mail account is not for newsletters.")})
 
     @transaction.atomic
     def save(self, *args: Any, **kwargs: Any) -> None:

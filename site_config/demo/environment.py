@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
+from cryptography.fernet import Fernet
 from dotenv import dotenv_values
 
 TEXT = """\
@@ -34,6 +35,12 @@ MAIL_FROM_NEWSLETTERS='The Mailroom Letter <letter@news.example.com>'
 WEBHOOK_SECRET=sandbox:{secret}
 WEBHOOK_KEY_MAILGUN={secret}
 
+# A newsletter's own account at Postmark, kept in the database: see /admin/mailroom/mailaccount/.
+# The lines below the key are refused unless DEBUG: accounts at this machine, played by the sandbox.
+MAIL_ACCOUNT_KEYS={account_key}
+MAIL_ACCOUNT_API_URLS=postmark=http://127.0.0.1:{api}/
+MAIL_ACCOUNT_LOOPBACK_HOSTS=127.0.0.1
+
 # Short waits, so that an outage made at /sandbox/ and its end can be watched.
 MAIL_BREAKER_SECONDS=10
 MAIL_RETRY_SECONDS=10
@@ -49,6 +56,8 @@ def write(folder: Path, port: int) -> None:
         file=file,
         key=known.get("SECRET_KEY") or secrets.token_urlsafe(50),
         secret=known.get("WEBHOOK_KEY_MAILGUN") or secrets.token_hex(16),
+        account_key=known.get("MAIL_ACCOUNT_KEYS") or Fernet.generate_key().decode(),
+        api=api,
         port=port,
         database=quote(str(folder / "demo.sqlite3")),
         smtp=f"smtp+plain://127.0.0.1:{smtp}",

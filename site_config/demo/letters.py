@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from django.conf import settings
 from django.templatetags.static import static
 
 from accounts.models import User
 from mailroom.messages.links import absolute
+from mailroom.models import MailAccount
 from newsletters.models import Issue, Newsletter, Subscription
 from newsletters.subscribers.importing import import_subscribers
 
@@ -32,6 +34,26 @@ def newsletters() -> tuple[Newsletter, Newsletter]:
         },
     )
     return letter, changes
+
+
+def account(newsletter: Newsletter) -> None:
+    """Give a newsletter its own account at Postmark, where the sandbox plays that."""
+    if newsletter.account or "postmark" not in settings.MAIL_ACCOUNT_API_URLS:
+        return
+    own, is_new = MailAccount.objects.get_or_create(
+        name="Changes at Postmark",
+        defaults={
+            "kind": "postmark",
+            "owner": "Changes",
+            "from_email": "Changes <changes@changes.example.com>",
+            "channels": ["newsletters"],
+        },
+    )
+    if is_new:
+        own.set_secrets(server_token="demo-changes-token")  # noqa: S106  (the sandbox's)
+        own.save()
+    newsletter.account = own
+    newsletter.save()
 
 
 def subscribers(newsletter: Newsletter) -> None:

@@ -3,7 +3,9 @@
 import io
 
 import pytest
+from cryptography.fernet import Fernet
 from django.contrib.auth.models import Permission
+from django.core import mail
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
@@ -11,8 +13,11 @@ from django.utils import timezone
 from PIL import Image
 
 from mailroom.messages.preview import html_of
+from mailroom.models import MailAccount
 from newsletters import checking
 from newsletters.preview import preview
+from sandbox.accounts import Account as SandboxAccount
+from sandbox.apis import APIServer
 
 
 def sample(draft):
@@ -207,3 +212,58 @@ def test_a_draft_that_was_never_on_the_web_leaves_no_redirect(client, draft):
     draft.slug = "other"
     draft.save()
     assert client.get("/newsletters/weekly/first/").status_code == 404
+
+
+class TestItsMailAccount:
+    @pytest.fixture
+    def account(self, settings, draft):
+        settings.MAIL_ACCOUNT_KEYS = [Fernet.generate_key().decode()]
+        account = MailAccount(name="Own", kind="postmark", from_email="Cork <news@cork.example>")
+        account.set_secrets(server_token="token-of-cork")
+        account.save()
+        draft.newsletter.account = account
+        draft.newsletter.save()
+        return account
+
+    def test_sends_the_issues_from_its_address(
+        self, settings, account, draft, outbox_mailers, drain
+    ):
+        draft.newsletter.subscriptions.create(
+            email="ann@example.com", state="confirmed", confirmed_at=timezone.now()
+        )
+        with APIServer([SandboxAccount("own", "postmark", 0, "token-of-cork")]) as api:
+            settings.MAIL_ACCOUNT_API_URLS = {"postmark": api.url}
+            draft.publish()
+            drain()
+
+        assert [(call.json["From"], call.json["To"]) for call in api.calls] == [
+            ("Cork <news@cork.example>", "ann@example.com")
+        ]
+        assert mail.outbox == []
+
+    def test_goes_with_the_newsletters_name_and_an_address_of_the_accounts_domain(
+        self, account, draft
+    ):
+        draft.newsletter.sender_name = "The Cork Letter"
+        assert sample(draft).from_email == '"The Cork Letter" <news@cork.example>'
+        draft.newsletter.sender_address = "letter@cork.example"
+        assert sample(draft).from_email == '"The Cork Letter" <letter@cork.example>'
+        draft.newsletter.sender_address = "letter@other.example"
+        assert sample(draft).from_email == "Cork <news@cork.example>"
+
+    def test_is_named_before_publishing(self, account, desk, draft):
+        page = desk.get(reverse("admin:newsletters_issue_publish", args=[draft.pk])).text
+
+        assert "by the mail account <em>Own</em>" in page
+        assert "From: Cork &lt;news@cork.example&gt;" in page
+
+    def test_may_not_be_one_for_other_email(self, account, draft):
+        account.channels = ["notifications"]
+        with pytest.raises(ValidationError, match="not for newsletters"):
+            draft.newsletter.full_clean()
+
+    def test_that_is_deactivated_is_named_among_the_warnings(self, account, draft):
+        account.active = False
+        account.save()
+
+        assert "The provider is down" in " ".join(checking.warnings(draft, 1))

@@ -17,6 +17,8 @@ from sandbox.behaviour import Mode, mode_of, persona
 from site_config.demo.environment import write
 from tests.processes import settings_with
 
+pytestmark = pytest.mark.django_db  # where mail accounts are
+
 POSTMARK = "postmark://KEY?api_url=http://127.0.0.1:8026/"
 
 

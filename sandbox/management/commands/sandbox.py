@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
 from mailroom.delivery import shutdown
 from mailroom.status.overview import describe
@@ -74,4 +75,12 @@ def _server(here: list[Account], port: int, poster: Poster) -> AbstractContextMa
     if "smtp" in kinds:
         names = ", ".join(one.alias for one in here)
         raise CommandError(f"{names} can't all be at port {port}: SMTP needs one of its own.")
-    return APIServer(here, port=port, mode_of=mode_of, keep=keep, poster=poster)
+    return APIServer(here, port=port, mode_of=mode_of, keep=keep, poster=poster, more=_accounts_now)
+
+
+def _accounts_now() -> list[Account]:
+    """The accounts as they are now: a mail account may have been added."""
+    try:
+        return accounts()
+    finally:
+        connection.close()

@@ -32,7 +32,8 @@ class Command(BaseCommand):
         with transaction.atomic():
             admin = people.administrator()
             reader = people.reader()
-            letter, _changes = letters.newsletters()
+            letter, changes = letters.newsletters()
+            letters.account(changes)
             letters.subscribers(letter)
             letters.issue(letter, admin)
             if options["past"]:
