@@ -1,5 +1,6 @@
 """The providers on this machine, of MAILERS and of mail accounts: the sandbox plays each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,12 +10,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import mailers
 
 from mailroom.config.hosts import sandbox_urls
-from mailroom.mail_accounts.backend import SMTP_PATH, backend_path
-from mailroom.models import MailAccount
 
 BACKENDS = {
     "mailroom.backends.smtp.EmailBackend": "smtp",
-    SMTP_PATH: "smtp",
     "anymail.backends.postmark.EmailBackend": "postmark",
     "anymail.backends.mailgun.EmailBackend": "mailgun",
 }
@@ -46,20 +44,26 @@ class Account:
 
 def accounts() -> list[Account]:
     """One for each provider that is at 127.0.0.1: those in MAILERS, then those of mail accounts."""
-    found = [_account(alias, mailers.settings[alias]) for alias in settings.MAILER_URLS]
+    from mailroom.models import MailAccount  # the bench uses this module without the models
+
+    entries = ((alias, mailers.settings[alias]) for alias in settings.MAILER_URLS)
+    found = [
+        _account(alias, BACKENDS.get(entry["BACKEND"]), entry.get("OPTIONS", {}))
+        for alias, entry in entries
+    ]
     ports = {one.port for one in found if one and one.kind == "smtp"}
     for one in MailAccount.objects.order_by("pk"):
-        options: dict[str, Any] = {**one.options, **_secrets(one)}
+        options = {**one.options, **_secrets(one)}
         if url := sandbox_urls().get(one.kind):
             options["api_url"] = url
-        account = _account(one.alias, {"BACKEND": backend_path(one.alias), "OPTIONS": options})
+        account = _account(one.alias, one.kind, options)
         # A server that MAILERS names is played already, whoever connects to it.
         if account and not (account.kind == "smtp" and account.port in ports):
             found.append(account)
     return [account for account in found if account]
 
 
-def _secrets(account: MailAccount) -> dict[str, str]:
+def _secrets(account: Any) -> dict[str, Any]:
     """An account's credentials; none where the keys can't open them."""
     try:
         return account.secrets()
@@ -67,9 +71,8 @@ def _secrets(account: MailAccount) -> dict[str, str]:
         return {}
 
 
-def _account(alias: str, entry: dict[str, Any]) -> Account | None:
-    kind, options = BACKENDS.get(entry["BACKEND"]), entry.get("OPTIONS", {})
-    if not kind:
+def _account(alias: str, kind: str | None, options: Mapping[str, Any]) -> Account | None:
+    if kind not in KINDS:
         return None
     if kind == "smtp":
         host, port = options.get("host"), options.get("port")
