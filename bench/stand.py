@@ -20,7 +20,8 @@ class Stand:
 
     lease: seconds; behave: how the mail server misbehaves; engine: a broker to start, for Celery.
     fast_sink: a mail server that writes nothing down, where there is one. round_trip: seconds to
-    it and back. mailer_url: another mailer; mailer_options: of the mail server's URL.
+    it and back. mailer_url: another mailer; mailer_options: of the mail server's URL. variables:
+    added to the site's environment.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Stand:
         round_trip: float = 0,
         mailer_url: str = "",
         mailer_options: str = "",
+        variables: dict[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.port = self.sink_port = free_port()
@@ -62,6 +64,7 @@ class Stand:
             "MAIL_RETRY_SECONDS": "0.5",
             "DJANGO_SETTINGS_MODULE": "bench.settings",
             "PYTHONPATH": str(ROOT),
+            **(variables or {}),
         }
         self.behave = behave or {}
         self.fast_sink = fast_sink and shutil.which("smtp-sink")

@@ -12,6 +12,8 @@ from bench.newsletter.content import subscribe
 from bench.newsletter.told import tell
 from bench.stand import Stand
 
+ROUTER = "mailroom.mail_accounts.routing.ByOwner"
+
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser("newsletter", help=__doc__)
@@ -24,6 +26,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument("--against", choices=["django", "smtp-source"], default="django")
     parser.add_argument("--database-url", default="", help="SQLite in a new folder without it")
     parser.add_argument("--ascii", action="store_true", help="a text without a single accent")
+    parser.add_argument("--router", action="store_true", help="with a router that says nothing")
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)
 
@@ -39,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
             fast_sink=True,
             round_trip=options.far / 1000,
             mailer_options=f"?connections={options.connections}",
+            variables={"MAILROOM_ROUTERS": ROUTER} if options.router else {},
         )
         with stand:
             subscribe(options.recipients, ascii_only=options.ascii)

@@ -15,6 +15,15 @@ def test_a_newsletter_loses_and_doubles_nothing(recipients, kills):
     assert found.states["sent"] + found.uncertain == recipients
 
 
+@kills_at((240, 2), full=(3_000, 20))
+def test_newsletters_of_three_mail_accounts_lose_and_double_nothing(recipients, kills):
+    found = crash("accounts", recipients=recipients, kills=kills)
+
+    assert found.faults == []
+    assert (found.kills, found.lost, found.doubled) == (kills, 0, 0)
+    assert found.uncertain <= kills * 3 * WINDOW
+
+
 @kills_at((100, 2), full=(2_000, 40))
 def test_resets_all_arrive_and_few_twice(recipients, kills):
     found = crash("transactional", recipients=recipients, kills=kills)

@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db.models import ProtectedError
 from django.utils import timezone
 
+from mailroom import signals
 from mailroom.checks import account_faults
 from mailroom.delivery.engine import deliver_due
 from mailroom.doctor.connections import mail_accounts
@@ -26,7 +27,8 @@ from sandbox.accounts import Account as SandboxAccount
 from sandbox.apis import APIServer
 from tests.mailroom.conftest import deliver
 from tests.mailroom.fakes.ports import closed_port
-from tests.mailroom.fakes.smtp import Script, SMTPServer
+from tests.mailroom.fakes.smtp import SILENCE, Script, SMTPServer
+from tests.processes import Site, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -110,7 +112,28 @@ def test_a_deactivated_account_holds_its_email_until_it_is_active_again(smtp):
     assert MailerHealth.objects.get(alias=account.alias).failures == 0
 
 
-def test_new_credentials_are_used_by_the_next_window(smtp):
+def test_credentials_that_are_replaced_while_sending_are_used_by_the_next_window(smtp):
+    with SMTPServer(Script(password="old-password")) as server:
+        account = make("tenant", server.port, "old-password")
+        fill(account, "bulletin", [f"{n}@example.com" for n in range(300)])
+
+        def replace_once(delivery, **_):
+            if server.script.password == "old-password":
+                server.script.password = "new-password"
+                account.set_secrets(password="new-password")
+                account.save()
+
+        signals.sent.connect(replace_once)
+        try:
+            deliver()
+        finally:
+            signals.sent.disconnect(replace_once)
+
+    assert len(server.received) == 300
+    assert list(dict.fromkeys(server.passwords)) == ["old-password", "new-password"]
+
+
+def test_new_credentials_are_used_at_once(smtp):
     with SMTPServer(Script(password="old-password")) as server:
         account = make("tenant", server.port, "old-password")
         send(account)
@@ -438,3 +461,44 @@ class TestWhatIsShown:
             "gone": "skipped",
         }
         assert "535" in found["ill"].words
+
+
+THREADS = 8  # of a worker, for lanes
+
+
+@pytest.mark.parametrize("number", [40, pytest.param(500, marks=pytest.mark.full)])
+def test_servers_that_hang_delay_nobody_elses_email(tmp_path, number):
+    """Real processes: a worker's threads are what hangs."""
+    with SMTPServer() as well, SMTPServer(Script(greeting=SILENCE)) as hanging:
+        site = Site(
+            tmp_path,
+            DEBUG="1",
+            MAILER_URL=well.url,
+            MAIL_ACCOUNT_KEYS=Fernet.generate_key().decode(),
+            MAIL_ACCOUNT_LOOPBACK_HOSTS="127.0.0.1",
+        )
+        site.set_up()
+        code = f"""
+from django.core.mail import EmailMessage
+from mailroom.models import MailAccount
+from mailroom.outbox import Recipient, add_deliveries, freeze
+for n in range({number}):
+    port = {hanging.port} if n < 3 else {well.port}
+    options = {{"host": "127.0.0.1", "port": port, "security": "none"}}
+    sender = f"Tenant <news@tenant{{n}}.example>"
+    account = MailAccount.objects.create(
+        name=f"tenant{{n}}", kind="smtp", options=options, from_email=sender
+    )
+    message = EmailMessage("Hello", "Good day.", to=[])
+    message.account = account
+    add_deliveries(freeze(message, "newsletters"), [Recipient(f"{{n}}@example.com")])
+"""
+        site.shell(code)
+        with site.running():
+            until(lambda: len(well.received) == number - 3, "everything else to be sent")
+            states = site.sql("SELECT state, count(*) FROM mailroom_delivery GROUP BY state")
+
+    senders = {(one.sender, one.recipients[0]) for one in well.received}
+    assert senders == {(f"news@tenant{n}.example", f"{n}@example.com") for n in range(3, number)}
+    assert dict(states).get("sent", 0) >= number - 3 - THREADS  # the last are being recorded
+    assert well.most_connections + hanging.most_connections <= THREADS

@@ -2,10 +2,14 @@
 
 import time
 
+from cryptography.fernet import Fernet
+
 from bench.crash.account import Account, close
 from bench.crash.order import WINDOW, Order, Verdict, bounded, nothing_doubled, nothing_lost
-from bench.crash.queueing import people, queue_bulk, queue_transactional
+from bench.crash.queueing import mail_account, people, queue_bulk, queue_transactional
 from bench.crash.striking import kill_while_sending, send_all, wait_for_accepted
+
+ACCOUNTS = 3  # each has a lane of its own in every worker
 
 
 def bulk(order: Order) -> Verdict:
@@ -16,6 +20,24 @@ def bulk(order: Order) -> Verdict:
         kill_while_sending(stand, account, order.kills, order.workers)
         close(account, stand)
     faults = [*nothing_lost(account), *nothing_doubled(account), *bounded(account)]
+    return Verdict(account, faults)
+
+
+def accounts(order: Order) -> Verdict:
+    """Workers are killed while the newsletters of three mail accounts go out."""
+    variables = {
+        "DEBUG": "1",
+        "MAIL_ACCOUNT_KEYS": Fernet.generate_key().decode(),
+        "MAIL_ACCOUNT_LOOPBACK_HOSTS": "127.0.0.1",
+    }
+    with order.stand(variables=variables) as stand:
+        account = Account(order.recipients)
+        everybody = people(order.recipients)
+        for number in range(ACCOUNTS):
+            queue_bulk(everybody[number::ACCOUNTS], account=mail_account(number, stand.port))
+        kill_while_sending(stand, account, order.kills, order.workers)
+        close(account, stand)
+    faults = [*nothing_lost(account), *nothing_doubled(account), *bounded(account, ACCOUNTS)]
     return Verdict(account, faults)
 
 

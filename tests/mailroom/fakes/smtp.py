@@ -51,6 +51,16 @@ class _Dialogue(SMTP):
 
     script: Script
 
+    def connection_made(self, transport: Any) -> None:
+        server = self.event_handler
+        server.connections += 1
+        server.most_connections = max(server.most_connections, server.connections)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.event_handler.connections -= 1
+        super().connection_lost(error)
+
     async def push(self, status: str | bytes) -> None:
         text = status.decode() if isinstance(status, bytes) else status
         if text.startswith("220 ") and self.script.greeting:
@@ -112,6 +122,8 @@ class SMTPServer(Controller):
         self.script = script or Script()
         self.tls = None if implicit else tls
         self.received: list[Received] = []
+        self.passwords: list[str] = []  # that were presented
+        self.connections = self.most_connections = 0
         self.transactions: list[list[str]] = []  # recipients that each MAIL was followed by
         own = {"ssl_context": tls} if implicit else {}
         super().__init__(self, hostname="127.0.0.1", port=port, ready_timeout=5, **own)
@@ -147,6 +159,7 @@ class SMTPServer(Controller):
     def _is_right(
         self, server: SMTP, session: Session, envelope: Envelope, how: str, given: Any
     ) -> AuthResult:
+        self.passwords.append(given.password.decode())
         right = given.password == self.script.password.encode()
         return AuthResult(success=right, handled=right)
 
