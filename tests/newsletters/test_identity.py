@@ -46,6 +46,8 @@ def test_an_issue_has_the_newsletters_sender_look_and_footer(draft):
     assert "1 Harbour Road<br>Cork" in html
     assert "background-color: #ffd500" in html
     assert "color: #000000" in html
+    dark = html.split("@media (prefers-color-scheme: dark)")[-1]
+    assert "background-color: #ffd500 !important" in dark
     assert "Tom & Ann\nwrite it.\n1 Harbour Road\nCork" in mail.body
 
 
