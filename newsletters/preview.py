@@ -25,7 +25,8 @@ def preview(issue: Issue, name: str, address: str) -> EmailMultiAlternatives:
 
 def reader(newsletter: Newsletter, address: str) -> Subscription:
     """The subscriber to look for, or somebody made up."""
-    known = Subscription.objects.of(address).filter(newsletter_id=newsletter.pk)
+    found = Subscription.objects.of(address.replace("\0", ""))  # PostgreSQL takes no NUL
+    known = found.filter(newsletter_id=newsletter.pk)
     return known.first() or Subscription(name="Ada Lovelace", email="ada@example.com")
 
 

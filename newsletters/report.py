@@ -179,6 +179,7 @@ def recipients(issue: Issue, show: str = "", search: str = "") -> DeliveryQueryS
             Q(state__in=[State.FAILED, State.UNCERTAIN])
             | Q(feedback__in=[Feedback.BOUNCED, Feedback.COMPLAINED])
         )
+    search = search.replace("\0", "")  # PostgreSQL takes no NUL
     return rows.filter(address__icontains=search) if search else rows
 
 
@@ -187,7 +188,7 @@ def page_of(rows: DeliveryQuerySet, after: str) -> tuple[list[Any], str]:
 
     Going on from a key costs the same on the first page and on the ten-thousandth.
     """
-    if after:
+    if after := after.replace("\0", ""):
         rows = rows.filter(Q(("key__gt", after)))  # `recipients` annotates it
     found: list[Any] = list(rows.defer("values")[: PAGE + 1])
     return found[:PAGE], found[PAGE - 1].key if len(found) > PAGE else ""

@@ -176,7 +176,7 @@ class SaveDraft(DeskView):
     """
 
     def post(self, request: HttpRequest) -> JsonResponse:
-        tab = request.POST.get("tab", "")[:40]
+        tab = request.POST.get("tab", "")[:40].replace("\0", "")
         issue = self._draft(request, tab)
         form = self.model_admin.get_form(request)(request.POST, instance=issue or Issue())
         form.fields.pop("seen_version", None)  # or the form would ask, as a page of its own does

@@ -3,10 +3,12 @@ from itertools import chain
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -81,7 +83,10 @@ class SubscriptionAdmin(admin.ModelAdmin):
         """The subscriptions of the list as it is filtered, as a CSV file that imports again."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        rows = self.get_changelist_instance(request).get_queryset(request)
+        try:
+            rows = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:
+            return redirect("admin:newsletters_subscription_changelist")
         columns = rows.order_by("pk").values_list(*EXPORTED).iterator(2000)
         names = [name.replace("__slug", "") for name in EXPORTED]
         return csv_response(chain([names], columns), "subscriptions.csv")

@@ -98,3 +98,27 @@ class TestTyping:
         fields = {"newsletter": weekly.pk, "subject": PAYLOADS[0], "slug": "x", "body": BODY}
         assert what_runs(desk.post(f"{ISSUES}draft/checks/", fields).text) == []
         assert what_runs(desk.post(f"{ISSUES}add/", fields).text) == []
+
+
+class TestOddInputs:
+    """What no form of ours sends is answered, never an error of the server."""
+
+    ODD = ("\0", "\u2028", "99999999999999999999999", "'; DROP", "//evil.example", "a\r\nBcc: b@c")
+
+    @pytest.mark.parametrize("odd", ODD)
+    def test_in_addresses(self, desk, draft, odd):
+        own = f"{ISSUES}{draft.pk}/"
+        pages = [own + name for name in ("preview/", "frame/", "report/", "recipients/")]
+        pages += [f"{ISSUES}draft/session/", "/admin/newsletters/subscription/export/"]
+        for page in pages:
+            for name in ("reader", "look", "show", "search", "after", "format", "nothing"):
+                assert desk.get(page, {name: odd}).status_code < 500, (page, name)
+
+    @pytest.mark.parametrize("odd", ODD)
+    def test_in_the_draft(self, desk, draft, odd):
+        fields = {"newsletter": draft.newsletter_id, "subject": "S", "body": "Hi", "tab": "t"}
+        names = ("newsletter", "subject", "web_title", "slug", "joined_from", "for_language")
+        for name in (*names, "seen_version", "issue", "tab", "look", "reader"):
+            for page in ("frame", "checks", "save", "picture"):
+                answer = desk.post(f"{ISSUES}draft/{page}/", {**fields, name: odd})
+                assert answer.status_code < 500, (page, name)
