@@ -15,8 +15,10 @@ from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.forms import AdminPasswordChangeForm as OwnPasswordForm
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm
+from django.contrib.auth.models import Group
 from django.db import models, transaction
 from django.http import HttpRequest
 from django.urls import reverse
@@ -78,8 +80,38 @@ def _page_of(user: User) -> str:
     return reverse("admin:accounts_user_change", args=[user.pk])
 
 
+class ByRank:
+    """Accounts of the staff are changed and deleted by superusers only, and so are permissions.
+
+    Anybody else who may change accounts could give themselves every permission, or take over an
+    account that has them by its address, its password or its second factor.
+    """
+
+    def owner_of(self, row: Any) -> User:
+        """Return the account that a row belongs to."""
+        owner: User = row.user
+        return owner
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may: bool = super().has_change_permission(request, obj)  # type: ignore[misc]
+        return may and self._outranks(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may: bool = super().has_delete_permission(request, obj)  # type: ignore[misc]
+        return may and self._outranks(request, obj)
+
+    def _outranks(self, request: HttpRequest, obj: Any) -> bool:
+        if obj is None or request.user.is_superuser:
+            return True
+        owner = self.owner_of(obj)
+        return not (owner.is_staff or owner.is_superuser)
+
+
+RANK = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(ByRank, DjangoUserAdmin):
     list_display = ("email", "name", "is_staff", "is_active", "date_joined")
     list_filter = ("is_staff", "is_superuser", "is_active", "language", "groups")
     search_fields = ("email", "name")
@@ -98,6 +130,14 @@ class UserAdmin(DjangoUserAdmin):
     add_fieldsets = (
         (None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),
     )
+
+    def owner_of(self, row: User) -> User:
+        return row
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Only superusers decide who is staff, and what they may do."""
+        locked = () if request.user.is_superuser else RANK
+        return [*super().get_readonly_fields(request, obj), *locked]
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         """With everything that is stored about the person."""
@@ -122,7 +162,7 @@ class UserAdmin(DjangoUserAdmin):
             notify_owner(obj, "account/email/email_changed", to=before, **told)
 
 
-class WithoutSecret:
+class WithoutSecret(ByRank):
     """Rows that open an account: they can be looked at, but for their secret, and deleted.
 
     Owners are notified of what is deleted, by the prefix that `notice_of` names.
@@ -154,7 +194,21 @@ class WithoutSecret:
         return False
 
 
-admin.site.unregister([Authenticator, EmailAddress, UserSession])
+admin.site.unregister([Authenticator, EmailAddress, Group, UserSession])
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin):
+    """The permissions of groups, which only superusers give: a member may be who changes them."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return bool(request.user.is_superuser)
 
 
 @admin.register(Authenticator)
@@ -180,6 +234,8 @@ class EmailAddressAdmin(WithoutSecret, allauth.account.admin.EmailAddressAdmin):
 
     @admin.action(description=_("Mark as verified"), permissions=["verify"])
     def make_verified(self, request: HttpRequest, queryset: models.QuerySet[EmailAddress]) -> None:
+        if not request.user.is_superuser:
+            queryset = queryset.filter(user__is_staff=False, user__is_superuser=False)
         rows = list(queryset.filter(verified=False).select_related("user"))
         super().make_verified(request, queryset)
         for row in rows:

@@ -90,6 +90,8 @@ def count_uncertain_as_sent(
     issue: Issue, by: Any = None, *, only: Sequence[int] | None = None
 ) -> int:
     """Take what may have arrived or not as sent; how many. only: these deliveries alone."""
+    if not _was_sent(issue):
+        return 0
     settled = control.count_as_sent(_message(issue), only=only)
     if settled:
         told = ngettext("%(n)s mail counts as sent.", "%(n)s mails count as sent.", settled)
@@ -112,7 +114,7 @@ def duplicate(issue: Issue, author: Any) -> Issue:
 
 
 def _again(issue: Issue, by: Any, step: Step, queue: Any) -> int:
-    if not Issue.objects.filter(pk=issue.pk, state__in=GOING).exists():
+    if not _was_sent(issue, state__in=GOING):
         return 0
     again: int = queue(_message(issue))
     if again:
@@ -124,9 +126,17 @@ def _again(issue: Issue, by: Any, step: Step, queue: Any) -> int:
 
 
 def _turn(issue: Issue, before: str, after: str, **changes: Any) -> bool:
-    return bool(Issue.objects.filter(pk=issue.pk, state=before).update(state=after, **changes))
+    mine = Issue.objects.filter(pk=issue.pk, state=before, message__isnull=False)
+    return bool(mine.update(state=after, **changes))
+
+
+def _was_sent(issue: Issue, **conditions: Any) -> bool:
+    """Whether it has a message: a draft has none yet, and an old issue none any more."""
+    return Issue.objects.filter(pk=issue.pk, message__isnull=False, **conditions).exists()
 
 
 def _message(issue: Issue) -> Message:
-    assert issue.message, "what is published has its message"
+    if not issue.message:  # it was read before it was published
+        issue.refresh_from_db(fields=["message"])
+    assert issue.message
     return issue.message

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailroom.admin import sending_again, timeline
 from mailroom.admin.record import RecordAdmin
+from mailroom.messages.links import mask_tokens
 from mailroom.messages.merge_fields import shown
 from mailroom.models import Delivery
 from mailroom.models.delivery import DeliveryQuerySet
@@ -28,7 +29,7 @@ class DeliveryAdmin(RecordAdmin):
     actions = ["send_again"]
     change_form_template = "admin/mailroom/delivery/change_form.html"
     fieldsets = [
-        (None, {"fields": ["to", "subject", "channel", "state", "reason", "error", "feedback"]}),
+        (None, {"fields": ["to", "subject", "channel", "state", "reason", "words", "feedback"]}),
         (
             _("Times"),
             {"fields": ["created_at", "attempts", "not_before", "expires_at", "finished_at"]},
@@ -51,9 +52,8 @@ class DeliveryAdmin(RecordAdmin):
     @admin.display(description=_("message"), ordering="message__subject")
     def subject(self, obj: Delivery) -> Any:
         address = reverse("admin:mailroom_message_change", args=[obj.message_id])
-        return format_html(
-            '<a href="{}">{}</a>', address, shown(obj.message.subject) or obj.message
-        )
+        subject = mask_tokens(shown(obj.message.subject))
+        return format_html('<a href="{}">{}</a>', address, subject or obj.message)
 
     @admin.display(description=_("to"))
     def to(self, obj: Delivery) -> str:
@@ -61,8 +61,12 @@ class DeliveryAdmin(RecordAdmin):
 
     @admin.display(description=_("state"), ordering="state")
     def outcome(self, obj: Delivery) -> str:
-        why = Truncator(obj.reason or obj.error).chars(60)
+        why = Truncator(mask_tokens(obj.reason or obj.error)).chars(60)
         return f"{obj.get_state_display()}: {why}" if why else obj.get_state_display()
+
+    @admin.display(description=Delivery._meta.get_field("error").verbose_name)
+    def words(self, obj: Delivery) -> str:
+        return mask_tokens(obj.error)
 
     @admin.display(description=_("queued at"), ordering="created_at")
     def queued(self, obj: Delivery) -> str:

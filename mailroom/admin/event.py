@@ -1,6 +1,7 @@
 from django.contrib import admin
 
 from mailroom.admin.record import RecordAdmin
+from mailroom.messages.links import mask_tokens
 from mailroom.models import Event
 
 
@@ -17,7 +18,7 @@ class EventAdmin(RecordAdmin):
         "provider",
         "kind",
         "address",
-        "description",
+        "all_words",
         "delivery",
         "happened_at",
         "received_at",
@@ -26,4 +27,8 @@ class EventAdmin(RecordAdmin):
 
     @admin.display(description=Event._meta.get_field("description").verbose_name)
     def words(self, obj: Event) -> str:
-        return obj.description[:80]
+        return mask_tokens(obj.description)[:80]
+
+    @admin.display(description=Event._meta.get_field("description").verbose_name)
+    def all_words(self, obj: Event) -> str:
+        return mask_tokens(obj.description)

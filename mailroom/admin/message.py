@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.admin.record import RecordAdmin
+from mailroom.messages.links import mask_tokens
 from mailroom.messages.merge_fields import shown
 from mailroom.messages.preview import as_mail_frame, framed, html_of
 from mailroom.messages.serializers import thaw_content
@@ -60,7 +61,7 @@ class MessageAdmin(RecordAdmin):
 
     @admin.display(description=_("subject"), ordering="subject")
     def what(self, obj: Message) -> str:
-        return shown(obj.subject) or "–"
+        return mask_tokens(shown(obj.subject)) or "–"
 
     @admin.display(description=_("from"))
     def sender(self, obj: Message) -> str:
@@ -78,7 +79,9 @@ class MessageAdmin(RecordAdmin):
     def text(self, obj: Message) -> Any:
         if hidden := why_hidden(obj):
             return hidden
-        return format_html('<pre class="mail-text" tabindex="0">{}</pre>', shown(obj.body))
+        return format_html(
+            '<pre class="mail-text" tabindex="0">{}</pre>', mask_tokens(shown(obj.body))
+        )
 
     @admin.display(description=_("HTML"))
     def page(self, obj: Message) -> Any:
@@ -100,7 +103,7 @@ class MessageAdmin(RecordAdmin):
         message = get_object_or_404(Message, pk=pk)
         if why_hidden(message):
             raise Http404
-        return framed(as_written(message))
+        return framed(as_written(message), masked=True)
 
     class Media:
         css = {"all": ["mailroom/admin.css"]}

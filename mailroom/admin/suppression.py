@@ -17,6 +17,7 @@ from mailroom.addresses import AddressFormField
 from mailroom.admin.suppression_csv import exported, import_suppressions
 from mailroom.config.channels import channels
 from mailroom.csv import csv_response
+from mailroom.messages.links import mask_tokens
 from mailroom.models import Suppression
 
 
@@ -84,8 +85,8 @@ class SuppressionAdmin(admin.ModelAdmin):
     list_display = ["address", "reason", "stream", "in_force", "until", "created_at"]
     list_filter = [ActiveFilter, "reason", ChannelFilter, "created_at"]
     search_fields = ["address", "note", "evidence"]
-    fields = ("address", "channel", "reason", "note", "until", "evidence", "created_at", "tried_at")
-    readonly_fields = ("evidence", "created_at", "tried_at")
+    fields = ("address", "channel", "reason", "note", "until", "words", "created_at", "tried_at")
+    readonly_fields = ("words", "created_at", "tried_at")
     show_full_result_count = False
     change_form_template = "admin/mailroom/suppression/change_form.html"
     change_list_template = "admin/mailroom/suppression/change_list.html"
@@ -121,13 +122,17 @@ class SuppressionAdmin(admin.ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [*self.readonly_fields, "address", "channel"] if obj else self.readonly_fields
 
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may add rows and change those that exist: an import does both."""
+        return self.has_add_permission(request) and self.has_change_permission(request)
+
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        may_import = {"may_import": self.has_add_permission(request)}
+        may_import = {"may_import": self.has_import_permission(request)}
         return super().changelist_view(request, {**(extra_context or {}), **may_import})
 
     def import_(self, request: HttpRequest) -> HttpResponse:
         """GET asks for a file, POST takes in what can be, and names the lines that can't."""
-        if not self.has_add_permission(request):
+        if not self.has_import_permission(request):
             raise PermissionDenied
         form = ImportForm(request.POST or None, request.FILES or None)
         problems: list[str] = []
@@ -158,6 +163,10 @@ class SuppressionAdmin(admin.ModelAdmin):
     def stream(self, obj: Suppression) -> str:
         return obj.channel or _("all")
 
+    @admin.display(description=Suppression._meta.get_field("evidence").verbose_name)
+    def words(self, obj: Suppression) -> str:
+        return mask_tokens(obj.evidence)
+
     @admin.display(description=gettext_lazy("in force"), boolean=True)
     def in_force(self, obj: Suppression) -> bool:
         return obj.is_active
@@ -181,6 +190,7 @@ class SuppressionAdmin(admin.ModelAdmin):
             "opts": self.opts,
             "title": _("Lift the suppression of %s") % row,
             "original": row,
+            "evidence": mask_tokens(row.evidence),
             "form": form,
         }
         return render(request, "admin/mailroom/suppression/lift.html", context)

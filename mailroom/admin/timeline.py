@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from mailroom.messages.links import mask_tokens
 from mailroom.models import Attempt, Delivery, Suppression
 
 State = Delivery.State
@@ -71,7 +72,8 @@ def timeline(delivery: Delivery) -> list[Entry]:
     if delivery.finished_at:
         entries.append(Entry(delivery.finished_at, _present(delivery), _why(delivery)))
     entries.sort(key=lambda entry: entry.at)  # of two at the same moment, the first stays first
-    return entries + list(_next(delivery))
+    entries += _next(delivery)
+    return [entry._replace(detail=mask_tokens(entry.detail)) for entry in entries]
 
 
 def _next(delivery: Delivery) -> Iterator[Entry]:

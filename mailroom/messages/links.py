@@ -1,5 +1,6 @@
 """Absolute links for mails."""
 
+import re
 from functools import cache
 from typing import Any
 
@@ -7,7 +8,16 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import get_script_prefix, reverse
 
+from mailroom.signing import TOKEN
+
 STAND_IN = "token"
+MASK = "…"
+# What Django signs ends with a separator and a digest in base64; keys of its password reset, and of
+# allauth's, end with 32 hexadecimal digits.
+SIGNED = re.compile(
+    r"(/|%2F|=|%3D)[A-Za-z0-9_.:=%-]*?(?:(?:[.:]|%3A)[A-Za-z0-9_-]{43}|-[0-9a-f]{32,64})(?![\w-])",
+    re.IGNORECASE,
+)
 
 
 def public_url(view: str, *args: Any, **kwargs: Any) -> str:
@@ -37,6 +47,14 @@ def public_link(view: str, token: str) -> str:
     """
     before, after = _around(view)
     return f"{settings.PUBLIC_URL}{before}{token}{after}"
+
+
+def mask_tokens(text: str) -> str:
+    """The text of an email, an error or a report, with its links' signed tokens left out.
+
+    For people who are none of its recipients: a link speaks for the one it was sent to.
+    """
+    return SIGNED.sub(rf"\1{MASK}", TOKEN.sub(f"+{MASK}@", text))
 
 
 def is_one_click(request: HttpRequest) -> bool:

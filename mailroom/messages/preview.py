@@ -12,6 +12,7 @@ from django.utils.csp import CSP
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csp import csp_override
 
+from mailroom.messages.links import mask_tokens
 from mailroom.messages.merge_fields import shown
 
 # A mail brings its own styles and pictures, and may do nothing else.
@@ -34,13 +35,15 @@ def html_of(mail: EmailMultiAlternatives) -> str:
     return str(next(contents, ""))
 
 
-def framed(mail: EmailMultiAlternatives, *, scheme: str = "") -> HttpResponse:
+def framed(mail: EmailMultiAlternatives, *, scheme: str = "", masked: bool = False) -> HttpResponse:
     """The answer for the frame; the view that returns it is decorated with `as_mail_frame`.
 
     scheme: "light" or "dark" shows the email as a mail program in that scheme does; "" leaves it
-    to the browser.
+    to the browser. masked: leave out the tokens of its links.
     """
     html = shown(html_of(mail))
+    if masked:
+        html = mask_tokens(html)
     if scheme:
         applies = "all" if scheme == "dark" else "not all"
         html = html.replace("@media (prefers-color-scheme: dark)", f"@media {applies}")

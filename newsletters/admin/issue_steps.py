@@ -28,9 +28,9 @@ class IssueStep(View):
     model_admin: Any = None  # the IssueAdmin, given by as_view
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        issue = get_object_or_404(Issue.objects.select_related("newsletter", "message"), pk=pk)
         if not self.is_allowed(request):
             raise PermissionDenied
+        issue = get_object_or_404(Issue.objects.select_related("newsletter", "message"), pk=pk)
         return self.take(request, issue) or redirect("admin:newsletters_issue_change", pk)
 
     def is_allowed(self, request: HttpRequest) -> bool:
@@ -75,7 +75,8 @@ class Uncertain(IssueStep):
     """A person decides about mails that may have arrived: all, or those that were ticked."""
 
     def only(self, request: HttpRequest) -> list[int] | None:
-        ticked = [int(one) for one in request.POST.getlist("delivery") if one.isdecimal()]
+        named = request.POST.getlist("delivery")
+        ticked = [int(one) for one in named if one.isdecimal() and len(one) < 19]
         return None if "all" in request.POST else ticked
 
     def back(self, pk: int) -> HttpResponse:

@@ -19,7 +19,7 @@ FOLDER = "admin/newsletters/subscriberimport"
 
 @admin.register(SubscriberImport)
 class SubscriberImportAdmin(admin.ModelAdmin):
-    """Whoever may add subscribers may import them."""
+    """Imports, for users who may add subscribers and view them: its pages show both."""
 
     form = UploadForm
     list_display = ["file_name", "newsletter", "state", "total", "author", "created_at"]
@@ -30,7 +30,9 @@ class SubscriberImportAdmin(admin.ModelAdmin):
         return super().get_queryset(request).defer("data", "problem_file")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("newsletters.add_subscription")
+        return request.user.has_perms(
+            ["newsletters.add_subscription", "newsletters.view_subscription"]
+        )
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_add_permission(request)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from mailroom.admin.timeline import Link, add_links
 from mailroom.csv import csv_response
 from mailroom.models import Delivery
-from newsletters.models import Subscription
+from newsletters.models import SubscriberImport, Subscription
 
 EVIDENCE: list[Any] = ["consent_at", "consent_source", "consent_ip", "consent_wording"]
 EXPORTED = (
@@ -76,7 +76,8 @@ class SubscriptionAdmin(admin.ModelAdmin):
     # -- Import and export -------------------------------------------------
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        may_import = {"may_import": self.has_add_permission(request)}
+        imports = self.admin_site.get_model_admin(SubscriberImport)
+        may_import = {"may_import": imports.has_add_permission(request)}
         return super().changelist_view(request, {**(extra_context or {}), **may_import})
 
     def export(self, request: HttpRequest) -> HttpResponseBase:

@@ -1,19 +1,24 @@
 """The outbox in the admin: found, read without secrets, sent again when a person says so."""
 
+from urllib.parse import quote
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.contrib.auth.tokens import default_token_generator
+from django.core import signing
 from django.core.mail import EmailMultiAlternatives
 from django.utils.timezone import now
 
 from mailroom.messages import TemplatedMessage
-from mailroom.models import Delivery, Message, Suppression
+from mailroom.models import Attempt, Delivery, Event, Message, Suppression
 from mailroom.outbox import Recipient, add_deliveries, freeze
 from mailroom.outbox.control import queue_again
 
 MESSAGES = "/admin/mailroom/message/"
 DELIVERIES = "/admin/mailroom/delivery/"
+HTML = "text/html"
 State = Delivery.State
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("outbox_mailers")]
@@ -43,6 +48,46 @@ def given(letter: Message, address: str, state: str = State.FAILED, **fields) ->
 def ask(desk, *deliveries: Delivery, **more):
     data = {"action": "send_again", "_selected_action": [one.pk for one in deliveries], **more}
     return desk.post(DELIVERIES, data, follow=True)
+
+
+def test_signed_links_are_masked_in_bodies_errors_and_reports(desk, settings):
+    """Of a type that is not marked as secret, such as email of another app."""
+    signed = signing.dumps({"user": 1})
+    key = default_token_generator.make_token(get_user_model()(pk=1))
+    mailbox = f"leave+{'a2' * 13}@example.com"
+    links = [
+        f"https://a.example/open/{signed}/",
+        f"https://a.example/?key={quote(signed)}",
+        f"https://a.example/reset/MQ/{key}/",
+        f"https://a.example/go?to=%2Fopen%2F{quote(signed)}",
+        f"mailto:{mailbox}",
+    ]
+    plain = "https://a.example/weekly/a-title-that-is-quite-long-for-an-issue-of-ours/"
+    picture = f"https://a.example/pictures/{'0' * 64}.png"
+    words = " ".join([*links, plain, picture])
+    mail = EmailMultiAlternatives(f"Open {links[0]}", words, to=[])
+    mail.attach_alternative(f"<a href='{links[0]}'>a</a> <img src='{picture}'> {words}", HTML)
+    row = given(freeze(mail, "newsletters"), "ann@example.com", error=words)
+    Attempt.objects.create(delivery=row, outcome="refused", error=words)
+    event = Event.objects.create(
+        provider="p", event_id="1", kind="rejected", delivery=row, description=words
+    )
+    suppression = Suppression.objects.create(
+        address="ann@example.com", reason="bounced", evidence=words
+    )
+    pages = [
+        f"{MESSAGES}{row.message_id}/change/", f"{MESSAGES}{row.message_id}/frame/", MESSAGES,
+        f"{DELIVERIES}{row.pk}/change/", DELIVERIES,
+        f"/admin/mailroom/event/{event.pk}/change/", "/admin/mailroom/event/",
+        f"/admin/mailroom/suppression/{suppression.pk}/change/",
+        f"/admin/mailroom/suppression/{suppression.pk}/lift/",
+    ]  # fmt: skip
+    for page in pages:
+        text = desk.get(page).text
+        assert not [one for one in (signed, quote(signed), key, mailbox) if one in text], page
+    shown = desk.get(pages[1]).text
+    assert plain in shown
+    assert picture in shown
 
 
 class TestReading:

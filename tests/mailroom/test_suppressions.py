@@ -3,6 +3,7 @@
 import io
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from mailroom.admin.suppression_csv import import_suppressions
@@ -114,7 +115,21 @@ class TestFiles:
         self.upload(desk, out)
         assert Suppression.objects.get().note.startswith("=HYPERLINK")
 
-    def test_needs_the_right_to_add(self, client, django_user_model):
+    @pytest.mark.parametrize("right", ["add", "change"])
+    def test_needs_the_permissions_to_add_and_to_change(
+        self, client, django_user_model, ann, right
+    ):
+        clerk = django_user_model.objects.create_user("clerk@example.com", None, is_staff=True)
+        names = [f"{right}_suppression", "view_suppression"]
+        clerk.user_permissions.set(Permission.objects.filter(codename__in=names))
+        client.force_login(clerk)
+        file = SimpleUploadedFile("list.csv", b"address,reason\nann@example.com,manual\n")
+        assert client.post(f"{LIST}import/", {"import_file": file}).status_code == 403
+        assert f"{LIST}import/" not in client.get(LIST).text
+        ann.refresh_from_db()
+        assert ann.reason == "bounced"
+
+    def test_needs_a_permission(self, client, django_user_model):
         clerk = django_user_model.objects.create_user("clerk@example.com", None, is_staff=True)
         client.force_login(clerk)
         assert client.get(f"{LIST}import/").status_code == 403

@@ -1,9 +1,14 @@
 """Who may see the readers of a newsletter: only editors who may view subscriptions."""
 
+from itertools import product
+
 import pytest
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.utils import timezone
 
 from mailroom.worker import process
+from newsletters.models import Issue, SubscriberImport
 
 ISSUES = "/admin/newsletters/issue/"
 GRACE = "grace@example.com"
@@ -94,6 +99,51 @@ def test_who_may_view_subscriptions_sees_and_downloads_recipients(librarian, sen
     assert GRACE in librarian.get(f"{ISSUES}{sent.pk}/report/").text
     download = librarian.get(f"{ISSUES}{sent.pk}/recipients/")
     assert GRACE.encode() in b"".join(download.streaming_content)
+
+
+@pytest.mark.parametrize("right", ["add_subscription", "view_subscription"])
+def test_an_import_needs_the_permissions_to_add_and_to_view_subscriptions(
+    author, writer, weekly, right
+):
+    writer.user_permissions.add(Permission.objects.get(codename=right))
+    row = SubscriberImport.objects.create(
+        newsletter=weekly, sample=[["new", GRACE]], problem_file=GRACE.encode(), state="ready"
+    )
+    pages = ("add/", f"{row.pk}/change/", f"{row.pk}/progress/", f"{row.pk}/problems/", "")
+    for page in pages:
+        assert author.get(f"/admin/newsletters/subscriberimport/{page}").status_code == 403
+    assert author.post(f"/admin/newsletters/subscriberimport/{row.pk}/start/").status_code == 403
+    both = Permission.objects.filter(codename__in=["add_subscription", "view_subscription"])
+    writer.user_permissions.add(*both)
+    assert GRACE in author.get(f"/admin/newsletters/subscriberimport/{row.pk}/change/").text
+
+
+STEPS = ["pause", "resume", "cancel", "retry", "duplicate", "test", "count-as-sent", "send-again"]
+
+
+def test_which_issues_exist_is_not_shown_to_users_who_may_not_publish(client, draft):
+    clerk = get_user_model().objects.create_user("clerk@example.com", None, is_staff=True)
+    client.force_login(clerk)
+    for pk, step in product((draft.pk, draft.pk + 1), [*STEPS, "undo"]):
+        assert client.post(f"{ISSUES}{pk}/{step}/").status_code == 403
+
+
+def test_a_draft_takes_no_step_of_sending(client, editor, draft):
+    client.force_login(editor)
+    named = {"delivery": ["1", "9" * 19, "9" * 5000]}
+    for step, fields in product(STEPS, [{}, {"all": "1"}, named]):
+        assert client.post(f"{ISSUES}{draft.pk}/{step}/", fields).status_code == 302
+        draft.refresh_from_db()
+        assert draft.is_draft
+
+
+@pytest.mark.parametrize("state", ["sending", "paused", "sent", "cancelled"])
+def test_an_issue_whose_message_was_removed_by_retention_takes_none(client, editor, draft, state):
+    Issue.objects.filter(pk=draft.pk).update(state=state, publish_at=timezone.now())
+    client.force_login(editor)
+    for step in STEPS:
+        assert client.post(f"{ISSUES}{draft.pk}/{step}/", {"all": "1"}).status_code == 302
+    assert client.get(f"{ISSUES}{draft.pk}/change/").status_code == 200
 
 
 def test_subscriptions_cannot_be_listed_or_exported(author, grace):
