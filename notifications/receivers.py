@@ -1,4 +1,4 @@
-"""What other apps' signals mean here. Connected by name, or in site_config/wiring.py."""
+"""What other apps' signals mean here. Connected by name, or in home/apps.py."""
 
 from typing import Any
 

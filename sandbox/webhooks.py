@@ -12,13 +12,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import requests
 
-if TYPE_CHECKING:  # it needs the settings, and the bench takes payloads from here without
-    from sandbox.accounts import Account
+from sandbox.accounts import Account
 
 logger = logging.getLogger(__name__)
 
@@ -186,7 +185,7 @@ class Poster:
         self._stopping.set()
         self._thread.join(5)
 
-    def report(self, account: "Account", events: Sequence[Event]) -> None:
+    def report(self, account: Account, events: Sequence[Event]) -> None:
         """Queue the events of an email's course; nothing where the site has no webhook."""
         if account.webhook_url:
             for number, event in enumerate(events, start=1):
@@ -202,7 +201,7 @@ class Poster:
                 return
             self._post(account, event)
 
-    def _post(self, account: "Account", event: Event) -> None:
+    def _post(self, account: Account, event: Event) -> None:
         for wait in (*RETRY_SECONDS, None):
             made = post_of(account.kind, event, account.webhook_key)
             headers = {**made.headers, "Content-Type": made.content_type}

@@ -68,10 +68,10 @@ MESSAGE_TYPES: dict[str, MessageType] = {
         personal="notifications.emails.personal_values",
         gate="notifications.digests.skip_reasons",
     ),
-    "site_config.specimen_registration": transactional("registration"),
-    "site_config.specimen_password_reset": transactional("password_reset"),
-    "site_config.specimen_notifications": transactional("notifications"),
-    "site_config.specimen_newsletters": bulk("newsletters"),
+    "home.sample_registration": transactional("registration"),
+    "home.sample_password_reset": transactional("password_reset"),
+    "home.sample_notifications": transactional("notifications"),
+    "home.sample_newsletters": bulk("newsletters"),
     "mailroom.test": transactional("default"),
 }
 

@@ -38,7 +38,7 @@ ERROR_EMAIL_STATE = VAR_DIR / "error-emails.json"  # how many were sent lately, 
 CSRF_TRUSTED_ORIGINS = [f"https://{_public.netloc}"] if _public.scheme == "https" else []
 
 INSTALLED_APPS = [
-    "site_config",
+    "home",
     "accounts",
     "newsletters",
     "notifications",
@@ -101,7 +101,7 @@ TEMPLATES = [
                 "django.template.context_processors.csp",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "site_config.context.site",
+                "home.context.site",
                 "notifications.context.unread",
             ],
         },
@@ -157,7 +157,7 @@ ACCOUNT_RATE_LIMITS = {
     "request_login_code": "20/m/ip,3/m/key,20/h/key",
     "newsletter_visitor": "20/h/ip",
     "newsletter_address": "5/h/key",
-    "specimens": "5/h/user",
+    "samples": "5/h/user",
 }
 # The time of an answer must not tell whether an address has an account or a subscription.
 ANSWER_STEP_SECONDS = env.float(

@@ -5,12 +5,12 @@ from django.contrib import admin
 from django.urls import include, path, reverse_lazy
 from django.views.generic import RedirectView
 
-from site_config import views
+from home import views
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("specimens/", views.Specimens.as_view(), name="specimens"),
-    path("specimens/stop/", views.stop_specimens, name="specimens_stop"),
+    path("samples/", views.send_samples, name="samples"),
+    path("samples/stop/", views.stop_samples, name="samples_stop"),
     path("accounts/", include("accounts.urls")),
     path("accounts/", include("allauth.urls")),
     path(
@@ -27,7 +27,7 @@ urlpatterns = [
 if settings.DEBUG:
     urlpatterns.append(path("", include("sandbox.urls")))
 
-handler400 = "site_config.views.bad_request"
-handler403 = "site_config.views.permission_denied"
-handler404 = "site_config.views.page_not_found"
-handler500 = "site_config.views.server_error"
+handler400 = "home.views.bad_request"
+handler403 = "home.views.permission_denied"
+handler404 = "home.views.page_not_found"
+handler500 = "home.views.server_error"

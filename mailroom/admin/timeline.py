@@ -1,7 +1,8 @@
 """Everything that happened to one delivery, in one list, with links to what it is about."""
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import NamedTuple
 
 from django.http import HttpRequest
@@ -9,9 +10,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from mailroom.messages.links import mask_tokens
-from mailroom.models import Attempt, Delivery, Suppression
+from mailroom.models import Attempt, Delivery, Event, Suppression
 
 State = Delivery.State
+CLOCK_DIFFERENCE = timedelta(seconds=5)
 
 
 class Entry(NamedTuple):
@@ -61,19 +63,30 @@ def _suppressions(request: HttpRequest, delivery: Delivery) -> Iterator[Link]:
 def timeline(delivery: Delivery) -> list[Entry]:
     """What happened to a delivery, oldest first, its past attempts and its events included."""
     entries = [Entry(delivery.created_at, _("queued"))]
-    for attempt in delivery.past_attempts.order_by("pk"):
+    for attempt in sorted(delivery.past_attempts.all(), key=attrgetter("pk")):
         entries.append(Entry(attempt.at, _past(attempt), attempt.error))
         if attempt.requeued_at:
             entries.append(Entry(attempt.requeued_at, _("queued again")))
-    entries += [
-        Entry(event.happened_at, event.get_kind_display(), event.description)
-        for event in delivery.events.order_by("pk")
-    ]
     if delivery.finished_at:
         entries.append(Entry(delivery.finished_at, _present(delivery), _why(delivery)))
+    entries += [
+        Entry(_moment(event, delivery), event.get_kind_display(), event.description)
+        for event in sorted(delivery.events.all(), key=attrgetter("pk"))
+    ]
     entries.sort(key=lambda entry: entry.at)  # of two at the same moment, the first stays first
     entries += _next(delivery)
     return [entry._replace(detail=mask_tokens(entry.detail)) for entry in entries]
+
+
+def _moment(event: Event, delivery: Delivery) -> datetime:
+    """When an event happened, but not just before the provider had accepted the email.
+
+    Clocks differ, and some providers report whole seconds.
+    """
+    finished = delivery.finished_at
+    if finished and finished - CLOCK_DIFFERENCE < event.happened_at < finished:
+        return finished
+    return event.happened_at
 
 
 def _next(delivery: Delivery) -> Iterator[Entry]:

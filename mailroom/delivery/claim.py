@@ -40,12 +40,6 @@ LARGEST_WINDOW = 100
 TRANSACTIONAL_WINDOW = 10
 PUT_OFF_SECONDS, PUT_OFF_STEPS = 2, 4
 AT_ONCE = 1_000  # rows that are settled in one transaction
-# Asked at every commit while email is sent: building it each time takes longer than running it.
-NEXT_LANE = """
-    SELECT id, channel, route, not_before FROM mailroom_delivery
-    WHERE state = 'queued' AND (channel, route) > (%s, %s)
-    ORDER BY channel, route, not_before LIMIT 1
-"""
 WORKER_ENDED = "The worker ended before the outcome was written."
 
 
@@ -275,10 +269,14 @@ def lanes() -> dict[tuple[str, str], datetime]:
     One row is read for each lane, however many wait in it.
     """
     found: dict[tuple[str, str], datetime] = {}
-    behind = ("", "")
-    while (row := next(iter(Delivery.objects.raw(NEXT_LANE, behind)), None)) is not None:
-        behind = row.channel, row.route
-        found[behind] = row.not_before
+    rows = Delivery.objects.queued().order_by("channel", "route", "not_before")
+    behind = Q()
+    while (
+        row := rows.filter(behind).values_list("channel", "route", "not_before").first()
+    ) is not None:
+        channel, route, not_before = row
+        found[channel, route] = not_before
+        behind = Q(channel__gte=channel) & (Q(channel__gt=channel) | Q(route__gt=route))
     return found
 
 

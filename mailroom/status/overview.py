@@ -44,14 +44,15 @@ def describe_accounts() -> list[dict[str, Any]]:
     ]
 
 
-def carried() -> dict[str, dict[str, int]]:
-    """How many deliveries of each channel ended how: `{"newsletters": {"sent": 200}}`.
+def carried() -> dict[str, dict[tuple[str, str], int]]:
+    """How many deliveries of a channel ended how: `{"newsletters": {("postmark", "sent"): 200}}`.
 
-    From the kept counts: however much was sent, no delivery is read.
+    By provider and state, from the kept counts: however much was sent, no delivery is read.
     """
-    counts: dict[str, dict[str, int]] = {alias: {} for alias in channels()}
-    for (channel, state), number in OutcomeCount.objects.totals("channel", "state").items():
-        counts.setdefault(str(channel), {})[str(state)] = number
+    counts: dict[str, dict[tuple[str, str], int]] = {alias: {} for alias in channels()}
+    totals = OutcomeCount.objects.totals("channel", "alias", "state")
+    for (channel, alias, state), number in totals.items():
+        counts.setdefault(channel, {})[alias, state] = number
     return counts
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from site_config.demo.people import PASSWORD
+from home.demo.content import PASSWORD
 from tests.processes import ROOT, free_port, until
 from tests.visitor import TOKEN, Visitor
 
@@ -129,7 +129,7 @@ def test_each_channel_arrives_by_the_provider_it_is_configured_for(tmp_path: Pat
         until(lambda: shown.says("Stop with Ctrl-C"), "bin/demo to be ready", 120)
         admin = Visitor(shown.url)
         admin.log_in("admin@example.com", PASSWORD)
-        admin.post("/specimens/")  # one of each kind
+        admin.post("/samples/")  # one of each kind
         until(lambda: shown.received("newsletters"), "one of each to arrive")
         shown.manage("shell", "-v0", "-c", QUEUE_NEWSLETTERS)
         until(lambda: len(shown.received("newsletters")) == 31, "the newsletters")
@@ -165,7 +165,7 @@ def test_each_channel_arrives_by_the_provider_it_is_configured_for(tmp_path: Pat
         # The outage of the README: a reset goes through the SMTP server, a notification waits.
         behave(admin, postmark, "refuse")
         behave(admin, mailgun, "refuse")
-        admin.post("/specimens/")
+        admin.post("/samples/")
         until(lambda: smtp in shown.received("password_reset"), "the failover")
         assert shown.received("notifications") == [mailgun]
         behave(admin, postmark, "")

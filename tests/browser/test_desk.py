@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from site_config.demo.people import PASSWORD
+from home.demo.content import PASSWORD
 from tests.browser.conftest import SCREENSHOTS, Visit
 from tests.processes import Site
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from site_config.demo.people import PASSWORD
+from home.demo.content import PASSWORD
 from tests.browser.conftest import Visit
 
 pytestmark = pytest.mark.browser

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from site_config.demo.people import PASSWORD
+from home.demo.content import PASSWORD
 from tests.browser.conftest import Visit
 from tests.processes import Site, free_port
 

@@ -12,7 +12,7 @@ from tests.contact_sheet.shooting import Photographer, chromium
 from tests.processes import ROOT, Site
 
 FOLDER = ROOT / "var" / "contact-sheet"
-PREPARE = "from tests.contact_sheet.specimens import prepare; prepare()"
+PREPARE = "from tests.contact_sheet.samples import prepare; prepare()"
 
 
 def main() -> None:

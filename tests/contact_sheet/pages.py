@@ -9,7 +9,7 @@ VISITOR, MEMBER, STAFF = "visitor", "member", "staff"
 class Shot:
     """One page to look at.
 
-    view: the name of an address without arguments, or a key of what `specimens.py` prepares.
+    view: the name of an address without arguments, or a key of what `samples.py` prepares.
     who: visitor, member or staff.
     """
 
@@ -95,8 +95,8 @@ NOTHING_TO_SEE = {
     "notifications:read_all": "takes a POST",
     "notifications:export": "a download",
     "mail_status_act": "takes a POST",
-    "specimens": "a part of the home page",
-    "specimens_stop": "takes a POST",
+    "samples": "takes a POST",
+    "samples_stop": "takes a POST",
     "set_language": "takes a POST",
     "admin:logout": "takes a POST",
     "admin:newsletters_issue_draft_frame": "a frame in the page of an issue",

@@ -1,5 +1,6 @@
 """The outbox in the admin: found, read without secrets, sent again when a person says so."""
 
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
@@ -11,6 +12,7 @@ from django.core import signing
 from django.core.mail import EmailMultiAlternatives
 from django.utils.timezone import now
 
+from mailroom.admin.timeline import timeline
 from mailroom.messages import TemplatedMessage
 from mailroom.models import Attempt, Delivery, Event, Message, Suppression
 from mailroom.outbox import Recipient, add_deliveries, freeze
@@ -249,3 +251,19 @@ def test_an_address_is_suppressed_by_hand_until_somebody_lifts_it(desk, letter, 
 
     assert [mail.to for mail in mailoutbox] == [["bob@example.com"]]
     assert Delivery.objects.get(address="ann@example.com").reason == "suppressed"
+
+
+@pytest.mark.parametrize(("ago", "last"), [(1, "delivered"), (60, "sent through postmark")])
+def test_a_report_just_before_the_acceptance_follows_it_in_the_timeline(ago, last):
+    at = now()
+    message = Message.objects.create(channel="bulletin", from_email="a@example.com")
+    row = Delivery.objects.create(
+        message=message, channel="bulletin", address="ann@example.com", state="sent",
+        alias="postmark", created_at=at - timedelta(hours=1), finished_at=at,
+    )  # fmt: skip
+    Event.objects.create(
+        provider="Postmark", event_id="1", kind="delivered", delivery=row,
+        happened_at=at - timedelta(seconds=ago),
+    )  # fmt: skip
+
+    assert timeline(row)[-1].what == last

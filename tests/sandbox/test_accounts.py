@@ -9,12 +9,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 
 import sandbox
+from home.demo.environment import write
 from mailroom.config.mailers import MailerTree
 from mailroom.config.urls import parse
 from sandbox.accounts import accounts
 from sandbox.apps import SandboxConfig
 from sandbox.behaviour import Mode, mode_of, persona
-from site_config.demo.environment import write
 from tests.processes import settings_with
 
 pytestmark = pytest.mark.django_db  # where mail accounts are

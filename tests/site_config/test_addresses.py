@@ -15,6 +15,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.test import RequestFactory
 
 import accounts
+import home
 import mailroom
 import newsletters
 import notifications
@@ -34,7 +35,7 @@ WRONG = ["a@[127.0.0.1]", "a@b\u2028c.test", "j\u00fcrgen@example.com", "\u212ae
 
 
 def own_forms() -> list[type[forms.BaseForm]]:
-    for package in (accounts, mailroom, newsletters, notifications, site_config):
+    for package in (accounts, home, mailroom, newsletters, notifications, site_config):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if "migrations" not in module.name and module.name.endswith(
                 ("forms", "admin", "views")
@@ -56,7 +57,7 @@ def own_forms() -> list[type[forms.BaseForm]]:
     return [*own, *admins]
 
 
-APPS = {"accounts", "mailroom", "newsletters", "notifications", "site_config"}
+APPS = {"accounts", "home", "mailroom", "newsletters", "notifications", "site_config"}
 
 
 def test_every_form_has_our_field(rf):

@@ -18,6 +18,7 @@ from tests.processes import ROOT
 LANGUAGES = ["fr", "pa"]
 APPS = [
     "accounts",
+    "home",
     "mailroom",
     "newsletters",
     "notifications",

@@ -6,8 +6,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from home.demo import content, past
 from mailroom.worker.readiness import MIGRATIONS_PENDING, migrations_pending
-from site_config.demo import letters, past, people
 
 
 class Command(BaseCommand):
@@ -30,12 +30,12 @@ class Command(BaseCommand):
             self.stdout.write(self.style.SUCCESS("The demo's past is removed."))
             return
         with transaction.atomic():
-            admin = people.administrator()
-            reader = people.reader()
-            letter, changes = letters.newsletters()
-            letters.account(changes)
-            letters.subscribers(letter)
-            letters.issue(letter, admin)
+            admin = content.administrator()
+            reader = content.reader()
+            letter, changes = content.newsletters()
+            content.account(changes)
+            content.subscribers(letter)
+            content.issue(letter, admin)
             if options["past"]:
                 past.make(letter, admin, reader)
-        self.stdout.write(self.style.SUCCESS("Demo data is there."))
+        self.stdout.write(self.style.SUCCESS("The demo data is in place."))

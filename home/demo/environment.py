@@ -1,4 +1,4 @@
-"""`python -m site_config.demo.environment FOLDER PORT`: write the demo's settings, FOLDER/demo.env.
+"""`python -m home.demo.environment FOLDER PORT`: write the demo's settings, FOLDER/demo.env.
 
 bin/demo runs it before Django starts, which reads the file by ENV_FILE.
 """

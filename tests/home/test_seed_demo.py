@@ -9,12 +9,12 @@ from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.management import CommandError, call_command
 
+from home.demo import past
+from home.demo.content import PASSWORD
 from mailroom.models import Attempt, Delivery, Event, Message, Suppression
 from newsletters.models import Issue, Newsletter, Subscription
 from newsletters.report import Report
 from notifications.models import Notification
-from site_config.demo import past
-from site_config.demo.people import PASSWORD
 
 State = Subscription.State
 

@@ -10,12 +10,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from home.demo.content import CONSENT
 from mailroom.config.channels import channel_options, providers
 from mailroom.models import Attempt, Delivery, Event, Message, OutcomeCount, Suppression
 from mailroom.models.count import hour_of
 from newsletters.models import Issue, Newsletter, Subscription
 from notifications.models import Notification
-from site_config.demo.letters import CONSENT
 
 MARK = "demo-past"  # in a column of every row that remove() takes away again
 SLUG = "why-emails-bounce"

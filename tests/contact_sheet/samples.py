@@ -13,6 +13,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from accounts.models import User
+from home.samples import send_each
 from mailroom.models import Suppression
 from mailroom.worker import process
 from newsletters.models import Issue
@@ -20,7 +21,6 @@ from newsletters.tokens import member_token
 from notifications.models import Announcement
 from notifications.notify import notify
 from sandbox.inbox import previews
-from site_config.specimens import send_each
 from tests.contact_sheet.pages import SHOTS
 
 ERRORS = ("400", "403", "403_csrf", "404", "429", "500")
@@ -83,7 +83,7 @@ def _others(people: dict[str, Any]) -> dict[str, str]:
     for number, subject in enumerate(("Four kinds of mail", "How a letter travels")):
         notify(
             member, "new_issue", newsletter="The Weekly Post", subject=subject, target="/",
-            dedupe_key=f"specimen-{number}",
+            dedupe_key=f"sample-{number}",
         )  # fmt: skip
     news = Announcement.objects.create(
         title="We moved house", body="All mail now goes **twice** as fast.", author=staff

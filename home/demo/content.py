@@ -1,7 +1,8 @@
-"""What the demo publishes: two newsletters, their subscribers, one issue ready to go."""
+"""What the demo starts with: two people, two newsletters, subscribers, one issue to publish."""
 
 from pathlib import Path
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.templatetags.static import static
 
@@ -14,6 +15,26 @@ from newsletters.subscribers.importing import import_subscribers
 FOLDER = Path(__file__).parent
 CONSENT = "Signed up on paper at the Mailroom open day, 2026"
 POSTAL_ADDRESS = "The Mailroom, 1 Example Street, Exampletown"
+PASSWORD = "mailroom-demo"  # noqa: S105  (of a demo that refuses to run in production)
+
+
+def administrator() -> User:
+    return _user("admin@example.com", "Ada Admin", is_staff=True, is_superuser=True)
+
+
+def reader() -> User:
+    return _user("reader@example.com", "Robin Reader")
+
+
+def _user(email: str, name: str, **rights: bool) -> User:
+    user, is_new = User.objects.get_or_create(email=email, defaults={"name": name, **rights})
+    if is_new:
+        user.set_password(PASSWORD)
+        user.save()
+    EmailAddress.objects.get_or_create(
+        user=user, email=email, defaults={"verified": True, "primary": True}
+    )
+    return user
 
 
 def newsletters() -> tuple[Newsletter, Newsletter]:
@@ -21,7 +42,7 @@ def newsletters() -> tuple[Newsletter, Newsletter]:
         slug="mailroom-letter",
         defaults={
             "name": "The Mailroom Letter",
-            "description": "Once a month, one thing that makes e-mail arrive.",
+            "description": "Once a month, one thing that makes email arrive.",
             "postal_address": POSTAL_ADDRESS,
         },
     )
