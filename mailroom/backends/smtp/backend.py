@@ -125,7 +125,7 @@ class EmailBackend(smtp.EmailBackend):
         for message in messages:
             one: Transaction | Exception | None = NotStarted()
             known = [getattr(one, "error", None) for one in made[answered]]
-            if may_start(message) and not (all(known) and refuses_account(known)):
+            if may_start(message) and not (known and all(known) and refuses_account(known)):
                 one = transaction_for(message, self.connection, self._prepared)
             made.append(one)
             if isinstance(one, Transaction):
