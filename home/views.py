@@ -43,10 +43,12 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, template, context)
 
 
-@require_http_methods(["POST"])
+@require_http_methods(["GET", "POST"])
 @login_required
 def send_samples(request: HttpRequest) -> HttpResponse:
-    """Send the signed-in person one sample of each kind of email."""
+    """Send the signed-in person one sample of each kind of email; GET, as after a sign-in, none."""
+    if request.method == "GET":
+        return redirect(f"{reverse('home')}#samples")
     address = own_address(request)
     if not address:
         raise PermissionDenied

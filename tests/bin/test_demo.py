@@ -133,7 +133,7 @@ def test_each_channel_arrives_by_the_provider_it_is_configured_for(tmp_path: Pat
         until(lambda: shown.received("newsletters"), "one of each to arrive")
         shown.manage("shell", "-v0", "-c", QUEUE_NEWSLETTERS)
         until(lambda: len(shown.received("newsletters")) == 31, "the newsletters")
-        home, mailers = admin.get("/").text, json.loads(shown.manage("mailers", "--json"))
+        mailers = json.loads(shown.manage("mailers", "--json"))
         smtp, postmark, mailgun = (one["alias"] for one in mailers["providers"])
 
         assert (postmark, mailgun) == ("postmark", "mailgun:example.com")
@@ -149,8 +149,6 @@ def test_each_channel_arrives_by_the_provider_it_is_configured_for(tmp_path: Pat
             "notifications": [mailgun],
             "newsletters": [smtp, mailgun],
         }
-        for words in (f"first {postmark}", f"then {smtp}", f"80 % {smtp}", f"20 % {mailgun}"):
-            assert words in home
         for channel, via in (
             ("registration", smtp),
             ("password_reset", f"failover:{postmark}, {smtp}"),

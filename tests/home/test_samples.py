@@ -166,6 +166,11 @@ def test_a_visitor_is_asked_to_sign_in(client) -> None:
     assert "one email of each kind" in client.get("/").content.decode()
 
 
+def test_whoever_signed_in_to_ask_comes_back_to_the_page(client, asha) -> None:
+    assert client.get(reverse("samples")).headers["Location"] == "/#samples"
+    assert not Message.objects.exists()
+
+
 def test_nobody_asks_for_ever(client, asha) -> None:
     answers = [ask(client).status_code for _ in range(6)]
 
