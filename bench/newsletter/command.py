@@ -12,7 +12,7 @@ from bench.newsletter.content import subscribe
 from bench.newsletter.told import tell
 from bench.stand import Stand
 
-ROUTER = "mailroom.mail_accounts.routing.ByOwner"
+ROUTER = "mailroom.outbox.routing.ByOwner"
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -25,7 +25,7 @@ from django.utils.translation import gettext as _
 from mailroom.config.channels import children, providers
 from mailroom.config.mailers import QUOTA
 from mailroom.delivery.wakeups import wake
-from mailroom.models import ClockLease, DailyLimit, MailerHealth
+from mailroom.models import ClockLease, DailyLimit, MailAccount, MailerHealth
 from mailroom.outcomes import PROVIDER_FAULTS, Fault, Outcome
 from mailroom.signals import mailer_alert
 
@@ -308,7 +308,9 @@ def alert(event: str, alias: str, *, error: str = "", carried_by: str = "") -> N
         if isinstance(answer, Exception):
             logger.error("A receiver of mailer_alert failed.", exc_info=answer)
     if OPS in mailers.settings:
-        mail_admins(sentence(event, alias, carried_by), error or "–", using=OPS)
+        label = MailAccount.objects.label
+        subject = sentence(event, label(alias), label(carried_by))
+        mail_admins(subject, error or "–", using=OPS)
 
 
 def sentence(event: str, alias: str, carried_by: str = "") -> str:

@@ -1,5 +1,5 @@
 """Mail accounts: providers kept in the database, chosen for each message when it is queued.
 
-`routing` decides which account or mailer gets a message; `backend` makes a mailer of an account's
-row; `addresses` decides where it may connect to.
+`backend` makes a mailer of an account's row. Which account a message gets is decided in
+`mailroom.outbox.routing`, where it may connect to in `mailroom.config.hosts`.
 """

@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=mailroom.models.mail_account.kind_choices, max_length=20, verbose_name='kind')),
                 ('options', models.JSONField(blank=True, default=dict)),
                 ('encrypted', models.TextField(blank=True, editable=False)),
-                ('from_email', models.CharField(help_text='Such as: The Letter <letter@example.com>', max_length=320, verbose_name='from')),
+                ('from_email', models.CharField(help_text='A name and an address, or an address alone.', max_length=320, verbose_name='from')),
                 ('reply_to', models.CharField(blank=True, max_length=320, verbose_name='reply to')),
                 ('channels', models.JSONField(blank=True, default=list, verbose_name='channels')),
                 ('rate', models.FloatField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(0.001)], verbose_name='emails per second')),

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailroom.addresses import address_key, for_wire, is_address
 from mailroom.config import hosts
-from mailroom.config.channels import ACCOUNT
+from mailroom.config.channels import ACCOUNT, is_account
 from mailroom.config.schemes import ANYMAIL
 
 KEYS = "MAIL_ACCOUNT_KEYS"
@@ -114,6 +114,11 @@ class MailAccountQuerySet(models.QuerySet["MailAccount"]):
         number = alias.removeprefix(ACCOUNT).partition(" ")[0]
         return self.filter(pk=number).first() if number.isdecimal() else None
 
+    def label(self, alias: str) -> str:
+        """The name of the account that an alias stands for; the alias where it is no account's."""
+        account = self.by_alias(alias) if is_account(alias) else None
+        return account.name if account else alias
+
 
 class MailAccount(models.Model):
     """An account at a provider, by which messages can be sent instead of by their channel's mailer.
@@ -139,7 +144,7 @@ class MailAccount(models.Model):
     options = models.JSONField(default=dict, blank=True)
     encrypted = models.TextField(blank=True, editable=False)
     from_email = models.CharField(
-        _("from"), max_length=320, help_text=_("Such as: The Letter <letter@example.com>")
+        _("from"), max_length=320, help_text=_("A name and an address, or an address alone.")
     )
     reply_to = models.CharField(_("reply to"), max_length=320, blank=True)
     channels = models.JSONField(_("channels"), default=list, blank=True)

@@ -9,12 +9,10 @@ and so on. recipient: a bare address, None for a bulk message whose recipients a
 returns the alias of a mailer or channel in MAILERS, a mail account, or None for no opinion; the
 first of MAILROOM_ROUTERS with an opinion decides. For bulk email it is called once for a message,
 unless its class says `asks_recipients = True`: then once for each recipient.
-
-Imports no models, so that settings can name the routers below.
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import mailers
@@ -23,9 +21,7 @@ from django.utils.module_loading import import_string
 
 from mailroom.addresses import address_key
 from mailroom.config.channels import ACCOUNT, OUTBOX, channel_options, channels, is_account
-
-if TYPE_CHECKING:
-    from mailroom.models import MailAccount, Message
+from mailroom.models import MailAccount, Message
 
 ADMINS = "mailroom.backends.admins.EmailBackend"
 
@@ -60,16 +56,14 @@ def _domain(address: str) -> str:
 class ByOwner:
     """Routes a message that has an `owner` by the first active account with that owner label."""
 
-    def route_for(self, message: Any, recipient: str | None) -> "MailAccount | None":
+    def route_for(self, message: Any, recipient: str | None) -> MailAccount | None:
         if not message.owner:
             return None
-        from mailroom.models import MailAccount
-
         own = MailAccount.objects.active().filter(owner=message.owner).order_by("pk")
         return next((one for one in own if one.allows(message.channel)), None)
 
 
-def choose(message: "Message", account: "MailAccount | None", recipient: str | None) -> str:
+def choose(message: Message, account: MailAccount | None, recipient: str | None) -> str:
     """The route of a message that is about to be queued, "" for its channel's own mailer.
 
     account: the one that the caller chose, before any router. A type that carries a secret stays
@@ -84,7 +78,7 @@ def choose(message: "Message", account: "MailAccount | None", recipient: str | N
     return _ask(routers(), message, recipient, {})
 
 
-def chooser(message: "Message") -> Callable[[str], str] | None:
+def chooser(message: Message) -> Callable[[str], str] | None:
     """A function that returns the route of a recipient, by address.
 
     None where all recipients of the message have the route that is stored with it.
@@ -111,7 +105,7 @@ def name_of(router: Any) -> str:
     return f"{type(router).__module__}.{type(router).__qualname__}"
 
 
-def _may_leave(message: "Message") -> bool:
+def _may_leave(message: Message) -> bool:
     return not message.is_secret or message.row.routable
 
 
@@ -119,7 +113,7 @@ def _asks_recipients(router: Any) -> bool:
     return bool(getattr(router, "asks_recipients", False))
 
 
-def _ask(asked: list[Any], message: "Message", recipient: str | None, known: dict[int, Any]) -> str:
+def _ask(asked: list[Any], message: Message, recipient: str | None, known: dict[int, Any]) -> str:
     """The first opinion of a router. known: by place, of those asked once for a message."""
     for place, router in enumerate(asked):
         if place in known:
@@ -133,7 +127,7 @@ def _ask(asked: list[Any], message: "Message", recipient: str | None, known: dic
     return ""
 
 
-def _opinion(router: Any, message: "Message", recipient: str | None) -> Any:
+def _opinion(router: Any, message: Message, recipient: str | None) -> Any:
     try:
         return router.route_for(message, recipient)
     except DatabaseError:
@@ -143,10 +137,8 @@ def _opinion(router: Any, message: "Message", recipient: str | None) -> Any:
         raise RoutingError(f"{told}: {type(error).__name__}: {error}") from error
 
 
-def _accepted(answer: Any, message: "Message", who: str) -> str:
+def _accepted(answer: Any, message: Message, who: str) -> str:
     """The route that an answer stands for. Raises RoutingError where it can't carry the message."""
-    from mailroom.models import MailAccount
-
     if isinstance(answer, str) and is_account(answer):
         account = MailAccount.objects.by_alias(answer)
         if account is None:
@@ -172,8 +164,6 @@ def _accepted(answer: Any, message: "Message", who: str) -> str:
     return answer if answer != channel_options(message.channel).via else ""
 
 
-def account_of(route: str) -> "MailAccount | None":
+def account_of(route: str) -> MailAccount | None:
     """The account that a stored route stands for, None for any other route."""
-    from mailroom.models import MailAccount
-
     return MailAccount.objects.by_alias(route) if route.startswith(ACCOUNT) else None

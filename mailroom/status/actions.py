@@ -11,30 +11,33 @@ from mailroom.config.channels import channel_options
 from mailroom.delivery import breaker
 from mailroom.delivery.transport import hand_over, mailer_for
 from mailroom.messages import TemplatedMessage
-from mailroom.models import MailerHealth
+from mailroom.models import MailAccount, MailerHealth
 from mailroom.outcomes import ACCEPTED, classify
 
 Told = tuple[int, str]  # a level of django.contrib.messages, and a sentence
 
 Mode = MailerHealth.Mode
+label = MailAccount.objects.label  # a provider for people: a mail account by its name
 
 
 def pause(alias: str, request: HttpRequest) -> Told:
     """Hand it nothing until it is resumed; its mail goes by others, or waits."""
     breaker.set_mode(alias, Mode.PAUSED)
-    return messages.SUCCESS, _("%s is paused: it gets nothing until it is resumed.") % alias
+    return messages.SUCCESS, _("%s is paused: it gets nothing until it is resumed.") % label(alias)
 
 
 def drain(alias: str, request: HttpRequest) -> Told:
     """Hand it only what nobody else can carry."""
     breaker.set_mode(alias, Mode.DRAINING)
-    return messages.SUCCESS, _("%s is draining: it gets only what no other can carry.") % alias
+    return messages.SUCCESS, _("%s is draining: it gets only what no other can carry.") % label(
+        alias
+    )
 
 
 def resume(alias: str, request: HttpRequest) -> Told:
     """Give it back to its breaker."""
     breaker.set_mode(alias, Mode.AUTOMATIC)
-    return messages.SUCCESS, _("%s is in use.") % alias
+    return messages.SUCCESS, _("%s is in use.") % label(alias)
 
 
 def probe(alias: str, request: HttpRequest) -> Told:
@@ -49,8 +52,8 @@ def probe(alias: str, request: HttpRequest) -> Told:
         mailer.close()
     if connected:
         breaker.report(alias, ACCEPTED)
-        return messages.SUCCESS, _("%s answers.") % alias
-    return messages.INFO, _("%s will be tried with the next mail.") % alias
+        return messages.SUCCESS, _("%s answers.") % label(alias)
+    return messages.INFO, _("%s will be tried with the next mail.") % label(alias)
 
 
 def test(alias: str, request: HttpRequest) -> Told:
@@ -69,12 +72,12 @@ def test(alias: str, request: HttpRequest) -> Told:
         return _refused(alias, error)
     finally:
         mailer.close()
-    told = {"alias": alias, "address": address}
+    told = {"alias": label(alias), "address": address}
     return messages.SUCCESS, _("%(alias)s accepted a test mail to %(address)s.") % told
 
 
 def _refused(alias: str, error: Exception) -> Told:
-    told = {"alias": alias, "error": classify(error).error}
+    told = {"alias": label(alias), "error": classify(error).error}
     return messages.ERROR, _("%(alias)s says: %(error)s") % told
 
 
