@@ -10,6 +10,7 @@ class MailroomConfig(AppConfig):
     def ready(self) -> None:
         # These register lookups, receivers and jobs, and need the models.
         from mailroom import checks, conf
+        from mailroom.delivery import breaker  # noqa: F401
         from mailroom.outbox import personal_data
         from mailroom.webhooks import ingest
         from mailroom.worker import jobs, task_queues  # noqa: F401

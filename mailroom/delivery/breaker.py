@@ -19,6 +19,8 @@ from django.conf import settings
 from django.core.mail import mail_admins, mailers
 from django.db import DatabaseError
 from django.db.models import F
+from django.db.models.signals import post_save
+from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -229,6 +231,15 @@ def set_mode(alias: str, mode: str) -> None:
     MailerHealth.objects.update_or_create(alias=alias, defaults={"mode": mode})
     forget()
     wake()
+
+
+@receiver(post_save, sender=MailAccount)
+def follow(instance: MailAccount, **_: Any) -> None:
+    """Pause a mail account that was deactivated; try at once what was changed."""
+    if instance.active != instance.was_active:
+        set_mode(instance.alias, Mode.AUTOMATIC if instance.active else Mode.PAUSED)
+        instance.was_active = instance.active
+    try_now(instance.alias)
 
 
 def _failed(alias: str, outcome: Outcome) -> None:

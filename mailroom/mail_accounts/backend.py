@@ -10,8 +10,6 @@ from typing import Any
 import requests
 from django.core.mail import EmailMessage, InvalidMailer
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db.models.signals import post_save
-from django.dispatch import receiver
 from django.utils.module_loading import import_string
 
 from mailroom.backends import smtp
@@ -20,8 +18,7 @@ from mailroom.backends.smtp.session import Connection, SecureConnection
 from mailroom.bulk.batch_api import BATCH_CALLS
 from mailroom.config.hosts import connect, sandbox_urls
 from mailroom.config.schemes import ANYMAIL, SMTP_TIMEOUT_SECONDS
-from mailroom.delivery import breaker
-from mailroom.models import MailAccount, MailerHealth
+from mailroom.models import MailAccount
 from mailroom.models.mail_account import REGIONS
 
 SMTP_PATH = f"{__name__}.CheckedEmailBackend"
@@ -139,16 +136,6 @@ class EmailBackend(BaseEmailBackend):
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
-
-
-@receiver(post_save, sender=MailAccount)
-def follow(instance: MailAccount, **_: Any) -> None:
-    """Pause what was deactivated; try at once what was changed, whatever failed before."""
-    if instance.active != instance.was_active:
-        mode = MailerHealth.Mode.AUTOMATIC if instance.active else MailerHealth.Mode.PAUSED
-        breaker.set_mode(instance.alias, mode)
-        instance.was_active = instance.active
-    breaker.try_now(instance.alias)
 
 
 def backend_path(alias: str) -> str:
