@@ -2,13 +2,23 @@
 
 import os
 import re
+import sys
 from typing import Any
 
 from gunicorn.glogging import Logger
 from pythonjsonlogger.json import JsonFormatter
 
-bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+
+def number(name: str, default: int, most: int) -> int:
+    """A variable's whole number from 1 to `most`; exits with one line where it is none."""
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        sys.exit(f"{name} must be a whole number from 1 to {most}")
+    return int(text)
+
+
+bind = f"0.0.0.0:{number('PORT', 8000, 65535)}"
+workers = number("WEB_CONCURRENCY", 2, 1000)
 worker_class = "gthread"
 threads = 8
 environment = dict(os.environ)  # as it was given, for the worker if this process runs it too
@@ -50,6 +60,16 @@ class JsonLogger(Logger):
 
 
 logger_class = JsonLogger
+
+
+def on_starting(server: Any) -> None:
+    # The project is importable by now. In a build it is not yet so: hence no system check.
+    from django.conf import settings
+    from django.contrib.staticfiles.storage import staticfiles_storage
+
+    if not settings.DEBUG and getattr(staticfiles_storage, "hashed_files", True) == {}:
+        # Every page would fail, the one that says so as well.
+        sys.exit("Not started, static files are missing: run manage.py collectstatic --no-input")
 
 
 def when_ready(server: Any) -> None:

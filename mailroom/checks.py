@@ -164,15 +164,24 @@ def _is_under_test() -> bool:
     return not channels()
 
 
+def configuration_faults() -> list[str]:
+    """Everything in the configuration that could not deliver email, a line each."""
+    wrong = [str(fault) for fault in getattr(settings, "CONFIGURATION_FAULTS", [])]
+    # A mailer whose URL is reported by its variable needs no second line.
+    unbuilt = [
+        fault.msg for fault in mailer_faults() if not any(fault.alias in line for line in wrong)
+    ]
+    named = {fault.split()[0] for fault in wrong}
+    others = [*webhook_faults(), *account_faults()]
+    return [*wrong, *unbuilt, *(line for line in others if line.split()[0] not in named)]
+
+
 def refuse_faulty_configuration() -> None:
-    """Exit, listing every fault at once, where the configuration could not deliver mail.
+    """Exit, listing every fault at once, where the configuration could not deliver email.
 
     Gunicorn runs no system checks, so what serves and what sends call this. Raises SystemExit.
     """
-    faults = [str(fault) for fault in getattr(settings, "CONFIGURATION_FAULTS", [])]
-    faults += [fault.msg for fault in mailer_faults()]
-    faults += webhook_faults() + account_faults()
-    if faults:
+    if faults := configuration_faults():
         lines = "\n".join(f"  - {fault}" for fault in faults)
         raise SystemExit(f"Not started, the configuration has {len(faults)} fault(s):\n{lines}")
 

@@ -3,17 +3,22 @@
 import hmac
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
 
 import dj_database_url
+import psycopg
 from django.utils.csp import CSP
+from email_validator import SPECIAL_USE_DOMAIN_NAMES
 from environs import Env, EnvValidationError, validate
+from psycopg.conninfo import make_conninfo
 
-from mailroom.addresses import is_address
+from mailroom.addresses import for_wire, is_address
 from mailroom.config.schemes import ANYMAIL
 from mailroom.config.urls import Fault, mailbox_at
 
@@ -46,24 +51,33 @@ CONTENT_SECURITY_POLICY: dict[str, list[str]] = {
 fraction: Any = validate.Range(0, 1)
 
 
-def at_least(number: int) -> validate.Range:
-    return validate.Range(min=number)
+LONGEST = 36_500  # days, a century
+
+
+def between(low: float, high: float) -> validate.Range:
+    return validate.Range(min=low, max=high)
+
+
+days: Any = between(1, LONGEST)
+seconds: Any = between(0, 86_400)
+count: Any = between(1, 1_000_000)
 
 
 def split_url(url: str) -> SplitResult:
-    """Split a URL as `urlsplit` does; one that cannot be read counts as empty."""
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018  (raises for one that is no number)
-    except ValueError:
-        return urlsplit("")
-    return parts
+    """Split PUBLIC_URL as `urlsplit` does; one that cannot be used counts as empty."""
+    return urlsplit("" if _public_url_problem(url, is_debug=True) else url)
 
 
 def hosts(host: str | None, debug: bool) -> list[str]:
     """The host names to answer to: that of PUBLIC_URL, and this machine's own in development."""
     own = ["127.0.0.1", "localhost", "[::1]"] if debug else []
     return [*own, host] if host and host not in own else own
+
+
+def pairs(env: Env, name: str) -> dict[str, str]:
+    """A variable such as `a=1,b=2`; what has no = is a key without a value."""
+    parts = [one.partition("=") for one in env.str(name, "").split(",") if one.strip()]
+    return {key.strip(): value.strip() for key, _equals, value in parts}
 
 
 def webhook_keys(env: Env) -> dict[str, list[str]]:
@@ -126,25 +140,75 @@ def faults(
             told = "is missing: for instance postgres://user:pw@host/name"
             found.append(Fault("DATABASE_URL", told))
         found += [*_weak_keys(env), *_host_faults(hosts, public_url)]
+        found += [
+            Fault(name, "is for development only: remove it")
+            for name in ("MAIL_ACCOUNT_LOOPBACK_HOSTS", "MAIL_ACCOUNT_API_URLS")
+            if env.str(name, "")
+        ]
     found += _mailbox_faults(env)
     found += [*_webhook_faults(env, debug), *_url_faults(env), *_storage_faults(env)]
-    admins: list[str] = env.list("ADMINS", [])
-    if not all(map(is_address, admins)):
-        found.append(Fault("ADMINS", "must hold addresses, separated by commas"))
-    return [*found, *_database_faults(env), *_unreadable(env)]  # sealing comes last
+    routes = env.str("MAILROOM_DOMAIN_ROUTES", "")
+    if routes and not all(map(ROUTE.fullmatch, routes.split(","))):
+        told = "must look like example.com=postmark,example.org=account:7"
+        found.append(Fault("MAILROOM_DOMAIN_ROUTES", told))
+    for name, (is_right, told) in LISTS.items():
+        values: list[str] = env.list(name, [])
+        if not all(map(is_right, values)):
+            found.append(Fault(name, told))
+    found += [*_database_faults(env, debug), *_unreadable(env)]  # sealing comes last
+    named = {fault.variable for fault in found}
+    return found + [fault for fault in _blank(env) if fault.variable not in named]
+
+
+def _blank(env: Env) -> Iterator[Fault]:
+    """A space is not a value, and a line break would end a header or a log line."""
+    for name in sorted(env.dump()):
+        value = os.environ.get(name, "")
+        if value and not value.strip():
+            yield Fault(name, "is blank: give it a value, or remove it")
+        elif not value.isprintable():
+            yield Fault(name, "holds a line break or another control character")
+
+
+def is_mailbox(text: str) -> bool:
+    """Return whether it is one address, or `Name <address>` with its brackets closed."""
+    text = text.strip()
+    bare = text[text.rfind("<") + 1 : -1] if text.endswith(">") else text
+    is_closed = text.count("<") == text.count(">") == int(bare != text)
+    return is_closed and not re.search(r"\s", bare) and is_address(text)
+
+
+ROUTE = re.compile(r"\s*([\w-]+\.)+[\w-]+=[\w:.-]+\s*")  # a domain, and an alias
+
+# Lists, each with what its items must be.
+LISTS: dict[str, tuple[Callable[[str], object], str]] = {
+    "ADMINS": (is_mailbox, "must hold addresses, separated by commas"),
+    "DKIM_SELECTORS": (
+        re.compile(r"(?!.*_domainkey)[A-Za-z0-9]([\w-]*\w)?(\.\w([\w-]*\w)?)*", re.A).fullmatch,
+        "must hold selectors, as they stand before ._domainkey, separated by commas",
+    ),
+    "MAIL_SPECIAL_USE_DOMAINS": (
+        {"none", *SPECIAL_USE_DOMAIN_NAMES}.__contains__,
+        "must hold endings for special use, such as local,test, or none",
+    ),
+}
 
 
 # -- Keys and secrets -----------------------------------------------------------------------------
 
 KEY_LENGTH = 32  # characters; a key of secrets.token_urlsafe(50) has 67
 PASSWORD_LENGTH = 12
+LONGEST_REPEAT = 16  # characters: a shorter text that is only repeated can be guessed
 DIFFERENT = 5  # characters, as Django's own check asks for
 PLACEHOLDER = re.compile(r"django-insecure|change.?me|replace.?me|your.?(secret|key)", re.I)
 
 
 def _is_weak(secret: str, length: int) -> bool:
     is_short = len(secret) < length or len(set(secret)) < DIFFERENT
-    return is_short or bool(PLACEHOLDER.search(secret))
+    repeats = any(
+        secret[n:] == secret[:-n] for n in range(1, min(LONGEST_REPEAT, len(secret) // 2) + 1)
+    )
+    return is_short or repeats or bool(PLACEHOLDER.search(secret))
 
 
 def _weak_keys(env: Env) -> Iterator[Fault]:
@@ -153,7 +217,7 @@ def _weak_keys(env: Env) -> Iterator[Fault]:
         "SECRET_KEY": [env.str("SECRET_KEY", "")],
         "SECRET_KEY_FALLBACKS": env.list("SECRET_KEY_FALLBACKS", []),
     }.items():
-        if any(key and _is_weak(key, KEY_LENGTH) for key in keys):
+        if (keys != [""]) and any(_is_weak(key, KEY_LENGTH) for key in keys):
             yield Fault(name, told)
 
 
@@ -177,23 +241,84 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 PUBLIC_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*/*")
 
 
+LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+
+
 def _public_url_faults(public_url: str, debug: bool) -> list[Fault]:
+    problem = _public_url_problem(public_url, is_debug=debug)
+    return [Fault("PUBLIC_URL", problem)] if problem else []
+
+
+def _public_url_problem(public_url: str, *, is_debug: bool) -> str:
     if not public_url:
-        told = "is missing: set it to the site's own https:// address"
-        return [] if debug else [Fault("PUBLIC_URL", told)]
-    parts = split_url(public_url)
-    is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
-    is_read = parts.scheme in {"http", "https"} and parts.hostname and is_plain
-    if not is_read or not PUBLIC_PATH.fullmatch(parts.path) or public_url.strip() != public_url:
-        return [Fault("PUBLIC_URL", "must look like https://www.example.com")]
-    if parts.scheme == "http" and not debug and parts.hostname not in LOOPBACK:
-        told = "must begin with https://: passwords and sessions would travel in clear"
-        return [Fault("PUBLIC_URL", told)]
-    return []
+        return "" if is_debug else "is missing: set it to the site's own https:// address"
+    example = "must look like https://www.example.com"
+    if problem := _url_problem(public_url):
+        return f"{example}: it {problem}"
+    parts = urlsplit(public_url)
+    if (
+        parts.query
+        or parts.fragment
+        or "@" in parts.netloc
+        or not PUBLIC_PATH.fullmatch(parts.path)
+    ):
+        return example
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return example
+    if parts.scheme == "http" and not is_debug and parts.hostname not in LOOPBACK:
+        return "must begin with https://: passwords and sessions would travel in clear"
+    return ""
+
+
+UNREADABLE = "has a host or port that can't be read"
+
+
+def _url_problem(url: str) -> str:
+    """What keeps a server's URL from being read as it is meant; "" for nothing. Tells no secret."""
+    escape = "percent-encode what is reserved in names and passwords (@ is %40, / is %2F, # is %23)"
+    if "#" in url or re.search(r"\s|\\|%(?![0-9A-Fa-f]{2})", url) or not url.isprintable():
+        return f"has a character that a URL can't have: {escape}"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return f"{UNREADABLE}: {escape}"
+    if parts.netloc.count("@") > 1 or "@" in parts.path + parts.query:
+        return f"has more than one @, or one behind its host: {escape}"
+    host = parts.netloc.rpartition("@")[2]
+    if port == 0 or host.endswith(":"):
+        return "has a port that must be a number from 1 to 65535"
+    return _host_problem(parts.hostname or "", host)
+
+
+def _host_problem(host: str, netloc: str) -> str:
+    if netloc.startswith("["):
+        is_whole = bool(re.fullmatch(r"\[[0-9A-Fa-f:.]+\](:[0-9]+)?", netloc))
+        return "" if is_whole and _is_ip(host) else UNREADABLE
+    if not host.isascii():
+        with suppress(ValueError):
+            wire = for_wire(f"x@{host}").removeprefix("x@")
+            return f"has a host with letters beyond ASCII: write it as {wire}"
+        return "has a host with letters that no domain can have"
+    labels = host.split(".") if host else []
+    is_number = bool(labels) and labels[-1].isdecimal()
+    if len(host) > 253 or not all(map(LABEL.fullmatch, labels)) or (is_number and not _is_ip(host)):
+        return f"has a host that can't be one: {host[:60]}"
+    return ""
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _host_faults(hosts: list[str], public_url: str) -> Iterator[Fault]:
     host = split_url(public_url).hostname or ""
+    if not host and not any(set("/*") & set(one) for one in hosts):
+        return
     names = [one.strip("[]").lower() for one in hosts]
     is_in = any(host == one or (one[:1] == "." and f".{host}".endswith(one)) for one in names)
     if any("/" in one or "*" in one for one in hosts):
@@ -204,38 +329,110 @@ def _host_faults(hosts: list[str], public_url: str) -> Iterator[Fault]:
 
 # -- Services -------------------------------------------------------------------------------------
 
+CACHE_SCHEMES = ("redis", "rediss")
 SCHEMES = {
-    "CACHE_URL": ("redis", "rediss"),
-    "TASKS_URL": ("redis", "rediss", "amqp", "amqps"),
+    "CACHE_URL": CACHE_SCHEMES,
+    "TASKS_URL": (*CACHE_SCHEMES, "amqp", "amqps"),
 }
 
 
 def _url_faults(env: Env) -> Iterator[Fault]:
     for name, schemes in SCHEMES.items():
         url = env.str(name, "")
-        if url and not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        scheme, mark, _rest = url.partition("://")
+        if url and (not mark or scheme not in schemes):
             known = " and ".join(f"{scheme}://…" for scheme in schemes)
             yield Fault(name, f"has an unknown scheme: {known} work")
+        elif url and (problem := _url_problem(url)):
+            yield Fault(name, problem)
+        elif url and not urlsplit(url).hostname:
+            yield Fault(name, f"has no host: it must look like {scheme}://host")
+        elif scheme in CACHE_SCHEMES and not re.fullmatch(r"(/\d*)?", urlsplit(url).path):
+            yield Fault(name, f"must end with a number of a database: {scheme}://host/0")
 
 
 def _storage_faults(env: Env) -> Iterator[Fault]:
     wanted = env.str("PICTURE_STORAGE", "")
-    if wanted and not wanted.startswith("file:///"):
-        module = wanted.rpartition(".")[0]
-        try:
-            is_there = bool(module and find_spec(module))
-        except (ImportError, ValueError):
-            is_there = False
-        if not is_there:
-            yield Fault("PICTURE_STORAGE", "must be file:///folder or the dotted name of a storage")
+    if wanted.startswith("file:///"):
+        is_right = wanted.strip("/") != "file:"
+    else:
+        is_right = not wanted or _is_in_module(*wanted.rpartition(".")[::2])
+    if not is_right:
+        yield Fault("PICTURE_STORAGE", "must be file:///folder or the dotted name of a storage")
 
 
-def _database_faults(env: Env) -> list[Fault]:
+def _is_in_module(module: str, name: str) -> bool:
+    """Whether a module names something. It is not imported: models need the settings first."""
     try:
-        dj_database_url.parse(env.str("DATABASE_URL", "") or "sqlite://:memory:")
+        spec = find_spec(module) if module else None
+    except (ImportError, ValueError):
+        return False
+    source = Path((spec and spec.origin) or "")
+    return source.suffix == ".py" and bool(re.search(rf"\b{re.escape(name)}\b", source.read_text()))
+
+
+POSTGRES = {"postgres", "postgresql", "pgsql"}
+
+
+def _database_faults(env: Env, debug: bool) -> list[Fault]:
+    url = env.str("DATABASE_URL", "")
+    problem = _database_problem(url, debug) if url.strip() else ""
+    return [Fault("DATABASE_URL", problem)] if problem else []
+
+
+def _database_problem(url: str, debug: bool) -> str:
+    scheme, colon, rest = url.partition(":")
+    known = "SQLite or PostgreSQL (sqlite:////folder/file, postgres://user:password@host/name)"
+    if scheme not in {*POSTGRES, "sqlite"} or not rest.startswith("//"):
+        kind = f"names {scheme[:20]}, which" if colon and "@" not in scheme else "is no URL of what"
+        return f"{kind} is not supported: {known}"
+    if problem := _sqlite_problem(rest, debug) if scheme == "sqlite" else _postgres_problem(url):
+        return problem
+    try:
+        dj_database_url.parse(url)
     except ValueError:
-        return [Fault("DATABASE_URL", "has an unknown scheme: postgres://… and sqlite:///… work")]
-    return []
+        return f"can't be read: {known}"
+    return ""
+
+
+def _sqlite_problem(rest: str, debug: bool) -> str:
+    file = Path(rest.removeprefix("///"))
+    if "?" in rest or "#" in rest:
+        return "has options, and SQLite takes none here"
+    if not rest.startswith("///") or rest == "///" or ":memory:" in rest:
+        in_memory = ":memory:" in rest or rest == "//"
+        return "" if debug and in_memory else "must name a file: sqlite:////folder/file"
+    if file.is_dir() or not file.parent.is_dir():
+        return "must name a file in a folder that exists: sqlite:////folder/file"
+    return ""
+
+
+def _postgres_problem(url: str) -> str:
+    example = "it must look like postgres://user:password@host/name"
+    parts = urlsplit("")
+    with suppress(ValueError):
+        parts = urlsplit(url)
+    # Several hosts, and sockets as an encoded folder, are libpq's own; Django passes them on.
+    host = parts.netloc.rpartition("@")[2]
+    plain = url if not re.search(r"[,%]", host) else url.replace(host, "host", 1)
+    if problem := _url_problem(plain):
+        return problem
+    if not parts.path.strip("/"):
+        return f"names no database: {example}"
+    if "/" in parts.path.strip("/"):
+        return f"has a / too many: {example}; in a password it is %2F"
+    options = dict(one.partition("=")[::2] for one in parts.query.split("&") if one)
+    ours = {"conn_max_age", "conn_health_checks", "pool", "isolation_level", "assume_role"}
+    unknown = [name for name in options if name in ours or not _is_libpq(name)]
+    return f"has the option {unknown[0][:30]}, which is unknown" if unknown else ""
+
+
+def _is_libpq(name: str) -> bool:
+    try:
+        make_conninfo(**{name: "1"})
+    except psycopg.ProgrammingError:
+        return False
+    return True
 
 
 def _mailbox_faults(env: Env) -> list[Fault]:
@@ -300,7 +497,8 @@ POOL_PATIENCE = 10  # seconds to wait for a connection that is in use
 
 def database(env: Env, debug: bool, folder: Path) -> dict[str, Any]:
     """DATABASE_URL, or an SQLite file in `folder` in development."""
-    folder.mkdir(exist_ok=True)
+    with suppress(OSError):  # opening the file says why
+        folder.mkdir(parents=True, exist_ok=True)
     local = f"sqlite:///{folder / 'mailroom.sqlite3'}" if debug else "sqlite://:memory:"
     try:
         config: dict[str, Any] = dict(dj_database_url.parse(env.str("DATABASE_URL", "") or local))
@@ -322,7 +520,7 @@ def database(env: Env, debug: bool, folder: Path) -> dict[str, Any]:
 
 def _postgres(env: Env) -> dict[str, Any]:
     """A pool where DATABASE_POOL_SIZE says so: more threads than connections may then serve."""
-    size = env.int("DATABASE_POOL_SIZE", 0)
+    size = env.int("DATABASE_POOL_SIZE", 0, validate=between(0, 1000))
     if not size:
         return {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 60}
     pool = {"min_size": 1, "max_size": size, "timeout": POOL_PATIENCE}

@@ -11,11 +11,12 @@ from typing import Any
 
 from environs import Env
 
-from mailroom.addresses import address_key, for_wire, is_address
+from mailroom.addresses import address_key, for_wire
 from mailroom.config.mailers import MailerTree
 from mailroom.config.schemes import DEVELOPMENT
 from mailroom.config.urls import Fault, MailerUrlError, parse
 from mailroom.message_types import MessageType, asked_for, bulk, transactional
+from site_config.environment import is_mailbox
 
 DEVELOPMENT["inbox"] = "sandbox.inbox.EmailBackend"  # inbox: shows every email at /inbox/
 
@@ -76,6 +77,12 @@ MESSAGE_TYPES: dict[str, MessageType] = {
 }
 
 
+SMTP_OPTIONS = {
+    *("host", "port", "username", "password", "use_tls", "use_ssl", "timeout", "connections"),
+    *("ssl_keyfile", "ssl_certfile"),
+}
+
+
 class MailVariables:
     """Reads the MAIL… variables for the settings. What is missing or wrong goes to `faults`.
 
@@ -102,7 +109,7 @@ class MailVariables:
         text = self.env.str(variable, "").strip()
         if not text:
             return fallback
-        if not is_address(text):
+        if not is_mailbox(text):
             self._add(variable, "must be an address such as Mailroom <mail@example.com>")
             return fallback
         return for_wire(text)
@@ -123,8 +130,9 @@ class MailVariables:
         """The keys of addresses, and of domains as @example.com."""
         parts = [one.strip() for one in self.env.str(variable, "").split(",")]
         found = [one for one in parts if one]
-        if not all(is_address(f"x{one}" if one.startswith("@") else one) for one in found):
+        if not all(is_mailbox(f"x{one}" if one.startswith("@") else one) for one in found):
             self._add(variable, "must hold addresses, or domains such as @example.com")
+            return []
         return [address_key(f"x{one}")[1:] if one[0] == "@" else address_key(one) for one in found]
 
     def providers(self, mailers: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -152,6 +160,10 @@ class MailVariables:
             tree.add(parse(text))
         except MailerUrlError as error:
             self._add(variable, str(error))
+        for alias, entry in tree.mailers.items():
+            unknown = sorted(entry.get("OPTIONS", {}).keys() - SMTP_OPTIONS)
+            if unknown and alias.startswith("smtp:"):
+                self._add(variable, f"has the option {unknown[0]}, unknown to {alias}")
         if "inbox" in tree.mailers and not self.debug:
             self._add(variable, "names inbox:, which is for development only")
 

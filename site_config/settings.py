@@ -161,7 +161,7 @@ ACCOUNT_RATE_LIMITS = {
 }
 # The time of an answer must not tell whether an address has an account or a subscription.
 ANSWER_STEP_SECONDS = env.float(
-    "ANSWER_STEP_SECONDS", 0 if DEBUG else 0.5, validate=environment.at_least(0)
+    "ANSWER_STEP_SECONDS", 0 if DEBUG else 0.5, validate=environment.between(0, 10)
 )
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
@@ -181,7 +181,9 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 REQUIRE_TWO_FACTOR_FOR_STAFF = env.bool("REQUIRE_TWO_FACTOR_FOR_STAFF", False)
 USERSESSIONS_TRACK_ACTIVITY = True
-ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0, validate=environment.at_least(0))
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int(
+    "TRUSTED_PROXY_COUNT", 0, validate=environment.between(0, 100)
+)
 
 # -- Mail: channels, routes, providers ------------------------------------------------------------
 
@@ -253,10 +255,10 @@ MAIL_SPECIAL_USE_DOMAINS: list[str] = env.list("MAIL_SPECIAL_USE_DOMAINS", ["loc
 # encrypts their credentials, all decrypt.
 MAIL_ACCOUNT_KEYS: list[str] = env.list("MAIL_ACCOUNT_KEYS", [])
 MAILROOM_ROUTERS: list[str] = env.list("MAILROOM_ROUTERS", [])  # classes, by dotted path
-MAILROOM_DOMAIN_ROUTES: dict[str, str] = env.dict("MAILROOM_DOMAIN_ROUTES", {})
+MAILROOM_DOMAIN_ROUTES = environment.pairs(env, "MAILROOM_DOMAIN_ROUTES")
 # Development only: hosts of accounts that may be at loopback, and kinds whose API is played here.
 MAIL_ACCOUNT_LOOPBACK_HOSTS: list[str] = env.list("MAIL_ACCOUNT_LOOPBACK_HOSTS", [])
-MAIL_ACCOUNT_API_URLS: dict[str, str] = env.dict("MAIL_ACCOUNT_API_URLS", {})
+MAIL_ACCOUNT_API_URLS = environment.pairs(env, "MAIL_ACCOUNT_API_URLS")
 STAGING_MAIL = mail.addresses("STAGING_MAIL")  # on a copy of the site, who alone may get mail
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM
 EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
@@ -271,24 +273,22 @@ WEBHOOK_SECRETS = environment.webhook_secrets(
     env, [SECRET_KEY, *SECRET_KEY_FALLBACKS], environment.is_by_add_on(env)
 )
 WEBHOOK_KEYS = environment.webhook_keys(env)
-MAIL_LEASE_SECONDS = env.int("MAIL_LEASE_SECONDS", 60, validate=environment.at_least(1))
-MAIL_RETRY_SECONDS = env.float("MAIL_RETRY_SECONDS", 30, validate=environment.at_least(0))
-MAIL_BREAKER_SECONDS = env.float("MAIL_BREAKER_SECONDS", 30, validate=environment.at_least(0))
-MAIL_RETENTION_DAYS = env.int("MAIL_RETENTION_DAYS", 90, validate=environment.at_least(1))
+MAIL_LEASE_SECONDS = env.int("MAIL_LEASE_SECONDS", 60, validate=environment.between(1, 86_400))
+MAIL_RETRY_SECONDS = env.float("MAIL_RETRY_SECONDS", 30, validate=environment.seconds)
+MAIL_BREAKER_SECONDS = env.float("MAIL_BREAKER_SECONDS", 30, validate=environment.seconds)
+MAIL_RETENTION_DAYS = env.int("MAIL_RETENTION_DAYS", 90, validate=environment.days)
 NOTIFICATION_RETENTION_DAYS = env.int(
-    "NOTIFICATION_RETENTION_DAYS", 180, validate=environment.at_least(1)
+    "NOTIFICATION_RETENTION_DAYS", 180, validate=environment.days
 )  # once they are read
 PUBLISH_GRACE_SECONDS = env.int(
-    "PUBLISH_GRACE_SECONDS", 60, validate=environment.at_least(0)
+    "PUBLISH_GRACE_SECONDS", 60, validate=environment.seconds
 )  # to undo "publish now"
 # When the sending of an issue stops by itself. Gmail and Yahoo ask for complaints below 0.3 %, and
 # providers suspend accounts at 5 to 10 % of hard bounces; a few of either are nobody's fault.
 ISSUE_STOP_COMPLAINTS = env.float("ISSUE_STOP_COMPLAINTS", 0.003, validate=environment.fraction)
 ISSUE_STOP_BOUNCES = env.float("ISSUE_STOP_BOUNCES", 0.05, validate=environment.fraction)
-ISSUE_STOP_MINIMUM = env.int("ISSUE_STOP_MINIMUM", 5, validate=environment.at_least(1))
-ISSUE_STOP_FAILURES = env.int(
-    "ISSUE_STOP_FAILURES", 25, validate=environment.at_least(1)
-)  # in a row
+ISSUE_STOP_MINIMUM = env.int("ISSUE_STOP_MINIMUM", 5, validate=environment.count)
+ISSUE_STOP_FAILURES = env.int("ISSUE_STOP_FAILURES", 25, validate=environment.count)  # in a row
 # What of its readers an issue records: "opens", "clicks", nothing by default. Readers are told.
 NEWSLETTER_TRACKING: list[str] = env.list(
     "NEWSLETTER_TRACKING", [], validate=validate.ContainsOnly(["opens", "clicks"])

@@ -49,12 +49,18 @@ def provider(url: str) -> Provider:
         raise MailerUrlError("has a part that isn't a URL: it lacks a scheme such as smtp://")
     if "#" in url:  # before the parsing, which would take the rest of a password for a fragment
         raise MailerUrlError(f"has a {scheme[:20]} URL with a # in it: write it as %23")
+    if re.search(r"%(?![0-9A-Fa-f]{2})", url) or url.partition("?")[0].count("@") > 1:
+        raise MailerUrlError(
+            f"has a {scheme[:20]} URL with an @ or % in a name or password: write %40 or %25"
+        )
     try:
         parts = urlsplit(url)
-        if parts.scheme in SMTP:  # elsewhere a colon stands between two keys
-            _ = parts.port  # its parsing is what may fail
+        # Elsewhere a colon stands between two keys.
+        is_readable = parts.scheme not in SMTP or (parts.port != 0 and _is_host(parts.hostname))
     except ValueError:
-        raise MailerUrlError(f"has a {scheme} URL whose host or port can't be read") from None
+        is_readable = False
+    if not is_readable:
+        raise MailerUrlError(f"has a {scheme} URL whose host or port can't be read")
     for kinds, read in ((SMTP, _smtp), (ANYMAIL, _anymail), (DEVELOPMENT, _development)):
         if parts.scheme in kinds:
             found = read(parts)
@@ -63,9 +69,21 @@ def provider(url: str) -> Provider:
     raise MailerUrlError(f"has the unknown scheme {scheme[:20]!r}; known are {known}")
 
 
+HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
+
+
+def _is_host(host: str | None) -> bool:
+    """Whether it can be a server's name or IP address; one that is missing is reported later."""
+    return not host or ":" in host or bool(HOST.fullmatch(host))
+
+
 def _smtp(parts: SplitResult) -> Provider:
     if not parts.hostname:
         raise MailerUrlError(f"has an {parts.scheme} URL without a host")
+    if parts.path.strip("/"):
+        raise MailerUrlError(f"has an {parts.scheme} URL with a path behind its host")
+    if bool(parts.username) != bool(parts.password):
+        raise MailerUrlError(f"has an {parts.scheme} URL with only one of user and password")
     kind = SMTP[parts.scheme]
     port = parts.port or kind.port
     options = {
@@ -101,6 +119,8 @@ def _anymail(parts: SplitResult) -> Provider:
 
 def _development(parts: SplitResult) -> Provider:
     options: dict[str, Any] = _query(parts)
+    if parts.scheme != "file" and (parts.netloc or parts.path.strip("/")):
+        raise MailerUrlError(f"has a {parts.scheme} URL that isn't written as {parts.scheme}:")
     if parts.scheme == "file":
         if parts.netloc or not parts.path.strip("/"):
             raise MailerUrlError("has a file URL that isn't written as file:///folder")
@@ -110,6 +130,8 @@ def _development(parts: SplitResult) -> Provider:
 
 def _query(parts: SplitResult) -> dict[str, Any]:
     pairs = parse_qsl(parts.query, True)
+    if empty := [name for name, text in pairs if not text]:
+        raise MailerUrlError(f"has the option {empty[0][:30]} without a value")
     return {name: _value(name, text) for name, text in pairs if name not in OURS}
 
 
@@ -183,11 +205,13 @@ def mailbox_at(url: str) -> Mailbox:
 
     `imap://` uses STARTTLS, `imap+plain://` no encryption. Raises ValueError, without the password.
     """
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ValueError("has a port that is no number") from None
+        raise ValueError("has a host or port that can't be read") from None
+    if port == 0 or not _is_host(parts.hostname):
+        raise ValueError("has a host or port that can't be read")
     if parts.scheme not in MAILBOX_PORTS or not parts.hostname:
         raise ValueError("must look like imaps://user:password@host/folder")
     if not parts.username or not parts.password:
