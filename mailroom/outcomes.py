@@ -7,17 +7,20 @@ backend works in any project.
 """
 
 import enum
+import math
 import re
 import smtplib
 import sqlite3
 from collections.abc import Mapping, Sequence
-from email.utils import parseaddr
+from datetime import UTC
+from email.utils import parseaddr, parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage, InvalidMailer, MailerDoesNotExist
 from django.db import DatabaseError, InterfaceError, OperationalError
+from django.utils import timezone
 
 
 class Verdict(enum.Enum):
@@ -117,15 +120,16 @@ def is_down(errors: Sequence[Exception | None]) -> bool:
     """Return whether the next message needn't try: the provider took nothing and is at fault.
 
     errors: the provider's latest answers in their order, None where it accepted. A fault of the
-    transport is enough; one of the account may be about one message's sender, so it takes several
-    in a row.
+    transport or a wish to wait is enough; a fault of the account may be about one message's sender,
+    so it takes several in a row.
     """
     if not errors or errors[-1] is None:
         return False
     latest = classify(errors[-1])
-    if latest.verdict is not Verdict.FOR_NOW or latest.fault not in PROVIDER_FAULTS:
+    if latest.verdict is not Verdict.FOR_NOW:
         return False
-    return latest.fault is Fault.TRANSPORT or refuses_account(errors)
+    waits = latest.fault is Fault.TRANSPORT or latest.retry_after is not None
+    return waits or refuses_account(errors)
 
 
 def refuses_account(errors: Sequence[Exception | None]) -> bool:
@@ -336,15 +340,15 @@ HTTP_ACCOUNT = {401, 402, 403}
 POSTMARK_ACCOUNT = {400, 401, 405, 412, 413}
 HTTP_UNKNOWN = {502, 504}  # RFC 9110 section 15.6: the gateway can't say what the origin did
 HTTP_FOR_NOW = {408, 409, 423, 425, 429, 500, 503}
-BOTO_FOR_NOW = {
+BOTO_BUSY = {
     "TooManyRequestsException",
     "Throttling",
     "ThrottlingException",
-    "LimitExceededException",
     "ServiceUnavailable",
     "InternalFailure",
 }
 BOTO_ACCOUNT = {
+    "LimitExceededException",
     "AccountSuspendedException",
     "SendingPausedException",
     "MailFromDomainNotVerifiedException",
@@ -410,8 +414,10 @@ def http_answer(status: int, text: str, headers: Mapping[str, str]) -> Outcome:
     if status in HTTP_ACCOUNT:
         return Outcome(Verdict.FOR_NOW, text, fault=Fault.ACCOUNT)
     if status in HTTP_FOR_NOW:
-        fault = Fault.TRANSPORT if status >= 500 else Fault.NONE
         wait = _seconds(headers.get("Retry-After", ""))
+        # Too many requests are about none of the messages: without a time, the breaker decides.
+        is_busy = status >= 500 or (status == 429 and wait is None)  # noqa: PLR2004
+        fault = Fault.TRANSPORT if is_busy else Fault.NONE
         return Outcome(Verdict.FOR_NOW, text, retry_after=wait, fault=fault)
     if status in HTTP_UNKNOWN or status < 300 or status >= 500:  # 2xx with an unreadable body too
         return Outcome(Verdict.UNKNOWN, text, fault=Fault.TRANSPORT)
@@ -419,8 +425,20 @@ def http_answer(status: int, text: str, headers: Mapping[str, str]) -> Outcome:
 
 
 def _seconds(text: str) -> float | None:
-    """Retry-After in seconds (RFC 9110 section 10.2.3); its date form is left to our backoff."""
-    return float(text) if text.isdecimal() else None
+    """Retry-After, seconds or a date (RFC 9110 section 10.2.3), as seconds from now; at least one.
+
+    None where it is neither.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(text)
+        except (ValueError, OverflowError):
+            return None
+        when = when if when.tzinfo else when.replace(tzinfo=UTC)
+        seconds = (when - timezone.now()).total_seconds()
+    return max(1.0, seconds) if math.isfinite(seconds) else None
 
 
 def _without_answer(error: BaseException, text: str) -> Outcome | None:
@@ -469,8 +487,8 @@ def _boto_answer(response: Mapping[str, Any], text: str) -> Outcome:
     is_our_sender = code == "MessageRejected" and "is not verified" in text
     if code in BOTO_ACCOUNT or is_our_sender:
         return Outcome(Verdict.FOR_NOW, text, fault=Fault.ACCOUNT)
-    if code in BOTO_FOR_NOW:
-        return Outcome(Verdict.FOR_NOW, text)
+    if code in BOTO_BUSY:
+        return Outcome(Verdict.FOR_NOW, text, fault=Fault.TRANSPORT)
     return http_answer(status, text, {})
 
 

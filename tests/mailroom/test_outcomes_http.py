@@ -1,8 +1,11 @@
 """What answers of mail APIs mean for a delivery, through Anymail's own backends."""
 
+from datetime import timedelta
 from typing import NamedTuple
 
 import pytest
+from django.utils import timezone
+from django.utils.http import http_date
 
 from mailroom.delivery.breaker import try_now
 from mailroom.models import Delivery
@@ -123,6 +126,19 @@ def test_retry_after_is_waited_for(carry_by):
 
     waits = (delivery.not_before - delivery.created_at).total_seconds()
     assert 900 <= waits < 960
+
+
+@pytest.mark.parametrize("form", ["0", "2", "1.5", "date", "a date that is over"])
+def test_retry_after_counts_as_no_attempt_in_each_of_its_forms(carry_by, form):
+    soon = timezone.now() + timedelta(seconds=-60 if "over" in form else 2)
+    header = http_date(soon.timestamp()) if "date" in form else form
+    with HTTPServer(Answer(429, {}, {"Retry-After": header})) as server:
+        carry_by(f"postmark://TOKEN?api_url={server.url}")
+        delivery = attempt("bulletin")
+
+    assert (delivery.state, delivery.attempts) == (QUEUED, 0)
+    waits = (delivery.not_before - delivery.created_at).total_seconds()
+    assert 0 < waits < 60
 
 
 @pytest.mark.parametrize("absurd", ["9" * 30, "-5", "nan", "soon", "٣"])
