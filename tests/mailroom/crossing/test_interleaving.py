@@ -11,7 +11,8 @@ from django.core.mail import EmailMessage
 from django.db import connection
 from django.utils import timezone
 
-from mailroom.models import Delivery, Message
+from mailroom.delivery.feedback import handle
+from mailroom.models import Delivery, Event, Message, Suppression
 from mailroom.outbox import Recipient, add_deliveries, control, freeze
 from mailroom.outbox.personal_data import forget_address
 from tests.at_once import at_once
@@ -108,3 +109,22 @@ def test_nothing_is_sent_behind_anybodys_back(world, verb, before, number):
     if verb in {"hold", "second worker"}:
         assert set(Delivery.objects.values_list("state", flat=True)) == {State.SENT}
     assert Message.objects.count() == 2
+
+
+@pytest.mark.parametrize("before", [BEFORE, pytest.param(False, id="after")])
+def test_two_hard_bounces_of_one_address_make_one_suppression_at_once(world, before):
+    first, second = (
+        Event.objects.create(
+            provider="tests",
+            event_id=str(number),
+            kind=Event.Kind.HARD_BOUNCE,
+            address=PEOPLE[0],
+        )
+        for number in range(2)
+    )
+
+    with at_commit(1, lambda: handle([second]), before=before):
+        handle([first])
+
+    assert Suppression.objects.get().reason == Suppression.Reason.BOUNCED
+    assert not Event.objects.filter(handled_at=None).exists()

@@ -99,7 +99,7 @@ class Crossing(RuleBasedStateMachine):
     def begin(self) -> None:
         self.world = start_anew()
         self.world.heard = self.heard
-        self.traveller = time_machine.travel(timezone.now(), tick=True)
+        self.traveller = time_machine.travel(timezone.now(), tick=False)
         self.clock = self.traveller.start()
         self.django_settings.STAGING_MAIL = []
         self.written: dict[int, tuple[str, str]] = {}  # message -> its subject and body
