@@ -10,10 +10,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from mailroom.delivery import engine
 from mailroom.models import Delivery, Event
 from newsletters import publishing, report, steering
 from newsletters.models import Issue, Subscription
 from newsletters.report_chart import MOST_BARS
+from tests.mailroom.fakes.smtp import Script, SMTPServer
 
 pytestmark = pytest.mark.usefixtures("outbox_mailers")
 
@@ -102,6 +104,41 @@ class TestFigures:
             )  # fmt: skip
         assert report.Report(issue).bounces == [("address does not exist", 1)]
         assert "Bounces by reason" in desk.get(f"{page}report/").text
+
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            "550 5.1.1 no such user",
+            "550 5.1.6 has moved",
+            "556 5.1.10 null MX",
+            "550 user unknown",
+        ],
+    )
+    def test_a_refused_recipient_is_a_bounce_and_gets_no_other_issue(
+        self, draft, weekly, subscribed, settings, reply
+    ):
+        subscribed("gone@example.com")
+        subscribed("ann@example.com")
+        second = Issue.objects.create(newsletter=weekly, subject="Next", slug="2", body="More.")
+        with SMTPServer(Script(rcpt={"gone@example.com": reply})) as server:
+            options = {"host": "127.0.0.1", "port": server.port, "timeout": 20}
+            settings.MAILERS["memory"] = {
+                "BACKEND": "mailroom.backends.smtp.EmailBackend",
+                "OPTIONS": options,
+            }
+            for issue in (draft, second):
+                issue.publish()
+                publishing.queue(Issue.objects.get(pk=issue.pk))
+                engine.deliver_due("newsletters")
+            asked = server.transactions
+
+        figures = {key: number for key, _, number, _ in report.Report(draft).figures}
+        assert (figures["failed"], figures["bounced"]) == (1, 1)
+        assert [number for _reason, number in report.Report(draft).bounces] == [1]
+        gone = Delivery.objects.filter(address="gone@example.com").order_by("pk")
+        assert [one.state for one in gone] == [State.FAILED, State.SKIPPED]
+        assert gone.last().reason == "suppressed"
+        assert asked.count(["gone@example.com"]) == 1
 
     def test_what_needs_attention_stands_first(self, desk, page, issue):
         rows = report.recipients(issue, "attention")
