@@ -416,7 +416,7 @@ def http_answer(status: int, text: str, headers: Mapping[str, str]) -> Outcome:
     if status in HTTP_FOR_NOW:
         wait = _seconds(headers.get("Retry-After", ""))
         # Too many requests are about none of the messages: without a time, the breaker decides.
-        is_busy = status >= 500 or (status == 429 and wait is None)  # noqa: PLR2004
+        is_busy = status >= 500 or (status == 429 and wait is None)
         fault = Fault.TRANSPORT if is_busy else Fault.NONE
         return Outcome(Verdict.FOR_NOW, text, retry_after=wait, fault=fault)
     if status in HTTP_UNKNOWN or status < 300 or status >= 500:  # 2xx with an unreadable body too
