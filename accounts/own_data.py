@@ -16,6 +16,7 @@ from mailroom.outbox import personal_data
 def register() -> None:
     """Declare what this app stores about an address."""
     personal_data.register("account", export=_export, erase=_erase, of_account=True)
+    personal_data.register("unconfirmed", export=_unconfirmed, erase=_erase_unconfirmed)
     personal_data.register_quotes("accounts.User", "name")
     personal_data.register_quotes("usersessions.UserSession", "user_agent", "data")
 
@@ -62,6 +63,20 @@ def _export(key: str) -> dict[str, Any] | None:
             Authenticator.objects.filter(user=user).values("type", "created_at", "last_used_at")
         ),
     }
+
+
+def _typed_in(key: str) -> Any:
+    """The address where another account names it, and has not confirmed it."""
+    rows = EmailAddress.objects.filter(email=key, verified=False, primary=False)
+    return rows.exclude(user__email=key)
+
+
+def _unconfirmed(key: str) -> list[dict[str, Any]]:
+    return [{"email": key} for _row in _typed_in(key)]
+
+
+def _erase_unconfirmed(key: str) -> None:
+    _typed_in(key).delete()
 
 
 def _erase(key: str) -> None:

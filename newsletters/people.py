@@ -47,9 +47,12 @@ def register() -> None:
     personal_data.register("subscriptions", export=_export, erase=_erase)
     personal_data.register_quotes("newsletters.Subscription", "name", "consent_source")
     personal_data.register_quotes("newsletters.HistoryEntry", "who", "note")
+    personal_data.register_quotes("newsletters.Issue", "stop_reason")  # a provider's words
     personal_data.register_quotes("newsletters.IssueTest", "addresses")
+    # The first row of a file without column names is kept as its header.
     personal_data.register_quotes(
-        "newsletters.SubscriberImport", "data", "faults", "sample", "problem_file"
+        "newsletters.SubscriberImport",
+        *("consent", "file_name", "header", "data", "faults", "sample", "problem_file"),
     )
 
 

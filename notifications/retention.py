@@ -37,10 +37,13 @@ def export(user: Any) -> dict[str, Any]:
     }
 
 
+QUOTING = ("data", "actor", "target_url", "batch_key")
+
+
 def register() -> None:
     """Declare what this app stores about an account, and where an address may be mentioned."""
     personal_data.register("notifications", export=_export, erase=lambda key: None, of_account=True)
-    personal_data.register_quotes("notifications.Notification", "data", "actor", "target_url")
+    personal_data.register_quotes("notifications.Notification", *QUOTING)
 
 
 def _export(key: str) -> dict[str, Any] | None:

@@ -117,6 +117,7 @@ def register_own() -> None:
     register_quotes(
         "mailroom.Message",
         *("subject", "body", "from_email", "to", "cc", "bcc", "reply_to", "headers", "content"),
+        "cancel_reason",
         rows=Message.objects.finished,
     )
     register_quotes("admin.LogEntry", "object_repr", "change_message")
@@ -154,8 +155,9 @@ class _Mention:
         domains = {domain, own, json.dumps(own)[1:-1]}
         either = "|".join(map(re.escape, sorted(domains)))
         pattern = rf"{re.escape(self.local)}(?:@|%40)(?:{either})"
-        # Not joann@example.com, nor ann@example.com.au.
-        before, after = r"(?<![\w.+-])(?<!\w')", r"(?![\w-]|\.\w)"
+        # Not joann@example.com, nor ann@example.com.au; but a file's name, ann@example.com.csv.
+        before = r"(?<![\w.+-])(?<!\w')"
+        after = r"(?![\w-]|\.(?!(?:csv|tsv|txt)\b)\w)"
         # ASCII: a look-alike of the address is another one.
         self.pattern = re.compile(before + pattern + after, re.IGNORECASE | re.ASCII)
         self.binary = [
