@@ -142,7 +142,7 @@ class CredentialField(forms.JSONField):
     def to_python(self, value: Any) -> Any:
         try:
             return super().to_python(value)
-        except RecursionError:
+        except (RecursionError, ValueError):  # nested too deep, or a number of 5,000 digits
             raise get_adapter().validation_error("incorrect_code") from None
 
 

@@ -31,10 +31,23 @@ class SubscribeForm(forms.ModelForm):
         return bool(self.cleaned_data["website"])
 
 
+class ManyField(forms.ModelMultipleChoiceField):
+    """Django's field, for which a number that is too large for the database is no error of ours."""
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return super().clean(value)
+        except OverflowError:  # of SQLite; PostgreSQL finds no such row
+            code = "invalid_choice"
+            raise forms.ValidationError(
+                self.error_messages[code], code, {"value": _("a number that is too large")}
+            ) from None
+
+
 class ConfirmForm(forms.Form):
     """What else waits for the same address to confirm it. Nothing is preselected."""
 
-    also = forms.ModelMultipleChoiceField(
+    also = ManyField(
         Subscription.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
@@ -77,7 +90,7 @@ class PreferencesForm(forms.Form):
     language = forms.ChoiceField(
         choices=settings.LANGUAGES, required=False, label=_("Language of mails to me")
     )
-    newsletters = forms.ModelMultipleChoiceField(
+    newsletters = ManyField(
         Newsletter.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,

@@ -1,11 +1,13 @@
 """Health answers before any host check, headers of policy, broken links told by their mailer."""
 
+import re
 import time
 from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_out
 from django.core.cache import cache
+from django.core.exceptions import BadRequest
 from django.db import DatabaseError, close_old_connections
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -13,6 +15,8 @@ from django.middleware import common
 from django.utils.log import log_response
 
 from mailroom.worker.readiness import readiness
+
+CONTROL = re.compile(r"[\0\r\n]")
 
 
 class PublicPathMiddleware:
@@ -30,6 +34,24 @@ class PublicPathMiddleware:
         if prefix and f"{request.path_info}/".startswith(f"{prefix}/"):
             request.path_info = request.path_info.removeprefix(prefix) or "/"
             request.path = prefix + request.path_info
+        return self.get_response(request)
+
+
+class NulMiddleware:
+    """Answer 400 to NUL in a path, a query or a header: no page has a use for it.
+
+    PostgreSQL stores no text with NUL in it, and can't be asked for one either. Headers must not
+    have it, nor line breaks (RFC 9110 section 5.5): gunicorn refuses them, other servers may not.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+            raise BadRequest("NUL in the address")
+        if any(CONTROL.search(value) for value in request.headers.values()):
+            raise BadRequest("A control character in a header")
         return self.get_response(request)
 
 

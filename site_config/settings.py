@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "site_config.middleware.HealthMiddleware",
     "site_config.middleware.EqualTimeMiddleware",
     "site_config.logs.RequestIdMiddleware",
+    "site_config.middleware.NulMiddleware",
     "accounts.middleware.SecretPathsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -68,7 +68,8 @@ class OwnNotification(LoginRequiredMixin, SingleObjectMixin, View):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         notification = self.get_object()
         self.do(Notification.objects.filter(pk=notification.pk))
-        return redirect(self.after(notification))
+        # Not redirect(): it takes a text without a slash for the name of a view.
+        return HttpResponseRedirect(self.after(notification))
 
     def do(self, row: Any) -> None:
         row.mark_read()

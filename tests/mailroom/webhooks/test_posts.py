@@ -127,6 +127,23 @@ def test_an_unsigned_body_is_not_parsed(client, settings, monkeypatch, provider)
     assert answer.status_code in {400, 401}
 
 
+ODD = ["\0", "a\0b@example.com", "\ud800", "9" * 30, "9" * 4301, "x" * 9000, "\ufffe\u2028\r\nX: y"]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_signed_report_takes_any_text_in_its_fields(provider, client, delivery, caplog):
+    for text in ODD:
+        for odd in ({"address": text}, {"id": text}, {"provider_id": text}, {"delivery": text}):
+            told = {"kind": "hard", "delivery": delivery.pk, **odd}
+            try:
+                made = webhooks.post(provider, Told(**told))
+            except UnicodeEncodeError:  # a form has no lone surrogates
+                continue
+            assert send(client, provider, made).status_code in {200, 400}, odd
+    handle_waiting()
+    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
+
+
 class TestOddBodies:
     @pytest.fixture
     def post(self, client, delivery):
