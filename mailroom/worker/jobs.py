@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import timedelta
+from io import StringIO
 
 from django.conf import settings
 from django.core.management import call_command
@@ -105,7 +106,7 @@ def forget_old_work() -> None:
     """Delete the heartbeats of workers that are gone, and tasks that are done."""
     WorkerBeat.objects.exclude(pk__in=WorkerBeat.alive().values("pk")).delete()
     if settings.TASKS["default"]["BACKEND"].startswith("django_ox"):
-        call_command("ox_prune", older_than="1d", verbosity=0)
+        call_command("ox_prune", older_than="1d", verbosity=0, stdout=StringIO())
 
 
 # -- What providers report --------------------------------------------------------------------
