@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from mailroom.config.channels import channel_options, providers
 from mailroom.delivery import breaker
-from mailroom.delivery.claim import route_of
+from mailroom.delivery.claim import Limits, limits_of, route_of
 from mailroom.messages.preview import html_of
 from mailroom.models import Suppression
 from newsletters import links
@@ -87,9 +87,19 @@ def suppressed_among(issue: Issue) -> int:
 
 def minutes(issue: Issue, people: int) -> int | None:
     """How long the sending takes at its rate, in whole minutes; None without a rate."""
+    rates = [people / rate for _, rate in _limits(issue).rates]
+    return max(1, round(max(rates) / 60)) if rates else None
+
+
+def days(issue: Issue, people: int) -> int:
+    """On how many days emails of it go out, by the daily cap; 1 where there is none."""
+    daily = _limits(issue).daily
+    return max((1 + -(-max(0, people - one.left()) // one.number) for one in daily), default=1)
+
+
+def _limits(issue: Issue) -> Limits:
     account = issue.newsletter.account
-    rate = account.rate if account else channel_options(CHANNEL).rate
-    return max(1, round(people / rate / 60)) if rate else None
+    return limits_of(CHANNEL, account.alias if account else "")
 
 
 def _about_the_test(issue: Issue) -> Iterator[str]:

@@ -7,8 +7,9 @@ from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from mailroom.config.channels import channel_options, providers
+from mailroom.config.channels import providers
 from mailroom.delivery import breaker
+from mailroom.delivery.claim import limits_of
 from mailroom.models import Delivery, MailerHealth, WorkerBeat
 from newsletters.checking import CHANNEL
 from newsletters.models import Issue
@@ -16,6 +17,7 @@ from newsletters.models import Issue
 OPEN = (Delivery.State.QUEUED, Delivery.State.SENDING)
 TROUBLE = (Delivery.State.FAILED, Delivery.State.UNCERTAIN)
 MINUTE = 60
+DAY = 24 * 60 * MINUTE
 SOON = timedelta(minutes=2)
 
 
@@ -101,9 +103,20 @@ class Progress:
 
     @property
     def seconds_left(self) -> int | None:
-        """By the rate of now, or by the channel's; None where neither says anything."""
-        rate = self.per_minute / MINUTE or channel_options(CHANNEL).rate
-        return round((self.total - self.done) / rate) if rate else None
+        """By a daily cap, the rate of now, or the one allowed; None where none is known."""
+        left = self.total - self.done
+        account = self.issue.newsletter.account
+        limits = limits_of(CHANNEL, account.alias if account else "")
+        waits = [
+            (one.ends_at - timezone.now()).total_seconds()
+            + (left - one.left() - 1) // one.number * DAY
+            for one in limits.daily
+            if left > one.left()
+        ]
+        if waits:
+            return round(max(waits))
+        rate = self.per_minute / MINUTE or min((rate for _, rate in limits.rates), default=0)
+        return round(left / rate) if rate else None
 
     @property
     def minutes_left(self) -> int | None:

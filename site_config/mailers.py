@@ -126,6 +126,17 @@ class MailVariables:
             return None
         return rate
 
+    def daily_cap(self, variable: str) -> int | None:
+        """Messages a day over all processes together, or MAIL_DAILY_CAP; None for no limit."""
+        for name in (variable, "MAIL_DAILY_CAP"):
+            text = self.env.str(name, "").strip()
+            if text.isascii() and text.isdecimal() and 0 < int(text) < 2**31:
+                return int(text)
+            if text:
+                self._add(name, "must be a whole number of messages a day above 0")
+                return None
+        return None
+
     def addresses(self, variable: str) -> list[str]:
         """The keys of addresses, and of domains as @example.com."""
         parts = [one.strip() for one in self.env.str(variable, "").split(",")]

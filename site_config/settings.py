@@ -196,11 +196,16 @@ MAIL_REPLY_TO = mail.address("MAIL_REPLY_TO")
 
 MAILERS: dict[str, dict[str, Any]] = {
     # Channels: what the apps name. Each is an outbox in front of the provider or route that the URL
-    # in "via" names. Options: messages per second ("rate"), and From and Reply-To of messages that
-    # have none.
+    # in "via" names. Options: messages per second ("rate") and a day ("daily_cap"), and From and
+    # Reply-To of messages that have none.
     "default": {
         "BACKEND": "mailroom.backends.outbox.EmailBackend",
-        "OPTIONS": {"via": MAILER_URL, "from_email": MAIL_FROM, "reply_to": MAIL_REPLY_TO},
+        "OPTIONS": {
+            "via": MAILER_URL,
+            "from_email": MAIL_FROM,
+            "reply_to": MAIL_REPLY_TO,
+            "daily_cap": mail.daily_cap("MAIL_DAILY_CAP"),
+        },
     },
     "registration": {
         "BACKEND": "mailroom.backends.outbox.EmailBackend",
@@ -209,6 +214,7 @@ MAILERS: dict[str, dict[str, Any]] = {
             "from_email": mail.address("MAIL_FROM_REGISTRATION", MAIL_FROM),
             "reply_to": mail.address("MAIL_REPLY_TO_REGISTRATION", MAIL_REPLY_TO),
             "rate": mail.rate("MAIL_RATE_REGISTRATION"),
+            "daily_cap": mail.daily_cap("MAIL_DAILY_CAP_REGISTRATION"),
         },
     },
     "password_reset": {
@@ -218,6 +224,7 @@ MAILERS: dict[str, dict[str, Any]] = {
             "from_email": mail.address("MAIL_FROM_PASSWORD_RESET", MAIL_FROM),
             "reply_to": mail.address("MAIL_REPLY_TO_PASSWORD_RESET", MAIL_REPLY_TO),
             "rate": mail.rate("MAIL_RATE_PASSWORD_RESET"),
+            "daily_cap": mail.daily_cap("MAIL_DAILY_CAP_PASSWORD_RESET"),
         },
     },
     "notifications": {
@@ -227,6 +234,7 @@ MAILERS: dict[str, dict[str, Any]] = {
             "from_email": mail.address("MAIL_FROM_NOTIFICATIONS", MAIL_FROM),
             "reply_to": mail.address("MAIL_REPLY_TO_NOTIFICATIONS", MAIL_REPLY_TO),
             "rate": mail.rate("MAIL_RATE_NOTIFICATIONS"),
+            "daily_cap": mail.daily_cap("MAIL_DAILY_CAP_NOTIFICATIONS"),
         },
     },
     "newsletters": {
@@ -236,6 +244,7 @@ MAILERS: dict[str, dict[str, Any]] = {
             "from_email": mail.address("MAIL_FROM_NEWSLETTERS", MAIL_FROM),
             "reply_to": mail.address("MAIL_REPLY_TO_NEWSLETTERS", MAIL_REPLY_TO),
             "rate": mail.rate("MAIL_RATE_NEWSLETTERS"),
+            "daily_cap": mail.daily_cap("MAIL_DAILY_CAP_NEWSLETTERS"),
         },
     },
     # Error emails to ADMINS: straight to a provider, never through the outbox, and never raising.

@@ -15,7 +15,7 @@ class EmailBackend(BaseEmailBackend):
 
     via: alias of the route or provider that carries the channel.
     from_email, reply_to: put on messages that name no others.
-    rate: messages per second over all processes; None for no limit.
+    rate, daily_cap: messages per second, and on a day (UTC), over all processes; None for no limit.
     """
 
     def __init__(
@@ -25,6 +25,7 @@ class EmailBackend(BaseEmailBackend):
         from_email: str,
         reply_to: str = "",
         rate: float | None = None,
+        daily_cap: int | None = None,
         alias: str,
         **kwargs: Any,
     ) -> None:

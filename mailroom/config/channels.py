@@ -10,12 +10,13 @@ OUTBOX = "mailroom.backends.outbox.EmailBackend"
 
 
 class ChannelOptions(NamedTuple):
-    """A channel's OPTIONS: the mailer it goes by, From, Reply-To, messages per second."""
+    """A channel's OPTIONS: the mailer it goes by, From, Reply-To, messages per second and a day."""
 
     via: str = ""
     from_email: str = ""
     reply_to: list[str] = []  # never written to
     rate: float | None = None
+    daily_cap: int | None = None
 
 
 def channel_options(alias: str) -> ChannelOptions:

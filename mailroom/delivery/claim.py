@@ -125,15 +125,17 @@ class Limits(NamedTuple):
 
 
 def limits_of(channel: str, route: str) -> Limits:
-    """The limits of a lane: its channel's rate, or the mail account's own rate and daily cap."""
+    """The limits of a lane: rate and daily cap of its channel, or of its mail account."""
     if is_account(route):
         account = MailAccount.objects.by_alias(route)
         if account is not None:
             rates = [(account.alias, account.rate)] if account.rate else []
             caps = [DailyLimit(account.alias, account.daily_cap)] if account.daily_cap else []
             return Limits(rates, caps)
-    rate = channel_options(channel).rate
-    return Limits([(channel, rate)] if rate else [], [])
+    options = channel_options(channel)
+    rates = [(channel, options.rate)] if options.rate else []
+    caps = [DailyLimit(f"channel:{channel}", options.daily_cap)] if options.daily_cap else []
+    return Limits(rates, caps)
 
 
 def route_of(channel: str, stored: str) -> str:

@@ -57,6 +57,7 @@ class PublishIssue(IssueView):
             "people": people,
             "skipped": checking.people_sentence(people, skipped),
             "minutes": checking.minutes(issue, people),
+            "days": checking.days(issue, people),
             "faults": checking.errors(issue, mail) if issue.is_draft else [],
             "warnings": checking.warnings(issue, people, mail) if issue.is_draft else [],
             "sender": emails.sender(issue.newsletter),
