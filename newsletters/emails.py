@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from email.utils import parseaddr
 from functools import cache, partial
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db.models import F, Value
@@ -12,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from mailroom.config.channels import channel_options
-from mailroom.messages import TemplatedMessage, feedback_id
+from mailroom.messages import TemplatedMessage, feedback_id, list_id
 from mailroom.messages.links import public_link, public_url
 from mailroom.messages.merge_fields import is_rendered_each, personalised, slot, whole_values
 from mailroom.messages.serializers import mailbox
@@ -125,9 +124,8 @@ def _greets(text: str) -> bool:
 
 def list_headers(newsletter: Newsletter) -> dict[str, str]:
     """How mail programs recognise the list and offer the way out (RFC 2369, 2919, 8058)."""
-    host = urlsplit(public_url("home")).hostname or "localhost"
     return {
-        "List-Id": f"<{newsletter.slug}.newsletters.{host}>",
+        "List-Id": list_id(f"{newsletter.slug}.newsletters"),
         "List-Unsubscribe": ", ".join(_ways_out()),
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "List-Archive": f"<{public_url('newsletters:newsletter', newsletter.slug)}>",

@@ -1,5 +1,5 @@
 """What an email is, before and after the database."""
 
-from mailroom.messages.templated import TemplatedMessage, feedback_id
+from mailroom.messages.templated import TemplatedMessage, feedback_id, list_id
 
-__all__ = ["TemplatedMessage", "feedback_id"]
+__all__ = ["TemplatedMessage", "feedback_id", "list_id"]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import css_inline
 from django.conf import settings
@@ -49,7 +50,12 @@ class TemplatedMessage(BaseEmailMessage):
             context=dict(context or {}),
             template_name=f"emails/{type.replace('.', '/', 1)}.html",
             to=to,
-            headers={"Feedback-ID": feedback_id(type), **row.headers, **(headers or {})},
+            headers={
+                "Feedback-ID": feedback_id(type),
+                **({"List-Id": list_id(type)} if row.bulk else {}),
+                **row.headers,
+                **(headers or {}),
+            },
             **kwargs,
         )
         self.type = type
@@ -98,6 +104,11 @@ class TemplatedMessage(BaseEmailMessage):
         self.render()
         self.account = account or self.account
         return EmailMultiAlternatives.send(self, using=using or self.channel)
+
+
+def list_id(label: str) -> str:
+    """The header by which mail programs sort bulk email (RFC 2919 section 2)."""
+    return f"<{label}.{urlsplit(settings.PUBLIC_URL).hostname or 'localhost'}>"
 
 
 def feedback_id(type: str, campaign: str = "") -> str:

@@ -1,6 +1,7 @@
 """One recipient of one message, and what became of it. The row is the queue."""
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from django.db import models
@@ -187,6 +188,10 @@ class Delivery(models.Model):
     def message_id_header(self) -> str:
         """The one Message-ID of this delivery over all its attempts (RFC 5322 section 3.6.4).
 
-        The caller's where it set one, in whatever case it wrote the header's name.
+        The caller's where it set one, in whatever case it wrote the header's name. Ours does not
+        show how many emails there were: its left part is a digest of message and address.
         """
-        return self.message.own_message_id or f"<{self.pk}.{self.message.id_right}>"
+        if own := self.message.own_message_id:
+            return own
+        told = f"{self.message.uid.hex}:{self.address}"
+        return f"<{sha256(told.encode()).hexdigest()[:24]}.{self.message.id_right}>"

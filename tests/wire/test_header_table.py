@@ -102,6 +102,7 @@ def test_what_arrives(arrive, name):
     if row.bulk:  # the way out, notifications and digests included
         assert mail["List-Unsubscribe"].startswith("<http")
         assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        assert re.fullmatch(r"<[\w.-]+\.mailroom\.test>", mail["List-Id"])
     else:
         assert not [header for header in LIST if mail[header]]
 

@@ -6,7 +6,11 @@ import smtplib
 import time
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings
+
+from mailroom.addresses import address_key
 from mailroom.backends.deadlines import DeadlineReader
 from mailroom.backends.smtp.transaction import Reply, Transaction
 from mailroom.outcomes import OutcomeUnknown
@@ -17,6 +21,17 @@ FAILURES = (smtplib.SMTPException, OSError)
 REPLY_SECONDS = 600  # the longest of RFC 5321 section 4.5.3.2, where a mailer has no timeout
 REPLIES = 5  # that long may a whole message take, or opening a session
 SLOWEST = 16 * 1024  # bytes a second, at which content is uploaded at least
+
+
+def own_name() -> str:
+    """The site's name for EHLO (RFC 5321 section 4.1.1.1), "" where PUBLIC_URL has no public one.
+
+    A container's host name says nothing to a mail server, and some refuse it.
+    """
+    host = urlsplit(getattr(settings, "PUBLIC_URL", "")).hostname or ""
+    if "." not in host or ":" in host or host.replace(".", "").isdigit():
+        return ""
+    return address_key(f"x@{host}").rpartition("@")[2]
 
 
 class Connection(smtplib.SMTP):
@@ -30,6 +45,8 @@ class Connection(smtplib.SMTP):
     ) -> None:
         self.seconds = timeout or REPLY_SECONDS
         self.begin()
+        if name := own_name():
+            kwargs["local_hostname"] = name
         super().__init__(host, port, timeout=self.seconds, **kwargs)
 
     def begin(self, size: int = 0) -> None:

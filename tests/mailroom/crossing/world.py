@@ -122,7 +122,8 @@ class Provider(BaseEmailBackend):
         if self.alias in world.down:  # type: ignore[attr-defined]
             raise ConnectionRefusedError(f"{self.alias} is down")  # type: ignore[attr-defined]
         raw = message.message()
-        pk = int(raw["Message-ID"].strip("<").partition(".")[0])
+        rows = Delivery.objects.select_related("message").order_by("pk")
+        pk = next(one.pk for one in rows if one.message_id_header == raw["Message-ID"])
         to = tuple(one.rpartition("<")[2].rstrip(">") for one in message.recipients())
         visible = f"{raw['To']} {raw['Cc']}"
         sent = Sent(pk, to, visible, message.subject, message.body)
