@@ -14,6 +14,8 @@ urlpatterns = [
     path("preferences/", views.Preferences.as_view(), name="preferences"),
     path("preferences/<str:token>/", views.PreferencesByToken.as_view(), name="preferences_of"),
     path("switch/<str:token>/", views.Switch.as_view(), name="switch"),
+    # Some mailbox providers post without the slash, and a redirect would lose the POST.
+    path("switch/<str:token>", views.Switch.as_view()),
     path("switch/<str:token>/back/", views.SwitchBack.as_view(), name="switch_back"),
     path("export/", views.Export.as_view(), name="export"),
     path("announcements/<int:pk>/", views.ReadAnnouncement.as_view(), name="announcement"),
