@@ -19,6 +19,7 @@ from typing import Any
 from unittest.mock import patch
 
 import requests
+from dotenv import dotenv_values
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60  # seconds, for a machine that does other things too
@@ -96,6 +97,23 @@ class Site:
     def set_up(self) -> None:
         """Make the database: a copy of one that was migrated once, since that takes a while."""
         shutil.copy(_migrated(), self.database)
+
+    def set_up_demo(self) -> None:
+        """Take the settings and the data that bin/demo gives it."""
+        folder = self.database.parent
+        subprocess.run(
+            [sys.executable, "-m", "home.demo.environment", str(folder), str(self.port)],
+            cwd=ROOT,
+            check=True,
+        )
+        own = dotenv_values(folder / "demo.env")
+        self.environment |= {name: value or "" for name, value in own.items()}
+        self.environment |= {
+            "DATABASE_URL": f"sqlite:///{self.database}",
+            "VAR_DIR": str(folder),
+        }
+        self.set_up()
+        self.manage("seed_demo", "--past")
 
     @contextmanager
     def running(

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.templatetags.static import static
 
 from accounts.models import User
+from home.demo.environment import PASSWORD
 from mailroom.messages.links import absolute
 from mailroom.models import MailAccount
 from newsletters.models import Issue, Newsletter, Subscription
@@ -15,7 +16,6 @@ from newsletters.subscribers.importing import import_subscribers
 FOLDER = Path(__file__).parent
 CONSENT = "Signed up on paper at the Mailroom open day, 2026"
 POSTAL_ADDRESS = "The Mailroom, 1 Example Street, Exampletown"
-PASSWORD = "mailroom-demo"  # noqa: S105  (of a demo that refuses to run in production)
 
 
 def administrator() -> User:

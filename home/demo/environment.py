@@ -12,6 +12,7 @@ from urllib.parse import quote
 from cryptography.fernet import Fernet
 from dotenv import dotenv_values
 
+PASSWORD = "mailroom-demo"  # noqa: S105  (of a demo that refuses to run in production)
 TEXT = """\
 # Written by bin/demo at each start, with the ports that are free. Use it with ENV_FILE={file}
 DEBUG=1

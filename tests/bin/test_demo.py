@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from home.demo.content import PASSWORD
+from home.demo.environment import PASSWORD
 from tests.processes import ROOT, free_port, until
 from tests.visitor import TOKEN, Visitor
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from home.demo.content import PASSWORD
+from home.demo.environment import PASSWORD
 from tests.browser.conftest import Visit
 
 pytestmark = pytest.mark.browser

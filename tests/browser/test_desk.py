@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from home.demo.content import PASSWORD
+from home.demo.environment import PASSWORD
 from tests.browser.conftest import SCREENSHOTS, Visit
 from tests.processes import Site
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from home.demo.content import PASSWORD
+from home.demo.environment import PASSWORD
 from tests.browser.conftest import Visit, link_in
 
 pytestmark = pytest.mark.browser

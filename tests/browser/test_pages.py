@@ -2,7 +2,7 @@
 
 import pytest
 
-from home.demo.content import PASSWORD
+from home.demo.environment import PASSWORD
 from tests.browser.conftest import Visit
 
 pytestmark = pytest.mark.browser

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
-from home.demo.content import PASSWORD
+from home.demo.environment import PASSWORD
 from tests.browser.conftest import SCREENSHOTS, Visit
 from tests.browser.test_desk import frame, picture
 from tests.browser.test_pasting import CLIPBOARD

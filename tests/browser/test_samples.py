@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from home.demo.content import PASSWORD
+from home.demo.environment import PASSWORD
 from home.samples import CHANNELS
 from tests.browser.conftest import Visit
 from tests.processes import Site

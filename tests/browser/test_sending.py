@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from bench.services import free_port, wait_for_port
-from home.demo.content import PASSWORD
+from home.demo.environment import PASSWORD
 from tests.browser.conftest import SCREENSHOTS, Visit
 from tests.processes import ROOT, Site, until
 

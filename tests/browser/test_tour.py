@@ -2,15 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from dotenv import dotenv_values
 from playwright.sync_api import Browser, Page, expect
 
-from home.demo import environment
-from home.demo.content import PASSWORD
+from home.demo.environment import PASSWORD
 from tests.browser.conftest import Visit, link_in
 from tests.processes import Site
 
@@ -30,14 +27,9 @@ PAGES = {
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The site with the settings and the data that bin/demo gives it, but shorter waits."""
-    folder: Path = tmp_path_factory.mktemp("tour")
-    site = Site(folder)
-    environment.write(folder, site.port)
-    own = {name: value or "" for name, value in dotenv_values(folder / "demo.env").items()}
-    site.environment |= own | {"DATABASE_URL": site.environment["DATABASE_URL"]}
-    site.environment |= {"VAR_DIR": str(folder), "MAIL_BREAKER_SECONDS": "2"}
-    site.set_up()
-    site.manage("seed_demo", "--past")
+    site = Site(tmp_path_factory.mktemp("tour"))
+    site.set_up_demo()
+    site.environment["MAIL_BREAKER_SECONDS"] = "2"
     with site.running(sandbox=True):
         yield site
 

@@ -24,12 +24,12 @@ def main() -> None:
     parser.add_argument("--readme", action="store_true", help="only write docs/screenshots/")
     options = parser.parse_args()
     with TemporaryDirectory() as temporary, chromium() as browser:
+        if options.readme:
+            for_the_readme(browser, Path(temporary))
+            return
         site = _site(Path(temporary))
         known = json.loads(site.shell(PREPARE).splitlines()[-1])
         with site.running():
-            if options.readme:
-                for_the_readme(browser, site.url, known)
-                return
             shutil.rmtree(FOLDER, ignore_errors=True)
             photographer = Photographer(browser, site.url, known, FOLDER)
             taken = list(photographer.everything(options.only))

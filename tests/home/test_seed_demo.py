@@ -10,7 +10,7 @@ from django.core import mail
 from django.core.management import CommandError, call_command
 
 from home.demo import past
-from home.demo.content import PASSWORD
+from home.demo.environment import PASSWORD
 from mailroom.models import Attempt, Delivery, Event, Message, Suppression
 from newsletters.models import Issue, Newsletter, Subscription
 from newsletters.report import Report
