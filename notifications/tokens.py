@@ -1,7 +1,8 @@
-"""Links that speak for the reader of a mail, without a log-in: for their choices, nothing else.
+"""Links that speak for the recipient of an email, without signing in: for their choices only.
 
-Signed with SECRET_KEY, and still good with a key in SECRET_KEY_FALLBACKS. They don't run out: a
-mail that is years old must still let its reader switch its kind off.
+Signed with SECRET_KEY, and still good with a key in SECRET_KEY_FALLBACKS. They don't expire: an
+email that is years old must still let its recipient switch its kind off. After a change of address
+the links in the old mailbox can do that, and nothing else. docs/links.md has the table.
 """
 
 from typing import Any, NamedTuple
@@ -9,6 +10,8 @@ from typing import Any, NamedTuple
 from django.contrib.auth import get_user_model
 from django.core.signing import BadSignature, Signer
 
+from mailroom.addresses import address_key
+from mailroom.signing import QuickSigner
 from notifications.models import Notification
 
 DIGEST = "digest"  # in place of a kind: the mail that brings several
@@ -16,17 +19,20 @@ DIGEST = "digest"  # in place of a kind: the mail that brings several
 # Letters, digits, - _ and . only: mail programs don't break or re-encode such a link.
 _choices = Signer(salt="notifications.choices", sep=".")
 _visit = Signer(salt="notifications.visit", sep=".")
+_address = QuickSigner(salt="notifications.address")
 
 
 class Reader(NamedTuple):
-    """Whom a token speaks for, and the kind of the mail that it stood in."""
+    """Whom a token speaks for, the kind of its email, and whether that went to their address."""
 
     user: Any
     kind: str
+    is_current: bool
 
 
-def make(user_id: int, kind: str) -> str:
-    return _choices.sign_object({"u": user_id, "k": kind})
+def make(user_id: int, kind: str, address: str) -> str:
+    """For an email of a kind to an address of a user."""
+    return _choices.sign_object({"u": user_id, "k": kind, "a": _proofs(address)[0]})
 
 
 def read(token: str) -> Reader | None:
@@ -36,7 +42,15 @@ def read(token: str) -> Reader | None:
     except _BAD:
         return None
     user = get_user_model().objects.filter(pk=content["u"], is_active=True).first()
-    return Reader(user, content["k"]) if user else None
+    if user is None:
+        return None
+    return Reader(user, content["k"], content.get("a") in _proofs(user.email))
+
+
+def _proofs(address: str) -> list[str]:
+    """What stands for an address in a token, which must not name it; with the key of now first."""
+    keys = (_address.key, *_address.fallback_keys)
+    return [_address.signature(address_key(address), key)[:16] for key in keys]
 
 
 def make_visit(notification_id: int) -> str:

@@ -86,11 +86,17 @@ class Preferences(LoginRequiredMixin, PreferencesPage):
 
 @method_decorator(never_cache, name="dispatch")
 class TokenMixin(View):
-    """A page whose address is a secret: not cached, and not told to the pages it links to."""
+    """A page whose address is a secret: not cached, and not told to the pages it links to.
+
+    needs_current: it is closed to links in a mailbox that the user has left.
+    """
+
+    needs_current = True
 
     @cached_property
     def reader(self) -> tokens.Reader:
-        if found := tokens.read(self.kwargs["token"]):
+        found = tokens.read(self.kwargs["token"])
+        if found and (found.is_current or not self.needs_current):
             return found
         raise Http404(_("This link is not one of ours, or its account is gone."))
 
@@ -113,21 +119,23 @@ class Switch(TokenMixin, TemplateView):
     """Stop one kind of mail: the page, and the one-click POST of mailbox providers (RFC 8058)."""
 
     template_name = "notifications/switch.html"
+    needs_current = False
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        user, key = self.reader
+        user, key, is_current = self.reader
         may = preferences.may_switch(key)
         return super().get_context_data(
             label=preferences.label_of(key),
-            person=user,
+            address=user.email if is_current else "",
+            is_current=is_current,
             may_switch=may,
             is_on=may and bool(preferences.mailed(user, key)),
-            may_undo=may and key != tokens.DIGEST,
+            may_undo=may and is_current and key != tokens.DIGEST,
             **kwargs,
         )
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
-        user, key = self.reader
+        user, key, _is_current = self.reader
         if preferences.may_switch(key):
             preferences.switch_off(user, key)
         if is_one_click(request):
@@ -139,7 +147,7 @@ class SwitchBack(TokenMixin):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
-        user, key = self.reader
+        user, key, _is_current = self.reader
         if preferences.may_switch(key) and key != tokens.DIGEST:
             preferences.switch_on(user, key)
         return redirect("notifications:switch", token)
