@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from accounts import known_devices
+from accounts import known_devices, pending
 from accounts.emails import account_message
 from accounts.models import User
 from mailroom.addresses import address_key
@@ -52,6 +52,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def login(self, request: HttpRequest, user: User) -> None:
         is_first = user.last_login is None
         super().login(request, user)
+        request.session.pop(pending.KEY, None)
         # allauth asks for the password again right after a sign-in, unless it is recorded as one.
         record_authentication(request, user, method="sign_in", reauthenticated=True)
         known_devices.notice(request, user, is_first=is_first)
@@ -112,6 +113,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def save_user(self, request: HttpRequest, user: User, form: Form, commit: bool = True) -> User:
         user.name = form.cleaned_data.get("name", "")
+        user.time_zone = form.cleaned_data.get("time_zone") or user.time_zone
         user.language = translation.get_language() or user.language
         return super().save_user(request, user, form, commit)
 

@@ -16,6 +16,7 @@ from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from accounts import pending
 from accounts.enumeration import pretend_login_code, pretend_reset
 from accounts.known_devices import known_device
 from accounts.models import User, no_control_characters
@@ -49,18 +50,37 @@ class SignupForm(allauth_forms.SignupForm):
     name = forms.CharField(
         label=_("Name"),
         max_length=100,
+        required=False,
         validators=[no_control_characters],
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
+    # Filled in by time-zone.js; the profile has it for browsers without scripts.
+    time_zone = forms.CharField(max_length=63, required=False, widget=forms.HiddenInput)
 
-    field_order = ("name", "email", "password1", "password2")
+    field_order = ("name", "email", "password1", "password2", "time_zone")
+
+    def clean_time_zone(self) -> str:
+        zone = self.cleaned_data["time_zone"]
+        return zone if zone in zones() else "UTC"
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, Any]:
-        if self.account_already_exists:
-            # A new account costs a hash: without one here, the time would tell the two apart.
-            make_password(self.cleaned_data["password1"])
         result: tuple[User | None, Any] = super().try_save(request)
+        user = result[0]
+        # A new account costs a hash: without one here, the time would tell the two apart.
+        password = user.password if user else make_password(self.cleaned_data["password1"])
+        pending.Waiting(
+            email=self.cleaned_data["email"],
+            name=self.cleaned_data["name"],
+            password=password,
+            time_zone=self.cleaned_data["time_zone"],
+        ).remember(request)
         return result
+
+
+class CorrectAddressForm(forms.Form):
+    """Another address for a sign-up that waits for its confirmation."""
+
+    email = EmailField(label=_("Email address"))
 
 
 class ResetPasswordForm(allauth_forms.ResetPasswordForm):

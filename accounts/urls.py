@@ -1,12 +1,24 @@
 from allauth.account.decorators import reauthentication_required
 from allauth.account.urls import urlpatterns as allauth_patterns
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, re_path
 
 from accounts.transactions import View, in_one_transaction
-from accounts.views import DeleteAccount, Mend, Mended, ProfileView, SignInAgain, YourData
+from accounts.views import (
+    ConfirmEmail,
+    DeleteAccount,
+    Mend,
+    Mended,
+    ProfileView,
+    SignInAgain,
+    VerificationSent,
+    YourData,
+)
 
 # No email reports a sign-in, and its slow hash should not hold a transaction open.
-CHANGES = [one for one in allauth_patterns if one.name not in {"account_login", "account_logout"}]
+OURS = {"account_email_verification_sent", "account_confirm_email"}
+CHANGES = [
+    one for one in allauth_patterns if one.name not in {"account_login", "account_logout", *OURS}
+]
 
 
 def _protected(pattern: URLPattern) -> View:
@@ -23,6 +35,16 @@ _delete_account = in_one_transaction(
 
 urlpatterns = [
     path("profile/", ProfileView.as_view(), name="account_profile"),
+    path(
+        "confirm-email/",
+        in_one_transaction(VerificationSent.as_view()),
+        name="account_email_verification_sent",
+    ),
+    re_path(
+        r"^confirm-email/(?P<key>[-:\w]+)/$",
+        in_one_transaction(ConfirmEmail.as_view()),
+        name="account_confirm_email",
+    ),
     path("data/", YourData.as_view(), name="account_data"),
     path("delete/", _delete_account, name="account_delete"),
     path("sign-in-again/", SignInAgain.as_view(), name="account_sign_in_again"),

@@ -5,6 +5,8 @@ from urllib.parse import urlencode
 
 from allauth.account.adapter import get_adapter
 from allauth.account.utils import get_next_redirect_url
+from allauth.account.views import ConfirmEmailView as AllauthConfirmEmail
+from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -19,8 +21,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import FormView, TemplateView, UpdateView
 
-from accounts import bounced, own_data
-from accounts.forms import DeleteAccountForm, ProfileForm
+from accounts import bounced, own_data, pending
+from accounts.forms import CorrectAddressForm, DeleteAccountForm, ProfileForm
 from accounts.models import User
 from mailroom.models import Suppression
 
@@ -41,6 +43,63 @@ class ProfileView(LoginRequiredMixin, SuccessMessageMixin, UpdateView):
         # What this browser was told before would win over the language just chosen.
         response.delete_cookie(settings.LANGUAGE_COOKIE_NAME, settings.LANGUAGE_COOKIE_PATH)
         return response
+
+
+class VerificationSent(FormView):
+    """A sign-up waits for its confirmation: send the email again, or correct the address.
+
+    The answers are the same whether or not the address has an account.
+    """
+
+    template_name = "account/verification_sent.html"
+    form_class = CorrectAddressForm
+    success_url = reverse_lazy("account_email_verification_sent")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(waiting=pending.of(self.request), **kwargs)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        waiting = pending.of(request)
+        if not waiting:
+            return redirect("account_signup")
+        if "resend" not in request.POST:
+            return super().post(request, *args, **kwargs)
+        self._send(waiting)
+        return redirect(self.success_url)
+
+    def form_valid(self, form: CorrectAddressForm) -> HttpResponse:
+        waiting = pending.of(self.request)
+        if waiting and waiting.email != form.cleaned_data["email"]:
+            waiting = waiting.corrected(self.request, form.cleaned_data["email"])
+            self._send(waiting)
+        return super().form_valid(form)
+
+    def _send(self, waiting: pending.Waiting) -> None:
+        # Beyond the limit of an address or a visitor the answer stays the same.
+        is_visitor_ok = ratelimit.consume(self.request, action="verification_visitor")
+        if is_visitor_ok and ratelimit.consume(
+            self.request, action="verification_address", key=waiting.email
+        ):
+            waiting.send(self.request)
+        messages.success(
+            self.request, gettext("We sent an email to %s. Press its button.") % waiting.email
+        )
+
+
+class ConfirmEmail(AllauthConfirmEmail):
+    """allauth's page; for a link that was used already, it says that the address is confirmed."""
+
+    def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            response: HttpResponse = super().post(*args, **kwargs)
+        except Http404:
+            self.object = None
+            response = self.render_to_response(self.get_context_data())
+        return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        is_used = not self.object and pending.is_confirmed(self.kwargs["key"])
+        return super().get_context_data(is_used=is_used, **kwargs)
 
 
 class YourData(LoginRequiredMixin, TemplateView):

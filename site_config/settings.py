@@ -146,6 +146,8 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+# In the browser that signed up; allauth signs in nobody else.
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers get no mail
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
@@ -153,6 +155,8 @@ ACCOUNT_LOGIN_BY_CODE_ENABLED = True
 # Beside allauth's own: what strangers may make this site send. Beyond the limit of an address they
 # get the usual answer and no mail goes out; whose address it is has the mails before that one.
 ACCOUNT_RATE_LIMITS = {
+    "verification_visitor": "20/h/ip",
+    "verification_address": "5/h/key",
     "reset_password": "20/m/ip",
     "reset_address": "5/h/key",
     "request_login_code": "20/m/ip,3/m/key,20/h/key",
