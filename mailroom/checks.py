@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import mailers
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.template import engines
 
 from mailroom.addresses import address_key
@@ -128,10 +128,13 @@ def accounts_and_routers(app_configs: object, **kwargs: Any) -> Found:
     return [checks.Error(fault, id="mailroom.E009") for fault in account_faults()]
 
 
-def account_faults() -> list[str]:
-    """What is wrong with the settings of mail accounts and of routers."""
+def account_faults(*, asks_database: bool = False) -> list[str]:
+    """What is wrong with the settings of mail accounts and of routers.
+
+    asks_database: whether there is an account, which needs a key. A build has no database.
+    """
     probes: list[Callable[[], object]] = [routing.routers, loopback_hosts, sandbox_urls]
-    if settings.MAIL_ACCOUNT_KEYS or _has_accounts():
+    if settings.MAIL_ACCOUNT_KEYS or (asks_database and _has_accounts()):
         probes.append(fernet)
     found = []
     for probe in probes:
@@ -149,6 +152,9 @@ def _has_accounts() -> bool:
         return MailAccount.objects.exists()
     except (DatabaseError, ImproperlyConfigured):
         return False
+    finally:
+        if not connection.in_atomic_block:
+            connection.close()  # a server that forks must not share it
 
 
 def _email_templates() -> Iterator[str]:
@@ -172,7 +178,7 @@ def configuration_faults() -> list[str]:
         fault.msg for fault in mailer_faults() if not any(fault.alias in line for line in wrong)
     ]
     named = {fault.split()[0] for fault in wrong}
-    others = [*webhook_faults(), *account_faults()]
+    others = [*webhook_faults(), *account_faults(asks_database=True)]
     return [*wrong, *unbuilt, *(line for line in others if line.split()[0] not in named)]
 
 

@@ -323,11 +323,11 @@ class TestCredentials:
             assert str(one.secrets()["password"]) == f"secret-{number}"
 
     def test_need_a_key_once_there_is_an_account(self, settings):
-        assert account_faults() == []
+        assert account_faults(asks_database=True) == []
         make("tenant", 2525, "secret")
         settings.MAIL_ACCOUNT_KEYS = []
 
-        assert "MAIL_ACCOUNT_KEYS is missing" in account_faults()[0]
+        assert "MAIL_ACCOUNT_KEYS is missing" in account_faults(asks_database=True)[0]
         with pytest.raises(ImproperlyConfigured, match="--new-key"):
             MailAccount(kind="smtp").set_secrets(password="x")
 
