@@ -12,7 +12,6 @@ from allauth.core import context, ratelimit
 from allauth.mfa.base import forms as mfa
 from allauth.mfa.webauthn import forms as webauthn
 from django import forms
-from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -21,6 +20,7 @@ from accounts.enumeration import pretend_login_code, pretend_reset
 from accounts.known_devices import known_device
 from accounts.models import User, no_control_characters
 from accounts.time_zones import zones
+from accounts.transactions import hash_of
 from mailroom.addresses import AddressFormField
 
 
@@ -67,7 +67,7 @@ class SignupForm(allauth_forms.SignupForm):
         result: tuple[User | None, Any] = super().try_save(request)
         user = result[0]
         # A new account costs a hash: without one here, the time would tell the two apart.
-        password = user.password if user else make_password(self.cleaned_data["password1"])
+        password = user.password if user else hash_of(self.cleaned_data["password1"])
         pending.Waiting(
             email=self.cleaned_data["email"],
             name=self.cleaned_data["name"],

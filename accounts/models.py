@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.time_zones import validate_zone
+from accounts.transactions import hash_of
 from mailroom.addresses import AddressField, address_key
 
 # Names go into mail headers: a line break there would begin a header of the author's choice.
@@ -80,6 +81,14 @@ class User(AbstractBaseUser, PermissionsMixin):
     def clean(self) -> None:
         super().clean()
         self.email = UserManager.normalize_email(self.email)
+
+    def set_password(self, raw_password: str | None) -> None:
+        """As Django's, by the hash that was made before the transaction, if one was."""
+        if raw_password is None:
+            super().set_password(None)
+            return
+        self.password = hash_of(raw_password)
+        self._password = raw_password
 
     def get_full_name(self) -> str:
         return self.name

@@ -5,6 +5,7 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.core.cache import cache
 from django.core.cache.backends import db
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
@@ -14,6 +15,8 @@ from django.http import HttpRequest, HttpResponseBase
 View = Callable[..., HttpResponseBase]
 Written = dict[tuple[Any, int | None], tuple[Any, Any]]  # key and version → value and timeout
 
+# Hashes that were made before the transaction, by their passwords.
+_hashes: ContextVar[dict[str, str] | None] = ContextVar("hashes", default=None)
 _written: ContextVar[Written | None] = ContextVar("written", default=None)
 
 
@@ -29,6 +32,10 @@ def in_one_transaction(view: View) -> View:
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method != "POST":
             return view(request, *args, **kwargs)
+        password = request.POST.get("password1", "")
+        # Slow by design: made inside, it would keep everybody else from writing to SQLite.
+        hashes = {password: make_password(password)} if password else {}
+        made = _hashes.set(hashes)
         written: Written = {}
         mark = _written.set(written)
         try:
@@ -39,8 +46,14 @@ def in_one_transaction(view: View) -> View:
             raise
         finally:
             _written.reset(mark)
+            _hashes.reset(made)
 
     return wrapped
+
+
+def hash_of(password: str) -> str:
+    """The hash of a password: the one made before the transaction, or a new one."""
+    return (_hashes.get() or {}).pop(password, "") or make_password(password)
 
 
 class DatabaseCache(db.DatabaseCache):

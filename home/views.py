@@ -1,11 +1,16 @@
 """The home page, and the pages for what goes wrong."""
 
+import logging
+import sqlite3
+import sys
 from typing import Any
 
+import psycopg
 from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.shortcuts import redirect, render
 from django.template.loader import get_template
@@ -18,6 +23,8 @@ from django.views.defaults import bad_request, page_not_found, permission_denied
 from home import samples
 from home.overview import channel_rows
 from newsletters.views.subscribing import own_address
+
+logger = logging.getLogger(__name__)
 
 __all__ = [
     "bad_request",
@@ -78,6 +85,33 @@ def _samples(request: HttpRequest) -> dict[str, Any]:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Rendered without request and context processors: the database may be what is broken."""
-    page = get_template("500.html").render({"site_name": settings.SITE_NAME})
-    return HttpResponseServerError(page)
+    """The page for an unexpected error; 503 with Retry-After where the database is only busy.
+
+    Rendered without request and context processors: the database may be what is broken.
+    """
+    context = {"site_name": settings.SITE_NAME}
+    error = sys.exception()
+    if not _is_busy(error):
+        return HttpResponseServerError(get_template("500.html").render(context))
+    logger.warning("The database is busy (%s): %s", error, request.path)
+    page = get_template("503.html").render(context)
+    response = HttpResponse(page, status=503, headers={"Retry-After": BUSY_SECONDS})
+    # Logged just now. Django would log an error, which emails ADMINS for every request.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
+
+
+BUSY_SECONDS = 5
+# Too many connections, lock not available, starting up, deadlock, serialization failure.
+BUSY_STATES = {"53300", "55P03", "57P03", "40P01", "40001"}
+
+
+def _is_busy(error: BaseException | None) -> bool:
+    """True for a locked SQLite, an exhausted pool, or a PostgreSQL that takes no connection."""
+    if not isinstance(error, OperationalError):
+        return False
+    cause = error.__cause__ or error
+    if isinstance(cause, psycopg.OperationalError):  # no state: it never connected
+        return cause.sqlstate is None or cause.sqlstate in BUSY_STATES
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    return code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
