@@ -12,16 +12,20 @@ class NewslettersConfig(AppConfig):
         from django.db.models.signals import pre_delete
 
         from mailroom import signals
-        from newsletters import guarding, people, receivers
+        from newsletters import receivers
+        from newsletters.sending import auto_pause
+        from newsletters.subscribers import account_sync
 
-        people.register()
-        email_changed.connect(people.address_changed, dispatch_uid="newsletters-address")
+        account_sync.register()
+        email_changed.connect(account_sync.address_changed, dispatch_uid="newsletters-address")
         pre_delete.connect(
-            people.account_deleted, settings.AUTH_USER_MODEL, dispatch_uid="newsletters-account"
+            account_sync.account_deleted,
+            settings.AUTH_USER_MODEL,
+            dispatch_uid="newsletters-account",
         )
 
         signals.complained.connect(receivers.leave, dispatch_uid="newsletters-complaint")
         signals.unsubscribed.connect(receivers.leave, dispatch_uid="newsletters-unsubscribed")
         signals.account_refused.connect(
-            guarding.account_refused, dispatch_uid="newsletters-account-refused"
+            auto_pause.account_refused, dispatch_uid="newsletters-account-refused"
         )

@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 from mailroom.doctor.findings import Finding, Means, examination
 from mailroom.doctor.own_urls import posted
 from mailroom.messages.links import public_url
-from newsletters.preview import NOBODY
-from newsletters.tokens import member_token
+from newsletters.composing.preview import NOBODY
+from newsletters.subscribers.tokens import member_token
 
 
 @examination("one click")

@@ -18,10 +18,10 @@ from mailroom.messages.serializers import mailbox
 from mailroom.models import Delivery
 from mailroom.signing import unsubscribe_address
 from newsletters import tracking
+from newsletters.composing.pictures import widths_in
 from newsletters.markdown import fill, render_html, render_text, used_in
 from newsletters.models import Issue, Newsletter, Subscription
-from newsletters.pictures import widths_in
-from newsletters.tokens import access_token, confirm_token, member_token
+from newsletters.subscribers.tokens import access_token, confirm_token, member_token
 
 SLOTS = ("name", "greeting", "unsubscribe_url", "preferences_url")
 

@@ -10,9 +10,9 @@ from django.utils import translation
 from django.utils.feedgenerator import Atom1Feed, SyndicationFeed
 
 from mailroom.messages.links import public_url
+from newsletters.composing.preview import issue_html, issue_title
 from newsletters.emails import common_values
 from newsletters.models import Issue, Newsletter
-from newsletters.reading import issue_html, issue_title
 
 LATEST = 20
 

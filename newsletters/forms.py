@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from newsletters.models import Newsletter, Subscription
-from newsletters.models.subscriptions import LeavingReason
+from newsletters.models.subscription import LeavingReason
 
 
 class SubscribeForm(forms.ModelForm):

@@ -5,8 +5,8 @@ from datetime import timedelta
 from django.utils import timezone
 
 from mailroom.worker.periodic import each, every
-from newsletters import guarding, publishing, scheduling
 from newsletters.models import Issue, SubscriberImport, Subscription
+from newsletters.sending import auto_pause, publish
 from newsletters.tasks import take_in_people
 
 
@@ -16,15 +16,15 @@ def look_after_issues() -> None:
     state = Issue.State
     states = set(Issue.objects.live().values_list("state", flat=True))
     if state.SCHEDULED in states:
-        scheduling.publish_due()
+        publish.publish_due()
     if state.SENDING in states:
-        guarding.look()
-        publishing.finish()
+        auto_pause.look()
+        publish.finish()
 
 
 @every(seconds=30)
 def queue_forgotten_issues() -> None:
-    publishing.take_up_forgotten()
+    publish.take_up_forgotten()
 
 
 @every(seconds=60)

@@ -4,8 +4,8 @@ from django.core.mail import EmailMultiAlternatives
 from django.utils import timezone
 
 from newsletters import emails
+from newsletters.composing.preview import preview
 from newsletters.models import Issue, Newsletter, Subscription
-from newsletters.preview import preview
 
 BODY = """\
 ## The week in the mailroom

@@ -3,7 +3,7 @@
 from django.tasks import task
 
 from newsletters.models import Issue, SubscriberImport, Subscription
-from newsletters.publishing import queue
+from newsletters.sending.publish import queue
 from newsletters.subscribers.importing import go_on
 
 

@@ -121,7 +121,7 @@ def picture_storage(env: Env) -> dict[str, Any]:
     if wanted.startswith("file:///"):
         location = {"location": wanted.removeprefix("file://")}
         return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": location}
-    return {"BACKEND": wanted or "newsletters.storage.DatabaseStorage"}
+    return {"BACKEND": wanted or "newsletters.composing.pictures.DatabaseStorage"}
 
 
 def faults(

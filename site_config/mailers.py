@@ -55,7 +55,7 @@ MESSAGE_TYPES: dict[str, MessageType] = {
         "newsletters",
         headers={"Precedence": "bulk"},
         personal="newsletters.emails.personal_values",
-        gate="newsletters.gate.skip_reasons",
+        gate="newsletters.sending.skip.skip_reasons",
     ),
     "notifications.sign_in": transactional(
         "notifications", personal="notifications.emails.personal_values"

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailroom.models import Delivery, Message
-from newsletters import tokens
 from newsletters.models import Newsletter, Subscription
+from newsletters.subscribers import tokens
 
 PIECES = [
     *("\r\n", "\n", "\0", "\u2028", "\x85", "\ufeff", "\u202e", "😀", "é", "%0d%0aBcc:%20"),

@@ -53,7 +53,7 @@ def mails(number: int) -> Iterator[EmailMultiAlternatives]:
     from mailroom.messages.merge_fields import SLOT, fill
     from newsletters import emails
     from newsletters.models import Issue
-    from newsletters.tokens import member_token
+    from newsletters.subscribers.tokens import member_token
 
     issue = Issue.objects.order_by("pk").first()
     assert issue

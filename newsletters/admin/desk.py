@@ -22,11 +22,12 @@ from django.views.decorators.cache import never_cache
 from django.views.generic import View
 
 from mailroom.messages.preview import as_mail_frame, framed
-from newsletters import checking, emails, pictures
+from newsletters import emails
 from newsletters.admin.draft_form import Conflict, autosave, last_editor
+from newsletters.composing import pictures, preflight
+from newsletters.composing.preview import inbox_values, preview, reader
 from newsletters.markdown import fill
 from newsletters.models import Issue, Newsletter, Picture, Subscription
-from newsletters.preview import inbox_values, preview, reader
 
 LOOKS = {
     "desktop": gettext_lazy("Desktop"),
@@ -151,16 +152,16 @@ def checks(issue: Issue, faults: list[str] | None = None) -> dict[str, Any]:
 
     faults: of a text that is being typed, which may lack whatever a finished one needs.
     """
-    mail = checking.sample(issue)
+    mail = preflight.sample(issue)
     if faults is None:
-        faults = checking.errors(issue, mail)
+        faults = preflight.errors(issue, mail)
     elif not faults:
-        faults = checking.of_the_text(issue, mail)
+        faults = preflight.of_the_text(issue, mail)
     people = issue.audience().count() if issue.newsletter.pk else 0
-    skipped = checking.suppressed_among(issue) if people else 0
+    skipped = preflight.suppressed_among(issue) if people else 0
     return {
         "faults": faults,
-        "warnings": checking.about_the_text(issue, mail),
+        "warnings": preflight.about_the_text(issue, mail),
         "people": people - skipped,
         "confirmed": people,
         "skipped": skipped,

@@ -9,7 +9,6 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from newsletters import steering
 from newsletters.admin import (
     desk,
     issue_history,
@@ -19,15 +18,15 @@ from newsletters.admin import (
     publish_views,
 )
 from newsletters.admin.draft_form import DraftForm, too_late
+from newsletters.composing.preview import is_tested, text_of
 from newsletters.markdown import PLACEHOLDERS
 from newsletters.models import Issue, Newsletter, Subscription
-from newsletters.preview import text_of
-from newsletters.progress import Progress
-from newsletters.trying import is_tested
+from newsletters.sending import controls
+from newsletters.sending.progress import Progress
 
 WRITTEN = ("newsletter", "subject", "slug", "web_title", "preheader", "body")
 AUDIENCE = ("for_language", "joined_from", "joined_before")
-CONTENT = ("newsletter", "slug", *steering.CONTENT)
+CONTENT = ("newsletter", "slug", *controls.CONTENT)
 
 
 @admin.register(Issue)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from newsletters.models import HistoryEntry, Issue
-from newsletters.models.history import Step, record
+from newsletters.models.issue import Step, record
 
 SHOWN = 50
 

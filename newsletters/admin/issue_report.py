@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from mailroom.csv import csv_response
 from mailroom.models import Delivery
-from newsletters import report
 from newsletters.admin.issue_views import IssueView
+from newsletters.sending import report
 
 
 class Report(IssueView):

@@ -15,10 +15,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.generic import View
 
 from mailroom.addresses import clean_address
-from newsletters import steering
+from newsletters.composing.preview import MOST, send_test
 from newsletters.models import Issue
-from newsletters.models.history import Step, record
-from newsletters.trying import MOST, send_test
+from newsletters.models.issue import Step, record
+from newsletters.sending import controls
 
 
 class IssueStep(View):
@@ -42,7 +42,7 @@ class IssueStep(View):
 
 class Pause(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
-        if steering.pause(issue, request.user):
+        if controls.pause(issue, request.user):
             messages.success(request, _("Paused. Nothing is sent until you resume."))
         else:
             messages.info(request, _("It is not being sent."))
@@ -50,7 +50,7 @@ class Pause(IssueStep):
 
 class Resume(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
-        if steering.resume(issue, request.user):
+        if controls.resume(issue, request.user):
             messages.success(request, _("Resumed. The remaining emails are being sent."))
         else:
             messages.info(request, _("It was not paused."))
@@ -58,7 +58,7 @@ class Resume(IssueStep):
 
 class Cancel(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
-        if steering.cancel(issue, request.user):
+        if controls.cancel(issue, request.user):
             messages.success(request, _("Cancelled. The remaining recipients won’t receive it."))
         else:
             messages.info(request, _("There was nothing left to cancel."))
@@ -66,7 +66,7 @@ class Cancel(IssueStep):
 
 class RetryFailed(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
-        number = steering.retry_failed(issue, request.user)
+        number = controls.retry_failed(issue, request.user)
         told = ngettext("%(n)s mail is tried again.", "%(n)s mails are tried again.", number)
         messages.info(request, told % {"n": number})
 
@@ -86,7 +86,7 @@ class Uncertain(IssueStep):
 class CountAsSent(Uncertain):
     def take(self, request: HttpRequest, issue: Issue) -> HttpResponse:
         only = self.only(request)
-        number = steering.count_uncertain_as_sent(issue, request.user, only=only)
+        number = controls.count_uncertain_as_sent(issue, request.user, only=only)
         told = ngettext("%(n)s mail counts as sent.", "%(n)s mails count as sent.", number)
         messages.info(request, told % {"n": number})
         return self.back(issue.pk)
@@ -95,7 +95,7 @@ class CountAsSent(Uncertain):
 class SendAgain(Uncertain):
     def take(self, request: HttpRequest, issue: Issue) -> HttpResponse:
         only = self.only(request)
-        number = steering.send_uncertain_again(issue, request.user, only=only)
+        number = controls.send_uncertain_again(issue, request.user, only=only)
         told = ngettext("%(n)s mail is sent again.", "%(n)s mails are sent again.", number)
         messages.info(request, told % {"n": number})
         return self.back(issue.pk)
@@ -107,7 +107,7 @@ class Duplicate(IssueStep):
         return allowed
 
     def take(self, request: HttpRequest, issue: Issue) -> HttpResponse:
-        copy = steering.duplicate(issue, request.user)
+        copy = controls.duplicate(issue, request.user)
         messages.success(request, _("This is a new draft with the same content."))
         return redirect("admin:newsletters_issue_change", copy.pk)
 

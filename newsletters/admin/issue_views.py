@@ -16,10 +16,9 @@ from django.views.generic import DetailView
 from mailroom.messages.preview import as_mail_frame, framed
 from newsletters.admin.desk import LOOKS, checks
 from newsletters.admin.issue_steps import TestForm
+from newsletters.composing.preview import is_tested, preview, reader, tests_of
 from newsletters.models import Issue, Subscription
-from newsletters.preview import preview, reader
-from newsletters.progress import Progress
-from newsletters.trying import is_tested, tests_of
+from newsletters.sending.progress import Progress
 
 
 class IssueView(DetailView):

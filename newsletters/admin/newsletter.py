@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from newsletters import pictures
+from newsletters.composing import pictures
 from newsletters.models import Newsletter
 
 SENDER = ("sender_address", "reply_to", "account")

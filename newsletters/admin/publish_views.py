@@ -16,10 +16,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from mailroom.status.overview import describe
-from newsletters import checking, emails, scheduling
+from newsletters import emails
 from newsletters.admin.issue_steps import IssueStep
 from newsletters.admin.issue_views import IssueView
+from newsletters.composing import preflight
 from newsletters.models import Issue
+from newsletters.sending import publish
 
 
 class TimeForm(forms.Form):
@@ -33,7 +35,7 @@ class TimeForm(forms.Form):
 
     def clean_when(self) -> datetime:
         when: datetime = self.cleaned_data["when"]
-        if fault := scheduling.wrong_time(when):
+        if fault := publish.wrong_time(when):
             raise ValidationError(fault)
         return when
 
@@ -50,19 +52,19 @@ class PublishIssue(IssueView):
         channels = {channel["alias"]: channel for channel in describe()["channels"]}
         issue = self.object
         people = issue.audience().count()
-        skipped = checking.suppressed_among(issue)
-        mail = checking.sample(issue) if issue.is_draft else None
+        skipped = preflight.suppressed_among(issue)
+        mail = preflight.sample(issue) if issue.is_draft else None
         context = {
             "title": _("Publish"),
             "people": people,
-            "skipped": checking.people_sentence(people, skipped),
-            "minutes": checking.minutes(issue, people),
-            "days": checking.days(issue, people),
-            "faults": checking.errors(issue, mail) if issue.is_draft else [],
-            "warnings": checking.warnings(issue, people, mail) if issue.is_draft else [],
+            "skipped": preflight.people_sentence(people, skipped),
+            "minutes": preflight.minutes(issue, people),
+            "days": preflight.days(issue, people),
+            "faults": preflight.errors(issue, mail) if issue.is_draft else [],
+            "warnings": preflight.warnings(issue, people, mail) if issue.is_draft else [],
             "sender": emails.sender(issue.newsletter),
             "account": issue.newsletter.account,
-            "channel": channels.get(checking.CHANNEL, {"alias": checking.CHANNEL}),
+            "channel": channels.get(preflight.CHANNEL, {"alias": preflight.CHANNEL}),
             "time_form": TimeForm(),
             "zone": timezone.get_current_timezone_name(),
             "grace": settings.PUBLISH_GRACE_SECONDS,
@@ -79,7 +81,7 @@ class PublishIssue(IssueView):
             return self.render_to_response(self.get_context_data(**self.typed()))
         try:
             done = self.publish(issue, version)
-        except scheduling.Changed:
+        except publish.Changed:
             told = _("It was changed after you opened this page. Please check it again.")
             messages.error(request, told)
             return redirect("admin:newsletters_issue_publish", pk)
@@ -96,7 +98,7 @@ class PublishIssue(IssueView):
         return {}
 
     def publish(self, issue: Issue, version: int | None) -> bool:
-        done = scheduling.publish_now(issue, self.request.user, version=version)
+        done = publish.publish_now(issue, self.request.user, version=version)
         if done and (seconds := settings.PUBLISH_GRACE_SECONDS):
             told = ngettext(
                 "Published. You have %(n)s second to undo.",
@@ -127,7 +129,7 @@ class ScheduleIssue(PublishIssue):
 
     def publish(self, issue: Issue, version: int | None) -> bool:
         when = self.form.cleaned_data["when"]
-        done = scheduling.schedule(issue, when, self.request.user, version=version)
+        done = publish.schedule(issue, when, self.request.user, version=version)
         if done:
             messages.success(self.request, _("Scheduled. You can undo this until then."))
         return done
@@ -135,7 +137,7 @@ class ScheduleIssue(PublishIssue):
 
 class Undo(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
-        if scheduling.undo(issue, request.user):
+        if publish.undo(issue, request.user):
             messages.success(request, _("It is a draft again. Nothing was sent."))
         else:
             messages.error(
@@ -144,7 +146,7 @@ class Undo(IssueStep):
 
 
 def _is_warned_of(issue: Issue) -> bool:
-    return issue.is_draft and bool(checking.warnings(issue, issue.audience().count()))
+    return issue.is_draft and bool(preflight.warnings(issue, issue.audience().count()))
 
 
 def _version(request: HttpRequest) -> int | None:

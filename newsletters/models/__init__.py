@@ -1,6 +1,4 @@
-from newsletters.models.history import HistoryEntry
-from newsletters.models.issue import Issue
-from newsletters.models.issue_test import IssueTest
+from newsletters.models.issue import HistoryEntry, Issue, IssueTest
 from newsletters.models.newsletter import Newsletter, OldSlug
 from newsletters.models.picture import Picture, PictureContent
 from newsletters.models.subscriber_import import SubscriberImport

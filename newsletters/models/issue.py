@@ -21,7 +21,7 @@ from newsletters.markdown import (
     validate_text,
 )
 from newsletters.models.newsletter import Newsletter, OldSlug, changed_slug
-from newsletters.models.subscriptions import SubscriptionQuerySet
+from newsletters.models.subscription import SubscriptionQuerySet
 from newsletters.validators import NotReserved, one_line, printable
 
 RESERVED = ("feed", "join")  # pages of a newsletter
@@ -162,7 +162,7 @@ class Issue(models.Model):
     queued_up_to = models.PositiveBigIntegerField(default=0, editable=False)
     queued_at = models.DateTimeField(null=True, editable=False)
     sent_at = models.DateTimeField(_("sent at"), null=True, editable=False)
-    # Why it stopped by itself, and since when its failures are counted: see newsletters.guarding.
+    # Why it stopped by itself, and since when its failures are counted: see `auto_pause`.
     stop_reason = models.CharField(_("stopped because"), max_length=500, blank=True, editable=False)
     resumed_at = models.DateTimeField(null=True, editable=False)
 
@@ -197,7 +197,7 @@ class Issue(models.Model):
     @property
     def title(self) -> str:
         """Its title on the web: its own, or the subject as nobody in particular reads it."""
-        from newsletters.reading import issue_title  # reading needs the models
+        from newsletters.composing.preview import issue_title  # reading needs the models
 
         return issue_title(self)
 
@@ -233,6 +233,81 @@ class Issue(models.Model):
 
     def publish(self) -> bool:
         """Send it to its audience; False if it was published before. Raises ValidationError."""
-        from newsletters.publishing import publish  # publishing needs the models
+        from newsletters.sending.publish import publish  # publishing needs the models
 
         return publish(self)
+
+
+# -- History ---------------------------------------------------------------------------------------
+
+
+class Step(models.TextChoices):
+    SAVED = "saved", _("saved the draft")
+    TESTED = "tested", _("sent a test")
+    PUBLISHED = "published", _("published it")
+    SCHEDULED = "scheduled", _("scheduled it")
+    UNDONE = "undone", _("took it back to a draft")
+    BEGUN = "begun", _("the sending began")
+    PAUSED = "paused", _("paused it")
+    RESUMED = "resumed", _("resumed it")
+    CANCELLED = "cancelled", _("cancelled the rest")
+    STOPPED = "stopped", _("it stopped by itself")
+    RETRIED = "retried", _("tried failed mails again")
+    RESOLVED = "resolved", _("decided about uncertain mails")
+    DUPLICATED = "duplicated", _("made a new draft of it")
+    SENT = "sent", _("all its mails were sent")
+
+
+class HistoryEntry(models.Model):
+    """One step. The admin's own log needs a user for each entry: an issue also acts by itself."""
+
+    Step = Step
+
+    issue = models.ForeignKey(Issue, models.CASCADE, related_name="history")
+    step = models.CharField(max_length=12, choices=Step.choices)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    who = models.CharField(max_length=200, blank=True)  # still there when the user is gone
+    note = models.CharField(max_length=500, blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name = _("history entry")
+        verbose_name_plural = _("history entries")
+
+    def __str__(self) -> str:
+        return f"{self.who} {self.get_step_display()}".strip()
+
+
+def record(issue: Issue, step: Step, by: Any = None, note: str = "") -> None:
+    """Write down that somebody did something; by: a user, None for the site itself."""
+    HistoryEntry.objects.create(
+        issue=issue, step=step, user=by, who=name_of(by), note=str(note)[:500]
+    )
+
+
+def name_of(user: Any) -> str:
+    return (user.get_full_name() or str(user))[:200] if user else ""
+
+
+# -- Tests -----------------------------------------------------------------------------------------
+
+
+class IssueTest(models.Model):
+    """A test of an issue: who sent which content, and to whom."""
+
+    issue = models.ForeignKey(Issue, models.CASCADE, related_name="tests")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("by")
+    )
+    content = models.CharField(max_length=64)  # a fingerprint
+    addresses = models.JSONField(_("addresses"), default=list)
+    sent_at = models.DateTimeField(_("sent at"), auto_now_add=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name = _("test of an issue")
+        verbose_name_plural = _("tests of issues")
+
+    def __str__(self) -> str:
+        return f"{self.issue_id}, {self.sent_at}"

@@ -51,7 +51,7 @@ class Picture(models.Model):
 
 
 class PictureContent(models.Model):
-    """The bytes of one picture, where the database keeps them: see newsletters.storage."""
+    """The bytes of one picture, where the database keeps them."""
 
     name = models.CharField(max_length=80, unique=True)
     content = models.BinaryField()

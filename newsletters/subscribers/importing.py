@@ -27,8 +27,8 @@ from django.utils.translation import gettext as _
 from mailroom.addresses import clean_address
 from mailroom.csv import Row, csv_line, read_rows
 from mailroom.models.queries import locked
-from newsletters.consent import Consent
 from newsletters.models import Newsletter, SubscriberImport, Subscription
+from newsletters.subscribers.consent import Consent
 
 BATCH = 1000  # rows in memory, and in one transaction
 SHOWN_PROBLEMS = 100  # beyond that nobody reads on: the file has them all

@@ -24,10 +24,11 @@ from django.views.generic.base import ContextMixin
 
 from mailroom.addresses import in_unicode
 from mailroom.messages.links import is_one_click
-from newsletters import emails, tokens
-from newsletters.consent import Consent
+from newsletters import emails
 from newsletters.forms import ConfirmForm, ForgetForm, LeavingForm, PreferencesForm
 from newsletters.models import Newsletter, Subscription
+from newsletters.subscribers import tokens
+from newsletters.subscribers.consent import Consent
 from newsletters.views.subscribing import own_address, wording
 
 

@@ -9,9 +9,9 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.csp import csp_override
 from django.views.generic import View
 
+from newsletters.composing.pictures import content_of
 from newsletters.models import Picture
 from newsletters.models.picture import EXTENSIONS
-from newsletters.pictures import content_of
 
 A_YEAR = 31_536_000  # seconds
 # Opened by itself it may do nothing either, whatever a browser takes it for.

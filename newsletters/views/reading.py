@@ -9,10 +9,10 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.csp import csp_override
 from django.views.generic import DetailView, ListView
 
+from newsletters.composing.preview import issue_html, issue_title
 from newsletters.emails import common_values, public_values
 from newsletters.markdown import fill
 from newsletters.models import Issue, Newsletter
-from newsletters.reading import issue_html, issue_title
 
 # An issue shows the pictures its editor linked, wherever they are.
 WITH_PICTURES: dict[str, Any] = {**settings.SECURE_CSP, "img-src": [CSP.SELF, "data:", "https:"]}

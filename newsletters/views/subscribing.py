@@ -17,9 +17,9 @@ from django.views.generic import FormView
 
 from mailroom.messages.links import public_url
 from newsletters import tracking
-from newsletters.consent import Consent
 from newsletters.forms import SubscribeForm
 from newsletters.models import Newsletter, Subscription
+from newsletters.subscribers.consent import Consent
 
 
 def wording(newsletter: Newsletter) -> str:

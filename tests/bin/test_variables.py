@@ -111,7 +111,7 @@ WRONG = {
     "CACHE_URL": [*REDIS, "amqp://h"],
     "PICTURE_STORAGE": [
         *("no.such.Storage", "folder", "/srv", "file://x", "file:///", " ", "..", "s3://bucket"),
-        *("newsletters.storage.NoSuch", "django.core"),
+        *("newsletters.composing.NoSuch", "django.core"),
     ],
     "TASKS_URL": [*REDIS, "amqp://", f"amqp://u:{SECRET}/x@h", "amqp://h/v h"],
     "WORKER_IN_WEB": FLAG,

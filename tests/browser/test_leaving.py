@@ -12,12 +12,12 @@ pytestmark = pytest.mark.browser
 
 ACCESS_TOKEN = """
 from newsletters.models import Subscription
-from newsletters.tokens import access_token
+from newsletters.subscribers.tokens import access_token
 print(access_token(Subscription.objects.confirmed().order_by('-pk').first().email))
 """
 TOKEN = """
 from newsletters.models import Subscription
-from newsletters.tokens import member_token
+from newsletters.subscribers.tokens import member_token
 print(member_token(Subscription.objects.confirmed().order_by('pk').first().pk))
 """
 BOUNCED = """

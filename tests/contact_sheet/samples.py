@@ -17,7 +17,7 @@ from home.samples import send_each
 from mailroom.models import Suppression
 from mailroom.worker import process
 from newsletters.models import Issue
-from newsletters.tokens import member_token
+from newsletters.subscribers.tokens import member_token
 from notifications.models import Announcement
 from notifications.notify import notify
 from sandbox.inbox import previews

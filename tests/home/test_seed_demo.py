@@ -13,7 +13,7 @@ from home.demo import past
 from home.demo.environment import PASSWORD
 from mailroom.models import Attempt, Delivery, Event, Message, Suppression
 from newsletters.models import Issue, Newsletter, Subscription
-from newsletters.report import Report
+from newsletters.sending.report import Report
 from notifications.models import Notification
 
 State = Subscription.State

@@ -6,10 +6,10 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from newsletters import checking, pictures
+from newsletters.composing import pictures, preflight
+from newsletters.composing.preview import preview
 from newsletters.markdown import check, render_html, validate_body, validate_text
 from newsletters.models import Picture
-from newsletters.preview import preview
 from notifications.models import Announcement
 
 ISSUES = "/admin/newsletters/issue/"
@@ -96,8 +96,8 @@ def test_the_preview_while_writing_says_so_too(desk, weekly, parsed, page):
 
 def test_neither_checks_nor_tests_render_it(draft, parsed):
     draft.body = table(300, 300)
-    assert checking.sample(draft) is None
-    assert "The tables have about" in " ".join(checking.errors(draft))
+    assert preflight.sample(draft) is None
+    assert "The tables have about" in " ".join(preflight.errors(draft))
     with pytest.raises(ValueError, match="The tables have about"):
         preview(draft, "Ann", "ann@example.com")
     assert parsed == []

@@ -6,9 +6,9 @@ from django.utils import timezone
 
 from mailroom.delivery import breaker, engine
 from mailroom.models import Delivery, Event
-from newsletters import guarding, publishing, steering
-from newsletters.gate import CANCELLED
 from newsletters.models import Issue, Subscription
+from newsletters.sending import auto_pause, controls, publish
+from newsletters.sending.skip import CANCELLED
 from notifications.models import Notification
 from tests.mailroom.fakes.smtp import Script, SMTPServer
 
@@ -31,7 +31,7 @@ def under_way(draft, weekly, editor) -> Issue:
     )
     draft.publish()
     draft.refresh_from_db()
-    publishing.queue(draft)
+    publish.queue(draft)
     return draft
 
 
@@ -52,7 +52,7 @@ def hard_bounces(ids: list[int]) -> None:
 
 
 def outcome(issue: Issue) -> tuple[str, str]:
-    guarding.look()
+    auto_pause.look()
     issue.refresh_from_db()
     return issue.state, issue.stop_reason
 
@@ -132,7 +132,7 @@ class TestStopped:
     def test_the_number_of_queries_does_not_grow(self, under_way, django_assert_max_num_queries):
         end(900, State.SENT)
         with django_assert_max_num_queries(5):
-            guarding.look()
+            auto_pause.look()
 
 
 class TestAnAccountThatIsRefused:
@@ -154,7 +154,7 @@ class TestAnAccountThatIsRefused:
         assert server.received == []
 
         server.script.mail = ""
-        steering.resume(under_way)
+        controls.resume(under_way)
         breaker.try_now("memory")
         engine.deliver_due("newsletters")
         assert len(server.received) == 100
@@ -168,18 +168,18 @@ class TestBehindTheBackOfAPause:
 
     def test_it_waits_with_the_others(self, under_way, drain):
         first = Delivery.objects.order_by("pk").first()
-        steering.pause(under_way)
+        controls.pause(under_way)
         self.back(first.pk)
         drain()
         assert mail.outbox == []
 
-        steering.resume(under_way)
+        controls.resume(under_way)
         drain()
         assert len(mail.outbox) == 1000
 
     def test_it_is_skipped_where_the_rest_was_cancelled(self, under_way, drain):
         first = Delivery.objects.order_by("pk").first()
-        steering.cancel(under_way)
+        controls.cancel(under_way)
         self.back(first.pk)
         drain()
         assert mail.outbox == []

@@ -14,8 +14,8 @@ from PIL import Image
 
 from mailroom.messages.preview import html_of
 from mailroom.models import MailAccount
-from newsletters import checking
-from newsletters.preview import preview
+from newsletters.composing import preflight
+from newsletters.composing.preview import preview
 from sandbox.accounts import Account as SandboxAccount
 from sandbox.apis import APIServer
 
@@ -60,9 +60,9 @@ def test_the_editor_sees_that_sender_before_publishing(desk, draft):
 
 def test_an_own_sender_is_enough_to_send(draft, settings):
     settings.DEFAULT_FROM_EMAIL = "nobody"
-    assert "There is no sender address" in " ".join(checking.errors(draft))
+    assert "There is no sender address" in " ".join(preflight.errors(draft))
     draft.newsletter.sender_address = "letter@example.com"
-    assert checking.errors(draft) == []
+    assert preflight.errors(draft) == []
 
 
 @pytest.mark.parametrize(
@@ -90,11 +90,11 @@ def test_what_could_break_an_email_or_page_is_refused(weekly, field, value):
 
 def test_a_missing_postal_address_is_a_warning_with_the_reason(draft):
     draft.newsletter.postal_address = " "
-    warnings = checking.about_the_text(draft)
+    warnings = preflight.about_the_text(draft)
     assert any("postal address" in one and "CAN-SPAM" in one for one in warnings)
-    assert checking.of_the_text(draft) == []
+    assert preflight.of_the_text(draft) == []
     draft.newsletter.postal_address = "1 Harbour Road"
-    assert checking.about_the_text(draft) == []
+    assert preflight.about_the_text(draft) == []
 
 
 def fields(newsletter, **changed):
@@ -268,4 +268,4 @@ class TestItsMailAccount:
         account.active = False
         account.save()
 
-        assert "The provider is down" in " ".join(checking.warnings(draft, 1))
+        assert "The provider is down" in " ".join(preflight.warnings(draft, 1))

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from mailroom import signals
 from mailroom.models import Delivery, Message
-from newsletters import tokens
 from newsletters.models import Subscription
+from newsletters.subscribers import tokens
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 

@@ -11,8 +11,9 @@ from django.core import mail, signing
 from django.utils import timezone
 
 from mailroom.models import Delivery
-from newsletters import people, publishing, tokens
 from newsletters.models import Subscription
+from newsletters.sending import publish
+from newsletters.subscribers import account_sync, tokens
 
 YEARS = timedelta(days=2000)
 
@@ -183,7 +184,7 @@ class TestAfterAChangeOfAddress:
     @pytest.fixture
     def old(self, ann) -> str:
         token = tokens.member_token(ann.pk)
-        people.carry_along("ann@example.com", "secret-new@example.com")
+        account_sync.carry_along("ann@example.com", "secret-new@example.com")
         return token
 
     def test_the_old_links_unsubscribe(self, client, old, ann):
@@ -209,7 +210,7 @@ class TestAfterAChangeOfAddress:
 
     @pytest.mark.usefixtures("outbox_mailers")
     def test_the_next_issue_has_links_that_do_everything(self, client, old, ann, draft, drain):
-        publishing.publish(draft)
+        publish.publish(draft)
         drain()
         (message,) = mail.outbox
         assert message.to == ['"Ann" <secret-new@example.com>']
@@ -219,7 +220,7 @@ class TestAfterAChangeOfAddress:
         assert (state(ann), ann.language) == ("confirmed", "fr")
 
     def test_moving_back_does_not_revive_them(self, old, ann):
-        people.carry_along("secret-new@example.com", "ann@example.com")
+        account_sync.carry_along("secret-new@example.com", "ann@example.com")
         assert tokens.current_member(old) is None
 
 

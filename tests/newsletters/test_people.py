@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 from django.contrib.auth import get_user_model
 
-from newsletters import people
 from newsletters.models import Subscription
+from newsletters.subscribers import account_sync
 
 
 def states() -> dict[tuple[str, str], str]:
@@ -16,7 +16,7 @@ def states() -> dict[tuple[str, str], str]:
 def test_a_change_of_address_carries_them_along(subscribed, monthly):
     subscribed("old@example.com")
     subscribed("old@example.com", newsletter=monthly).unsubscribe()
-    people.address_changed(
+    account_sync.address_changed(
         None,
         from_email_address=SimpleNamespace(email="Old@example.com"),
         to_email_address=SimpleNamespace(email="New@example.com", verified=True),
@@ -29,7 +29,7 @@ def test_a_change_of_address_carries_them_along(subscribed, monthly):
 
 def test_an_address_that_is_not_proven_gets_none(subscribed):
     subscribed("old@example.com")
-    people.address_changed(
+    account_sync.address_changed(
         None,
         from_email_address=SimpleNamespace(email="old@example.com"),
         to_email_address=SimpleNamespace(email="new@example.com", verified=False),
@@ -42,7 +42,7 @@ def test_the_new_address_keeps_its_own_word(subscribed, monthly):
     subscribed("new@example.com").unsubscribe()
     subscribed("old@example.com", newsletter=monthly)
     subscribed("new@example.com", newsletter=monthly, state="pending")
-    people.carry_along("old@example.com", "new@example.com")
+    account_sync.carry_along("old@example.com", "new@example.com")
     assert states() == {
         ("weekly", "old@example.com"): "unsubscribed",
         ("weekly", "new@example.com"): "unsubscribed",

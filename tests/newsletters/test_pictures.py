@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from newsletters import pictures
+from newsletters.composing import pictures
+from newsletters.composing.pictures import keep
 from newsletters.models import Picture, PictureContent
-from newsletters.pictures import keep
 
 UPLOAD = "/admin/newsletters/issue/draft/picture/"
 SCRIPT = b"<script>alert(document.domain)</script>"

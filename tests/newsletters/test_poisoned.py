@@ -7,8 +7,9 @@ from django.core import mail
 from django.utils import timezone
 
 from mailroom.worker import periodic as clock
-from newsletters import emails, guarding, publishing, scheduling
+from newsletters import emails
 from newsletters.models import Issue, Subscription
+from newsletters.sending import auto_pause, publish
 from newsletters.signals import issue_sent, issue_stopped
 from newsletters.tasks import queue_issue
 
@@ -94,7 +95,7 @@ def test_an_issue_that_cannot_start_leaves_the_others_to(three, monkeypatch, cap
 
     monkeypatch.setattr(emails, "issue", issue_email)
 
-    assert run_often(scheduling.publish_due, caplog) == 1
+    assert run_often(publish.publish_due, caplog) == 1
     assert states() == [State.SENDING, State.SCHEDULED, State.SENDING]
 
 
@@ -102,17 +103,17 @@ def test_an_issue_that_cannot_be_finished_leaves_the_others_to(three, refuse, ca
     three(State.SENDING, queued_at=timezone.now())
     refuse(issue_sent)
 
-    assert run_often(publishing.finish, caplog) == 1
+    assert run_often(publish.finish, caplog) == 1
     assert states() == [State.SENT, State.SENDING, State.SENT]
 
 
 def test_an_issue_that_cannot_be_stopped_leaves_the_others_to(three, refuse, caplog, monkeypatch):
     three(State.SCHEDULED, publish_at=timezone.now())
-    scheduling.publish_due()
-    monkeypatch.setattr(guarding, "_run_of_failures", lambda *args: "All emails failed.")
+    publish.publish_due()
+    monkeypatch.setattr(auto_pause, "_run_of_failures", lambda *args: "All emails failed.")
     refuse(issue_stopped)
 
-    assert run_often(guarding.look, caplog) == 1
+    assert run_often(auto_pause.look, caplog) == 1
     assert states() == [State.PAUSED, State.SENDING, State.PAUSED]
 
 
@@ -127,7 +128,7 @@ def test_an_issue_whose_task_is_refused_leaves_the_others_to_be_queued(three, ca
 
     monkeypatch.setattr(type(queue_issue), "enqueue", enqueue)
 
-    assert run_often(publishing.take_up_forgotten, caplog) == 1
+    assert run_often(publish.take_up_forgotten, caplog) == 1
     assert len(set(queued)) == 2
 
 

@@ -9,9 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from mailroom.models import Delivery, Message
-from newsletters import publishing, tokens
 from newsletters.models import Issue, Subscription
+from newsletters.sending import publish
 from newsletters.signals import issue_published
+from newsletters.subscribers import tokens
 
 pytestmark = pytest.mark.usefixtures("outbox_mailers")
 
@@ -84,7 +85,7 @@ class TestPublishing:
 
     def test_a_row_that_cannot_be_built_is_no_bounce_of_the_list(self, draft, crowd, drain):
         draft.publish()
-        publishing.queue(draft)
+        publish.queue(draft)
         Delivery.objects.filter(address__contains="reader1").update(values={})
         drain()
 
@@ -149,9 +150,9 @@ class TestPublishing:
 class TestQueueing:
     def test_goes_on_where_it_was_interrupted(self, draft, crowd):
         draft.publish()
-        publishing._queue_batch(draft, 50)
+        publish._queue_batch(draft, 50)
         assert reload(draft).progress() == {"queued": 50}
-        publishing.queue(reload(draft))
+        publish.queue(reload(draft))
         assert reload(draft).progress() == {"queued": 200}
 
     def test_a_lost_task_is_taken_up_by_the_clock(self, draft, crowd, drain):
@@ -165,17 +166,17 @@ class TestQueueing:
 
     def test_twice_over_makes_no_second_delivery(self, draft, crowd):
         draft.publish()
-        publishing.queue(reload(draft))
+        publish.queue(reload(draft))
         Issue.objects.filter(pk=draft.pk).update(queued_up_to=0, queued_at=None)
-        publishing.queue(reload(draft))
+        publish.queue(reload(draft))
         assert Delivery.objects.count() == 200
 
     def test_memory_is_bounded_by_batches(self, draft, crowd, monkeypatch):
-        monkeypatch.setattr(publishing, "LARGEST_BATCH", 50)
-        monkeypatch.setattr(publishing, "FIRST_BATCH", 25)
+        monkeypatch.setattr(publish, "LARGEST_BATCH", 50)
+        monkeypatch.setattr(publish, "FIRST_BATCH", 25)
         draft.publish()
         with CaptureQueriesContext(connection) as queries:
-            publishing.queue(reload(draft))
+            publish.queue(reload(draft))
         inserts = [one["sql"] for one in queries if 'INTO "mailroom_delivery"' in one["sql"]]
         assert len(inserts) == 5, "25, three times 50, and the rest"
         assert all("SELECT" in sql and len(sql) < 3000 for sql in inserts), "no row in Python"
@@ -183,7 +184,7 @@ class TestQueueing:
     def test_who_left_meanwhile_is_skipped_with_the_reason(self, draft, subscribed, drain):
         ann, bob = subscribed("ann@example.com"), subscribed("bob@example.com")
         draft.publish()
-        publishing.queue(reload(draft))
+        publish.queue(reload(draft))
         ann.unsubscribe()
         drain()
         assert [message.to for message in mail.outbox] == [["bob@example.com"]]
@@ -194,7 +195,7 @@ class TestQueueing:
     def test_whose_subscription_is_deleted_is_skipped(self, draft, subscribed, drain):
         ann = subscribed("ann@example.com")
         draft.publish()
-        publishing.queue(reload(draft))
+        publish.queue(reload(draft))
         ann.delete()
         drain()
         assert Delivery.objects.get().state == "skipped"
@@ -222,7 +223,7 @@ class TestTheSignal:
         subscribed("guest@example.com")
         draft.publish()
         drain()
-        publishing.queue(reload(draft))
+        publish.queue(reload(draft))
         (call,) = heard
         assert call["issue"] == draft
         assert list(call["recipients"]) == [ann]

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from mailroom.delivery import engine
 from mailroom.models import Delivery, Event
-from newsletters import publishing, report, steering
 from newsletters.models import Issue, Subscription
-from newsletters.report_chart import MOST_BARS
+from newsletters.sending import controls, publish, report
+from newsletters.sending.report import MOST_BARS
 from tests.mailroom.fakes.smtp import Script, SMTPServer
 
 pytestmark = pytest.mark.usefixtures("outbox_mailers")
@@ -38,14 +38,14 @@ def issue(draft, subscribed) -> Issue:
         subscribed(address, "=1+1")
     draft.publish()
     draft.refresh_from_db()
-    publishing.queue(draft)
+    publish.queue(draft)
     for address, state, feedback, reason in OUTCOMES:
         Delivery.objects.filter(address=address).update(
             state=state, feedback=feedback, reason=reason, finished_at=timezone.now()
         )
     left = Delivery.objects.get(address="dot@example.com")
     Subscription.objects.get(email="dot@example.com").unsubscribe(delivery=left)
-    publishing.finish()
+    publish.finish()
     draft.refresh_from_db()
     return draft
 
@@ -128,7 +128,7 @@ class TestFigures:
             }
             for issue in (draft, second):
                 issue.publish()
-                publishing.queue(Issue.objects.get(pk=issue.pk))
+                publish.queue(Issue.objects.get(pk=issue.pk))
                 engine.deliver_due("newsletters")
             asked = server.transactions
 
@@ -256,7 +256,7 @@ class TestUncertain:
 
     def test_nothing_is_sent_again_of_what_was_cancelled(self, issue):
         Issue.objects.update(state="cancelled")
-        assert steering.send_uncertain_again(issue) == 0
+        assert controls.send_uncertain_again(issue) == 0
 
 
 class TestSize:

@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from mailroom.models import Message
-from newsletters import scheduling
 from newsletters.models import Issue
+from newsletters.sending import publish
 from newsletters.signals import issue_stopped
 from tests.at_once import at_once
 
@@ -85,7 +85,7 @@ class TestTheGrace:
         assert steps(draft)[:2] == ["published", "begun"]
 
     def test_its_page_on_the_web_is_not_there_before(self, client, page, draft, grace):
-        scheduling.publish_now(draft, None)
+        publish.publish_now(draft, None)
         assert client.get(draft.get_absolute_url()).status_code == 404
 
 
@@ -107,7 +107,7 @@ class TestScheduling:
         assert "Back to draft" in shown
 
     def test_it_goes_out_at_its_time_and_not_before(self, draft, page, drain):
-        scheduling.schedule(draft, later(days=1), None)
+        publish.schedule(draft, later(days=1), None)
         drain()
         assert mail.outbox == []
         with time_machine.travel(later(days=1, seconds=1)):
@@ -137,7 +137,7 @@ class TestScheduling:
         assert state(draft) == "draft"
 
     def test_what_is_scheduled_is_locked(self, desk, page, draft, weekly):
-        scheduling.schedule(draft, later(days=1), None)
+        publish.schedule(draft, later(days=1), None)
         assert 'name="body"' not in desk.get(f"{page}change/").text
         late = desk.post(f"{page}change/", {"subject": "Other", "body": "Other text"})
         assert late.status_code == 409
@@ -150,7 +150,7 @@ class TestScheduling:
         def listen(sender, issue, editors, reason, **_):
             told.append(reason)
 
-        scheduling.schedule(draft, later(hours=1), None)
+        publish.schedule(draft, later(hours=1), None)
         Issue.objects.filter(pk=draft.pk).update(body="{nobody}")
         issue_stopped.connect(listen)
         try:
@@ -165,7 +165,7 @@ class TestScheduling:
     def test_bad_content_is_not_scheduled(self, draft):
         Issue.objects.filter(pk=draft.pk).update(body="{nobody}")
         with pytest.raises(ValidationError):
-            scheduling.schedule(draft, later(hours=1), None)
+            publish.schedule(draft, later(hours=1), None)
         assert state(draft) == "draft"
 
 
@@ -208,19 +208,19 @@ class TestWhatWasLookedAt:
 class TestAtTheSameMoment:
     @pytest.fixture
     def due(self, draft, page) -> Issue:
-        scheduling.schedule(draft, later(hours=1), None)
+        publish.schedule(draft, later(hours=1), None)
         Issue.objects.update(publish_at=later(seconds=-1))
         return draft
 
     def test_two_clocks_start_it_once(self, due, drain):
-        at_once(scheduling.publish_due, scheduling.publish_due)
+        at_once(publish.publish_due, publish.publish_due)
         drain()
         assert due.history.filter(step="begun").count() == 1
         assert len(mail.outbox) == 1
         assert Message.objects.count() == 1
 
     def test_either_the_clock_or_the_undo_wins(self, due, drain):
-        at_once(scheduling.publish_due, lambda: scheduling.undo(due, None))
+        at_once(publish.publish_due, lambda: publish.undo(due, None))
         drain()
         drain()
         assert (state(due), len(mail.outbox)) in [("draft", 0), ("sent", 1)]
@@ -228,8 +228,8 @@ class TestAtTheSameMoment:
 
     def test_two_who_schedule_and_publish_do_it_once(self, draft, page, grace):
         actions = (
-            lambda: scheduling.publish_now(Issue.objects.get(), None),
-            lambda: scheduling.schedule(Issue.objects.get(), later(days=1), None),
+            lambda: publish.publish_now(Issue.objects.get(), None),
+            lambda: publish.schedule(Issue.objects.get(), later(days=1), None),
         )
         assert sorted(at_once(*actions)) == [False, True]
         assert len(steps(draft)) == 1

@@ -8,10 +8,10 @@ from django.utils import timezone
 from mailroom import signals
 from mailroom.models import Delivery
 from mailroom.outbox import Recipient, add_deliveries
-from newsletters import publishing, steering
+from newsletters.composing.preview import is_tested
 from newsletters.models import Issue
+from newsletters.sending import controls, publish
 from newsletters.signals import issue_sent
-from newsletters.trying import is_tested
 
 pytestmark = pytest.mark.usefixtures("outbox_mailers")
 
@@ -30,7 +30,7 @@ def under_way(draft, subscribed) -> Issue:
         subscribed(f"{name}@example.com")
     draft.publish()
     draft.refresh_from_db()
-    publishing.queue(draft)
+    publish.queue(draft)
     draft.refresh_from_db()
     return draft
 
@@ -63,7 +63,7 @@ class TestPausing:
         total = Delivery.objects.count()
 
         def pause(sender, **_):
-            steering.pause(under_way)
+            controls.pause(under_way)
             signals.sent.disconnect(pause)
 
         signals.sent.connect(pause)
@@ -77,12 +77,12 @@ class TestPausing:
         subscribed("ann@example.com")
         draft.publish()
         draft.refresh_from_db()
-        steering.pause(draft)
+        controls.pause(draft)
         drain()
         assert not Delivery.objects.exists()
 
         draft.refresh_from_db()
-        steering.resume(draft)
+        controls.resume(draft)
         drain()
         assert [one.to for one in mail.outbox] == [["ann@example.com"]]
 
@@ -238,7 +238,7 @@ def test_the_editors_are_told_once_when_it_is_done(under_way, drain, editor):
     issue_sent.connect(listen)
     try:
         drain()
-        publishing.finish()
+        publish.finish()
     finally:
         issue_sent.disconnect(listen)
 

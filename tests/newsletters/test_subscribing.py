@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from mailroom.models import Suppression
-from newsletters import tokens
 from newsletters.models import Newsletter, Subscription
+from newsletters.subscribers import tokens
 
 PAGE = "/newsletters/weekly/"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from mailroom.messages.preview import html_of
+from newsletters.composing.preview import preview
 from newsletters.markdown import KNOWN, render_text, validate_body
 from newsletters.models import Issue
-from newsletters.preview import preview
 
 DATA = Path(__file__).parent.parent / "data"
 BODY = (DATA / "torture.md").read_text("utf-8")

@@ -25,8 +25,8 @@ from accounts.emails import account_message
 from mailroom.addresses import AddressField, AddressFormField
 from mailroom.delivery.feedback import handle_waiting
 from mailroom.models import Delivery, Event, Suppression
-from newsletters import tokens
 from newsletters.models import Newsletter, Subscription
+from newsletters.subscribers import tokens
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

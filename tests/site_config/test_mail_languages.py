@@ -6,8 +6,8 @@ import pytest
 from django.conf import settings
 from django.utils import translation
 
+from newsletters.composing.preview import preview
 from newsletters.models import Issue, Newsletter
-from newsletters.preview import preview
 from sandbox.inbox import previews
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse, set_script_prefix
 
 from mailroom.messages.links import public_link, public_url
-from newsletters import links
+from newsletters.composing import preflight
 from newsletters.models import Newsletter
 from notifications.markdown import render_html
 from tests.processes import Site, settings_with
@@ -92,8 +92,8 @@ def test_another_path_that_begins_alike_is_not_ours(below, db):
 def test_an_editors_links_are_followed_below_it(below):
     Newsletter.objects.create(name="Weekly", slug="weekly")
     good = f"[a]({BASE}/newsletters/weekly/) [b](https://www.example.com/elsewhere/)"
-    assert links.dead(good) == []
-    assert len(links.dead(f"[a]({BASE}/newsletters/none/)")) == 1
+    assert preflight.dead_links(good) == []
+    assert len(preflight.dead_links(f"[a]({BASE}/newsletters/none/)")) == 1
     assert f'href="{BASE}/newsletters/"' in render_html("[all](/newsletters/)")
 
 

@@ -13,8 +13,8 @@ from mailroom.config.urls import parse
 from mailroom.delivery.engine import deliver_due
 from mailroom.models import Delivery
 from mailroom.outbox import Recipient, add_deliveries, freeze
-from newsletters import publishing
 from newsletters.models import Newsletter
+from newsletters.sending import publish
 from notifications import emails
 from notifications.digests import sections
 from notifications.models import Announcement, Notification, Preference
@@ -77,8 +77,8 @@ def _queue_issue() -> None:
         email="ada@example.com", name="Ada", state="confirmed", confirmed_at=timezone.now()
     )
     issue = letter.issues.create(subject="Hi", slug="hi", body="x")
-    publishing.publish(issue)
-    publishing.queue(issue)
+    publish.publish(issue)
+    publish.queue(issue)
 
 
 @pytest.mark.parametrize("name", settings.MESSAGE_TYPES)

@@ -18,8 +18,8 @@ from mailroom.delivery.complete import UNSENDABLE
 from mailroom.models import Delivery, Event
 from mailroom.models.delivery import DeliveryQuerySet
 from mailroom.worker.periodic import each
-from newsletters import steering
 from newsletters.models import Issue
+from newsletters.sending import controls
 
 LATEST = 500  # outcomes that are looked through for a run of failures
 
@@ -35,7 +35,7 @@ def account_refused(sender: object, delivery: Delivery, error: str, **kwargs: An
         return
     told = _("The mailer %(alias)s refuses our account: %(error)s")
     for issue in _being_sent().filter(message=delivery.message_id):
-        steering.stop(issue, told % {"alias": delivery.alias, "error": error})
+        controls.stop(issue, told % {"alias": delivery.alias, "error": error})
 
 
 def look() -> None:
@@ -45,7 +45,7 @@ def look() -> None:
 
     def look_at(issue: Issue) -> None:
         if reason := _run_of_failures(issue, latest) or _too_many(issue):
-            steering.stop(issue, reason)
+            controls.stop(issue, reason)
 
     each(issues, look_at)
 

@@ -11,7 +11,7 @@ from mailroom.config.channels import providers
 from mailroom.delivery import breaker
 from mailroom.delivery.claim import limits_of
 from mailroom.models import Delivery, MailerHealth, WorkerBeat
-from newsletters.checking import CHANNEL
+from newsletters.composing.preflight import CHANNEL
 from newsletters.models import Issue
 
 OPEN = (Delivery.State.QUEUED, Delivery.State.SENDING)

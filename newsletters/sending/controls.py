@@ -14,10 +14,10 @@ from django.utils.translation import ngettext
 from mailroom.models import Message
 from mailroom.outbox import control
 from mailroom.tasks import enqueue
-from newsletters.gate import CANCELLED
 from newsletters.models import Issue
-from newsletters.models.history import Step, record
-from newsletters.publishing import tell_stopped
+from newsletters.models.issue import Step, record
+from newsletters.sending.publish import tell_stopped
+from newsletters.sending.skip import CANCELLED
 from newsletters.tasks import queue_issue
 
 State = Issue.State

@@ -12,14 +12,15 @@ import zlib
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.files.base import ContentFile
-from django.core.files.storage import storages
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import Storage, storages
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.utils.deconstruct import deconstructible
 from django.utils.translation import gettext as _
 from PIL import Image, ImageOps
 
-from newsletters.models import Picture
+from newsletters.models import Picture, PictureContent
 
 MOST_BYTES = 10 * 1024 * 1024  # of an upload
 MOST_PIXELS = 40_000_000  # all frames together
@@ -149,3 +150,27 @@ def _plain_mode(image: Image.Image) -> str:
     if image.mode in ("L", "RGB", "RGBA"):
         return image.mode
     return "RGBA" if image.has_transparency_data else "RGB"
+
+
+# -- Storage ---------------------------------------------------------------------------------------
+
+
+@deconstructible
+class DatabaseStorage(Storage):
+    """Keeps each file as a row. Names are made of the content: one that exists is the same file."""
+
+    def _open(self, name: str, mode: str = "rb") -> File:
+        row = PictureContent.objects.filter(name=name).first()
+        if row is None:
+            raise FileNotFoundError(name)
+        return ContentFile(bytes(row.content), name)
+
+    def _save(self, name: str, content: File) -> str:
+        PictureContent.objects.get_or_create(name=name, defaults={"content": content.read()})
+        return name
+
+    def exists(self, name: str) -> bool:
+        return PictureContent.objects.filter(name=name).exists()
+
+    def delete(self, name: str) -> None:
+        PictureContent.objects.filter(name=name).delete()

@@ -3,8 +3,11 @@
 The row is the truth. A task only hurries; the clock takes up whatever a lost task forgot.
 """
 
+import logging
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
@@ -12,6 +15,8 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from mailroom.delivery import shutdown
 from mailroom.models import Delivery
@@ -19,9 +24,10 @@ from mailroom.outbox import freeze
 from mailroom.outbox.enqueue import add_deliveries_from
 from mailroom.tasks import enqueue
 from mailroom.worker.periodic import each
-from newsletters import checking, emails, tracking
+from newsletters import emails, tracking
+from newsletters.composing import preflight
 from newsletters.models import Issue
-from newsletters.models.history import Step, record
+from newsletters.models.issue import Step, record
 from newsletters.signals import issue_published, issue_sent, issue_stopped
 
 # Recipients queued in one transaction, which holds up no other writer for long. The first batch is
@@ -79,7 +85,7 @@ def _freeze(issue: Issue) -> None:
 
 def validate(issue: Issue) -> None:
     """Raise ValidationError, with one sentence for each fault, for what may not go out."""
-    if faults := checking.errors(issue):
+    if faults := preflight.errors(issue):
         raise ValidationError(faults)
 
 
@@ -162,3 +168,101 @@ def editors() -> QuerySet:
     by_right = Q(user_permissions__in=may_publish) | Q(groups__permissions__in=may_publish)
     users = get_user_model().objects.filter(by_right | Q(is_superuser=True), is_active=True)
     return users.distinct()
+
+
+# -- Now, later, or not at all ---------------------------------------------------------------------
+
+logger = logging.getLogger(__name__)
+
+State = Issue.State
+FARTHEST = timedelta(days=366)
+
+
+class Changed(Exception):  # noqa: N818  (named after what happened)
+    """The draft is no longer the one that the person looked at."""
+
+
+@transaction.atomic
+def publish_now(issue: Issue, by: Any, *, version: int | None = None) -> bool:
+    """Publish a draft, after the grace; False if it is none any more.
+
+    version: the one that was looked at. Raises ValidationError for content that may not go out,
+    and Changed where it is another by now.
+    """
+    if not settings.PUBLISH_GRACE_SECONDS:
+        _check_version(issue, version)
+        return publish(issue, by)
+    when = timezone.now() + timedelta(seconds=settings.PUBLISH_GRACE_SECONDS)
+    if not _plan(issue, when, version):
+        return False
+    record(issue, Step.PUBLISHED, by)
+    return True
+
+
+@transaction.atomic
+def schedule(issue: Issue, when: datetime, by: Any, *, version: int | None = None) -> bool:
+    """Publish a draft at a time to come; False if it is none any more. Raises as `publish_now`."""
+    if fault := wrong_time(when):
+        raise ValidationError(fault)
+    shown = f"{date_format(timezone.localtime(when), 'DATETIME_FORMAT')} ({_zone()})"
+    if not _plan(issue, when, version):
+        return False
+    record(issue, Step.SCHEDULED, by, shown)
+    return True
+
+
+def wrong_time(when: datetime) -> str:
+    """Why nothing can be scheduled for that time; "" where it can."""
+    now = timezone.now()
+    fits = now < when <= now + FARTHEST
+    return "" if fits else _("Choose a time within a year from now.")
+
+
+@transaction.atomic
+def undo(issue: Issue, by: Any) -> bool:
+    """Make a draft again of what waits for its time; False if that has come already."""
+    waiting = Issue.objects.scheduled().filter(pk=issue.pk)
+    if not waiting.update(state=State.DRAFT, publish_at=None):
+        return False
+    record(issue, Step.UNDONE, by)
+    return True
+
+
+def publish_due() -> None:
+    """Start what is due. However many processes try, each starts once."""
+    each(Issue.objects.due(), _start_due)
+
+
+def _plan(issue: Issue, when: datetime, version: int | None) -> bool:
+    drafts = Issue.objects.drafts().filter(pk=issue.pk)
+    if not drafts.update(state=State.SCHEDULED, publish_at=when):
+        return False
+    _check_version(issue, version)  # what is wrong rolls the update back
+    issue.refresh_from_db()
+    validate(issue)
+    return True
+
+
+def _check_version(issue: Issue, version: int | None) -> None:
+    if version is not None and not Issue.objects.filter(pk=issue.pk, version=version).exists():
+        raise Changed
+
+
+def _start_due(issue: Issue) -> None:
+    try:
+        with transaction.atomic():
+            if start(issue, Issue.objects.due()):
+                record(issue, Step.BEGUN)
+    except ValidationError as error:  # it was good when it was scheduled, and is not any more
+        _give_back(issue, " ".join(error.messages))
+
+
+@transaction.atomic
+def _give_back(issue: Issue, reason: str) -> None:
+    if Issue.objects.due().filter(pk=issue.pk).update(state=State.DRAFT, publish_at=None):
+        record(issue, Step.UNDONE, None, reason)
+        tell_stopped(issue, reason)
+
+
+def _zone() -> str:
+    return timezone.get_current_timezone_name()
