@@ -25,7 +25,7 @@ def for_the_readme(browser: Browser, folder: Path) -> None:
         page.goto(f"{site.url}/accounts/login/")
         page.locator("[name=login]").first.fill("admin@example.com")
         page.locator("[name=password]").first.fill(PASSWORD)
-        page.get_by_role("button", name="Sign In", exact=True).click()
+        page.get_by_role("button", name="Sign in", exact=True).click()
         page.goto(f"{site.url}/sandbox/")
         page.locator("form", has=page.locator("[value=postmark]")).locator("select").select_option(
             "refuse"

@@ -122,3 +122,13 @@ def test_borrowed_texts_are_what_allauth_and_django_say():
     ours = {call.args[0].value for call in calls if isinstance(call, ast.Call)}
     assert ours
     assert ours - theirs == set()
+
+
+def test_english_puts_what_allauth_writes_in_title_case_into_sentence_case(client, db):
+    entries = catalogue("en")
+    compiled = polib.mofile(str(ROOT / "locale/en/LC_MESSAGES/django.mo"))
+    assert {e.msgid: e.msgstr for e in compiled} == {e.msgid: e.msgstr for e in entries}
+    assert [e.msgid for e in entries if e.msgid.lower() != e.msgstr.lower()] == []
+    page = client.get("/accounts/login/", headers={"accept-language": "en"}).text
+    assert "Sign in" in page
+    assert [e.msgid for e in entries if e.msgid in page] == []
