@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.mail import EmailMessage, InvalidMailer
 
-from mailroom.backends.route import RouteBackend
+from mailroom.backends.failover import RouteBackend
 from mailroom.delivery import breaker
 from mailroom.outcomes import Fault, Verdict, classify
 
