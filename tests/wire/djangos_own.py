@@ -38,12 +38,12 @@ def put_the_outbox_between() -> None:
     django.setup()
     from django.core.mail import EmailMessage
 
-    from mailroom import outbox
     from mailroom.config.channels import ChannelOptions
     from mailroom.messages.serializers import frozen_mail
     from mailroom.models import Message
+    from mailroom.outbox import enqueue
 
-    outbox.channel_options = lambda alias: ChannelOptions(from_email=settings.DEFAULT_FROM_EMAIL)  # type: ignore[assignment]
+    enqueue.channel_options = lambda alias: ChannelOptions(from_email=settings.DEFAULT_FROM_EMAIL)  # type: ignore[assignment]
     build: Any = EmailMessage.message
     is_inside = False
 
@@ -54,7 +54,7 @@ def put_the_outbox_between() -> None:
         is_inside = True
         try:
             build(self, **policy)  # what Django refuses is refused in its own words
-            row = outbox.frozen(self, "letters")
+            row = enqueue.frozen(self, "letters")
             text = json.dumps({name: getattr(row, name) for name in COLUMNS})
             stored = Message(**json.loads(text))
             mail = frozen_mail(stored)
