@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from home.demo.people import PASSWORD
 from playwright.sync_api import Page, expect
 
+from home.demo.environment import PASSWORD
 from tests.browser.conftest import Visit
 from tests.mailroom.fakes.smtp import Script, SMTPServer
 from tests.processes import Site, until
