@@ -11,7 +11,7 @@ from newsletters.composing.preview import NOBODY
 from newsletters.subscribers.tokens import member_token
 
 
-@examination("one click")
+@examination("one click", asks_outside=True)
 def one_click(means: Means) -> Iterator[Finding]:
     """Post as a mailbox provider would, for a subscription that nobody has."""
     url = public_url("newsletters:unsubscribe", member_token(NOBODY))

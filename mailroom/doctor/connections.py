@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 import requests
@@ -10,9 +11,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.mail import mailers
 
-from mailroom.config.channels import children
+from mailroom.addresses import address_key
+from mailroom.config.channels import channel_options, channels, children
+from mailroom.config.channels import providers as ends_of
 from mailroom.delivery.transport import mailer_for
-from mailroom.doctor.findings import Finding, Means, Status, examination
+from mailroom.doctor.findings import (
+    LONGEST_SECONDS,
+    Finding,
+    Means,
+    Status,
+    examination,
+    start_together,
+)
 from mailroom.models import MailAccount
 from mailroom.outcomes import describe
 
@@ -41,13 +51,15 @@ CALLS = {
 }
 
 
-@examination("providers")
+@examination("providers", asks_outside=True)
 def providers(means: Means) -> Iterator[Finding]:
     """Connect to each provider in MAILERS that can be connected to."""
-    for alias in settings.MAILER_URLS:
-        if not children(alias):
-            status, words = _ask(alias, means)
-            yield Finding("providers", alias, status, words)
+    aliases = [alias for alias in settings.MAILER_URLS if not children(alias)]
+    calls = {alias: partial(_ask, alias, means) for alias in aliases}
+    running = start_together(calls, LONGEST_SECONDS - 1)
+    for alias in aliases:
+        late = Status.FAILED, "it does not answer in time"
+        yield Finding("providers", alias, *running.result(alias, late))
 
 
 @examination("mail accounts")
@@ -74,26 +86,46 @@ def _ask(alias: str, means: Means) -> tuple[Status, str]:
     entry = mailers.settings[alias]
     backend = entry.get("OPTIONS", {}).get("backend", entry["BACKEND"])
     if backend.startswith(SMTP):
-        return _smtp(alias)
+        return _smtp(alias, means)
     if backend.startswith("anymail."):
         return _api(alias, backend.split(".")[2], means)
     return Status.SKIPPED, "nothing to connect to"
 
 
-def _smtp(alias: str) -> tuple[Status, str]:
-    """Connect, TLS with the certificate verified, AUTH; then hang up."""
+def _smtp(alias: str, means: Means) -> tuple[Status, str]:
+    """Connect, TLS with the certificate verified, AUTH, MAIL FROM; then hang up."""
     mailer: Any = mailers[alias]
+    mailer.timeout = min(mailer.timeout or means.timeout, means.timeout)
     try:
         mailer.open()
-        sock = getattr(mailer.connection, "sock", None)
+        connection = mailer.connection
+        connection.ehlo_or_helo_if_needed()
+        told: Any = getattr(connection.sock, "getpeercert", dict)()
         words = "answers" + (", AUTH is good" if mailer.username else "")
-        if not isinstance(sock, ssl.SSLSocket):
+        for sender in _senders(alias):
+            code, reply = connection.mail(sender)
+            connection.rset()
+            if code >= 400:
+                text = f"{code} {reply.decode(errors='replace')}"[:200]
+                if not mailer.username and (code == 530 or connection.has_extn("auth")):
+                    return Status.FAILED, f"it asks for a user and password: {text}"
+                return Status.FAILED, f"it refuses MAIL FROM <{sender}>: {text}"
+        if not isinstance(connection.sock, ssl.SSLSocket):
             return Status.WARNING, f"{words}, without TLS: everybody on the way can read along"
-        return _certificate(sock.getpeercert() or {}, words)
+        return _certificate(told or {}, words)
     except Exception as error:  # noqa: BLE001  (whatever is wrong is what is asked for)
         return Status.FAILED, f"{type(error).__name__}: {error}"
     finally:
         mailer.close()
+
+
+def _senders(alias: str) -> list[str]:
+    """The envelope senders of what goes out by a provider."""
+    if settings.MAIL_BOUNCE_ADDRESS:
+        return [settings.MAIL_BOUNCE_ADDRESS]
+    own = settings.MAILER_SENDERS.get(alias)
+    used = [channel_options(one).from_email for one in channels() if alias in ends_of(one)]
+    return sorted({address_key(one) for one in ([own] if own else used) if "@" in one})
 
 
 def _certificate(told: Any, words: str) -> tuple[Status, str]:

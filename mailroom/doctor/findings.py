@@ -1,6 +1,8 @@
 """What the doctor finds, and the list of examinations."""
 
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -28,18 +30,22 @@ class Means(NamedTuple):
     the seconds it may wait for an answer from outside."""
 
     nameservers: tuple[str, ...] = ()
-    timeout: float = 10
+    timeout: float = 4
 
 
 Examination = Callable[[Means], Iterator[Finding]]
-_examinations: dict[str, Examination] = {}
+_examinations: dict[str, tuple[Examination, bool]] = {}
+LONGEST_SECONDS = 9.0  # for all examinations together
 
 
-def examination(area: str) -> Callable[[Examination], Examination]:
-    """Register a function that yields findings."""
+def examination(area: str, *, asks_outside: bool = False) -> Callable[[Examination], Examination]:
+    """Register a function that yields findings.
+
+    asks_outside: it waits for servers and not for the database, so it runs beside the others.
+    """
 
     def register(function: Examination) -> Examination:
-        _examinations[area] = function
+        _examinations[area] = function, asks_outside
         return function
 
     return register
@@ -54,11 +60,51 @@ def examine(means: Means, *, before_release: bool = False) -> Iterator[Finding]:
 
     before_release: leave out what can be seen only while web and worker run.
     """
-    for area, function in _examinations.items():
-        if before_release and area in RUNNING:
+    wanted = {
+        area: function
+        for area, function in _examinations.items()
+        if not (before_release and area in RUNNING)
+    }
+    outside = {area: call for area, (call, asks_outside) in wanted.items() if asks_outside}
+    running = start_together({area: _bound(area, call, means) for area, call in outside.items()})
+    for area in _examinations:
+        if area not in wanted:
             yield Finding(area, "", Status.SKIPPED, "can be seen only while the site runs")
-            continue
+        elif area in outside:
+            late = Finding(area, "", Status.FAILED, "no answer within nine seconds")
+            yield from running.result(area, [late])
+        else:
+            yield from _bound(area, wanted[area][0], means)()
+
+
+def _bound(area: str, function: Examination, means: Means) -> Callable[[], list[Finding]]:
+    def call() -> list[Finding]:
         try:
-            yield from function(means)
+            return list(function(means))
         except Exception as error:  # noqa: BLE001  (the others are worth knowing all the same)
-            yield Finding(area, "", Status.FAILED, f"could not be examined: {error!r}")
+            words = f"could not be examined: {error!r}"
+            return [Finding(area, "", Status.FAILED, words)]
+
+    return call
+
+
+class start_together[Result]:  # noqa: N801  (reads as the verb it is)
+    """Run calls in threads that nothing waits for at the end: a silent server holds up no exit."""
+
+    def __init__(self, calls: Mapping[str, Callable[[], Result]], seconds: float = 0) -> None:
+        self._until = time.monotonic() + (seconds or LONGEST_SECONDS)
+        self._results: dict[str, Result] = {}
+        self._threads = {
+            name: threading.Thread(target=self._run, args=(name, call), daemon=True)
+            for name, call in calls.items()
+        }
+        for thread in self._threads.values():
+            thread.start()
+
+    def _run(self, name: str, call: Callable[[], Result]) -> None:
+        self._results[name] = call()
+
+    def result(self, name: str, late: Result) -> Result:
+        """What a call returned, or `late` where it has not returned in time."""
+        self._threads[name].join(max(0.0, self._until - time.monotonic()))
+        return self._results.get(name, late)

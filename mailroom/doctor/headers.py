@@ -43,6 +43,8 @@ def header_faults(row: MessageType, found: Mapping[str, str]) -> list[str]:
         faults.append("no List-Unsubscribe")
     if found.get("List-Unsubscribe-Post") != "List-Unsubscribe=One-Click":
         faults.append("no List-Unsubscribe-Post: no button to leave by one click")
+    if not found.get("List-Id"):
+        faults.append("no List-Id: mail programs cannot sort it")
     if "Precedence" not in found and "Auto-Submitted" not in found:
         faults.append("neither Precedence nor Auto-Submitted: absence notices will answer it")
     return faults

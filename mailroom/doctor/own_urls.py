@@ -10,7 +10,7 @@ from mailroom.webhooks.providers import configured
 from mailroom.webhooks.views import REFUSED
 
 
-@examination("webhooks")
+@examination("webhooks", asks_outside=True)
 def webhooks(means: Means) -> Iterator[Finding]:
     """An unsigned post must be refused, by us and not by something before us."""
     names = configured()

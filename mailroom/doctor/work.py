@@ -3,17 +3,23 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from django.conf import settings
+from django.core.mail import mailers
 from django.db import connection
+from django.db.models import Count
 from django.utils import timezone
 
-from mailroom.config.channels import channels
+from mailroom.config.channels import channels, providers
 from mailroom.delivery import breaker
+from mailroom.doctor.connections import SMTP
 from mailroom.doctor.findings import Finding, Means, Status, examination
 from mailroom.models import Delivery, Event, WorkerBeat
+from mailroom.webhooks.providers import configured
 
 SLOW, STUCK = timedelta(minutes=2), timedelta(minutes=15)
 SKEW_SECONDS = 5
 DAYS = 30
+ENOUGH_FAILED, MANY_FAILED = 5, 0.05  # rows, and the share of them that is a fault
 ENOUGH = 100  # sent mails before a rate means anything
 # Google and Yahoo: spam below 0.1 %, never 0.3 %. Bounces: what providers suspend accounts for.
 LIMITS = {Event.Kind.COMPLAINED: (0.001, 0.003), Event.Kind.HARD_BOUNCE: (0.02, 0.05)}
@@ -32,6 +38,19 @@ def queue(means: Means) -> Iterator[Finding]:
     stuck = Delivery.objects.abandoned(now - timedelta(minutes=1)).count()
     status = Status.FAILED if stuck else Status.OK
     yield Finding("queue", "leases", status, f"{stuck} deliveries in flight without a worker")
+
+    since = timezone.now() - timedelta(days=DAYS)
+    ended = Delivery.objects.filter(finished_at__gt=since)
+    states = dict(ended.order_by().values_list("state").annotate(Count("pk")))
+    uncertain, lost = states.get("uncertain", 0), states.get("failed", 0)
+    status = Status.WARNING if uncertain else Status.OK
+    words = f"{uncertain} in {DAYS} days: whether they were sent is for a person to settle"
+    yield Finding("queue", "uncertain", status, words)
+    status = Status.WARNING if lost else Status.OK
+    if lost >= ENOUGH_FAILED and lost > MANY_FAILED * (lost + states.get("sent", 0)):
+        status = Status.FAILED
+    words = f"{lost} in {DAYS} days, {states.get('sent', 0)} sent: their errors are in the admin"
+    yield Finding("queue", "failed", status, words)
 
 
 def _waiting(channel: str, age: timedelta) -> Finding:
@@ -63,8 +82,17 @@ def _database_time() -> datetime:
 def reputation(means: Means) -> Iterator[Finding]:
     """Complaints and hard bounces of the last month, against what providers bear."""
     since = timezone.now() - timedelta(days=DAYS)
-    sent = Delivery.objects.filter(state=Delivery.State.SENT, finished_at__gt=since).count()
+    reporting = {channel for channel in channels() if _reports(channel)}
+    for channel in channels():
+        if channel not in reporting and any(_is_real(one) for one in providers(channel)):
+            words = "nothing reports here: set up its webhook, or MAIL_BOUNCE_ADDRESS for SMTP"
+            yield Finding("reputation", channel, Status.WARNING, words)
+    went = Delivery.objects.filter(finished_at__gt=since, channel__in=reporting)
+    sent = went.filter(state__in=["sent", "failed", "uncertain"]).count()
     for kind, (much, too_much) in LIMITS.items():
+        if not reporting:
+            yield Finding("reputation", kind.value, Status.SKIPPED, "nothing reports here")
+            continue
         if sent < ENOUGH:
             words = f"{sent} mails in {DAYS} days are too few to tell"
             yield Finding("reputation", kind.value, Status.SKIPPED, words)
@@ -76,3 +104,23 @@ def reputation(means: Means) -> Iterator[Finding]:
             status = Status.FAILED if rate >= too_much else Status.WARNING
         words = f"{rate:.2%} of {sent} in {DAYS} days; {much:.1%} is much, {too_much:.1%} too much"
         yield Finding("reputation", kind.value, status, words)
+
+
+def _reports(channel: str) -> bool:
+    """True where each provider of a channel reports by a webhook, or its bounces are read."""
+    real = [alias for alias in providers(channel) if _is_real(alias)]
+    return bool(real) and all(
+        bool(settings.MAIL_BOUNCE_ADDRESS)
+        if _backend(alias).startswith(SMTP)
+        else _backend(alias).split(".")[2] in configured()
+        for alias in real
+    )
+
+
+def _is_real(alias: str) -> bool:
+    return _backend(alias).startswith((SMTP, "anymail."))
+
+
+def _backend(alias: str) -> str:
+    entry = mailers.settings.get(alias, {})
+    return str(entry.get("OPTIONS", {}).get("backend", entry.get("BACKEND", "")))

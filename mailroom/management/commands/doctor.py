@@ -41,7 +41,7 @@ class Command(BaseCommand):
             metavar="HOST[:PORT]",
             help="ask this name server instead of the system's",
         )
-        parser.add_argument("--timeout", type=float, default=10, help="seconds for each answer")
+        parser.add_argument("--timeout", type=float, default=4, help="seconds for each answer")
 
     def handle(self, *args: Any, **options: Any) -> None:
         autodiscover_modules("doctor")

@@ -22,10 +22,10 @@ def well(settings, names, outbox_mailers, tmp_path, monkeypatch):
     """An installation with nothing wrong; `examined()` is what the doctor finds in it."""
     WorkerBeat.objects.create(name="one")
     # To a post that nobody signed, and to leave what is nobody's.
-    answers = Answer(400, "Refused."), Answer(200, "You are unsubscribed.")
+    answers = {"/mail/": Answer(400, "Refused."), "/": Answer(200, "You are unsubscribed.")}
     with (
         HTTPServer(Answer(200, {})) as api,
-        HTTPServer(*answers) as site,
+        HTTPServer(by_path=answers) as site,
         TLSProxy(tmp_path) as proxy,
     ):
         proxy.behind = site.server_port
@@ -111,6 +111,7 @@ class TestTheWhole:
         rows = [
             Delivery(
                 message=Message.objects.create(channel="newsletters"),
+                channel="newsletters",
                 address=f"{n}@x.test",
                 state="sent",
                 finished_at=timezone.now(),

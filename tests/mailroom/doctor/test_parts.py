@@ -21,6 +21,7 @@ TRANSACTIONAL = {"Auto-Submitted": "auto-generated", "Feedback-ID": "a:b:c:mailr
 BULK = {
     "Feedback-ID": "a:b:c:mailroom",
     "Precedence": "bulk",
+    "List-Id": "<weekly.x.test>",
     "List-Unsubscribe": "<https://x.test/u/1>",
     "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
 }

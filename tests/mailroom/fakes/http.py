@@ -38,7 +38,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.calls.append(Call(self.path, dict(self.headers), body))
-        answer = self.server.next_answer()
+        answer = self.server.answer_to(self.path)
         time.sleep(answer.after)
         if answer.status != DROP:
             self._say(answer)
@@ -71,9 +71,10 @@ class HTTPServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer, by_path: dict[str, Answer] | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers = list(answers)
+        self.by_path = by_path or {}  # beginnings of paths, the first that fits
         self.calls: list[Call] = []
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
 
@@ -92,6 +93,12 @@ class HTTPServer(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/"
+
+    def answer_to(self, path: str) -> Answer:
+        for beginning, answer in self.by_path.items():
+            if path.startswith(beginning):
+                return answer
+        return self.next_answer()
 
     def next_answer(self) -> Answer:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

@@ -6,13 +6,15 @@ import threading
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 
 
 class DNSServer:
     """Start with `with DNSServer(records) as names`; `records` may change while it runs.
 
-    records: texts by name. `silent` makes it answer nothing at all.
+    records: texts by name; those of another kind by `MX name`. `silent` makes it answer
+    nothing at all.
     """
 
     def __init__(self, records: dict[str, list[str]]) -> None:
@@ -50,13 +52,16 @@ class DNSServer:
         answer = dns.message.make_response(query)
         answer.flags |= dns.flags.RA
         name = query.question[0].name
-        texts = self.records.get(name.to_text(omit_final_dot=True).lower())
-        if not texts:
-            answer.set_rcode(dns.rcode.NXDOMAIN)
-        else:
-            parts = [
+        kind = dns.rdatatype.to_text(query.question[0].rdtype)
+        plain = name.to_text(omit_final_dot=True).lower()
+        texts = self.records.get(plain if kind == "TXT" else f"{kind} {plain}")
+        if texts and kind == "TXT":
+            texts = [
                 " ".join(f'"{text[n : n + 200]}"' for n in range(0, len(text), 200))
                 for text in texts
             ]
-            answer.answer.append(dns.rrset.from_text(name, 60, "IN", "TXT", *parts))
+        if texts:
+            answer.answer.append(dns.rrset.from_text(name, 60, "IN", kind, *texts))
+        elif not any(one.endswith(plain) for one in self.records):
+            answer.set_rcode(dns.rcode.NXDOMAIN)
         return answer.to_wire(max_size=4096)
