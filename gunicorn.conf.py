@@ -3,10 +3,10 @@
 import os
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 from gunicorn.glogging import Logger
-from pythonjsonlogger.json import JsonFormatter
 
 
 def number(name: str, default: int, most: int) -> int:
@@ -40,10 +40,15 @@ TOKEN = re.compile(r"[^/]{24,}")
 
 
 class JsonLogger(Logger):
-    """One object a line, as the site itself logs."""
+    """One object a line, as the site itself logs, and with the same secrets masked."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
+        root = str(Path(__file__).parent)
+        if root not in sys.path:  # gunicorn adds it later
+            sys.path.insert(0, root)
+        from site_config.logs import JsonFormatter
+
         for handler in [*self.error_log.handlers, *self.access_log.handlers]:
             handler.setFormatter(JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
 

@@ -213,10 +213,25 @@ class AdminEmailHandler(log.AdminEmailHandler):
 
 def conceal(text: str) -> str:
     """Return the text without keys, passwords, tokens and signed links."""
-    for secret in _secrets():
+    for secret in _known():
         text = text.replace(secret, MASK)
     text = ARGUMENT.sub(rf"\1\2\3{MASK}", PASSWORD_IN_URL.sub(MASK, text))
     return TOKEN.sub(rf"\1{MASK}", AUTH.sub(rf"\1{MASK}", text))
+
+
+def _known() -> list[str]:
+    """The secrets of the settings; where those can't be read, of the environment they come from."""
+    try:
+        return _secrets()
+    except Exception:  # noqa: BLE001  (what is wrong with them is about to be logged)
+        return _secrets_of(_of_environment())
+
+
+def _of_environment() -> Iterator[str]:
+    for name, value in os.environ.items():
+        if SECRET_OPTION.search(name):
+            yield from (value, *value.split(","))
+    yield from _passwords_of(re.findall(r"\w+://[^\s()]+", " ".join(os.environ.values())))
 
 
 @cache
@@ -225,7 +240,11 @@ def _secrets() -> list[str]:
 
     Read once from the settings.
     """
-    found = {form for secret in _plain_secrets() for form in _forms(secret)}
+    return _secrets_of(_plain_secrets())
+
+
+def _secrets_of(plain: Iterable[str]) -> list[str]:
+    found = {form for secret in plain for form in _forms(secret)}
     return sorted((one for one in found if len(one) >= SHORTEST), key=len, reverse=True)
 
 

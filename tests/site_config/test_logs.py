@@ -3,15 +3,19 @@
 import io
 import json
 import logging.config
+import runpy
 from base64 import b64encode
 from html import escape
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from django.test import override_settings
+from gunicorn.config import Config
 
 from site_config import logs
 
+ROOT = Path(__file__).parent.parent.parent
 KEY = "k" * 40
 RESET = "/accounts/password/reset/key/1-abcdefghijklmnopqrstuvwxyz0123456789/"
 
@@ -98,6 +102,48 @@ def test_a_mailers_password_is_masked_in_every_form(told, settings, password):
         text = json.dumps(line, ensure_ascii=False)
         assert [name for name, form in forms(password).items() if form in text] == []
         assert "-word" not in text.lower()
+
+
+def gunicorn_lines(told, *arguments: object) -> str:
+    """What gunicorn writes for an error that it logs."""
+    logger = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["logger_class"](Config())
+    (handler,) = logger.error_log.handlers
+    written = io.StringIO()
+    handler.setStream(written)
+    try:
+        raise ValueError(arguments[-1])
+    except ValueError:
+        logger.exception(*arguments)
+    logger.error_log.removeHandler(handler)
+    return written.getvalue()
+
+
+def test_gunicorns_error_log_masks_the_key_of_a_link_and_a_password(told, settings):
+    password = PASSWORDS[0]
+    options = {"username": "user", "password": password}
+    settings.MAILERS = {**settings.MAILERS, "smtp": {"BACKEND": "x", "OPTIONS": options}}
+    for text in (
+        f"/x/?a=1&key=1-abc-{'0' * 8}",
+        RESET,
+        "amqp://u:pw/x@h",
+        *forms(password).values(),
+    ):
+        line = gunicorn_lines(told, "Error handling request %s", text)
+        assert "Error handling request" in json.loads(line)["message"]
+        assert not [
+            one for one in ("1-abc", "pw/x", "-word", *forms(password).values()) if one in line
+        ]
+
+
+def test_secrets_are_masked_while_the_settings_cannot_be_read(monkeypatch):
+    monkeypatch.setenv(
+        "MAILER_URL", "failover(smtp://u:canary%2Fword@h postmark://canary-token-1@)"
+    )
+    monkeypatch.setenv("SECRET_KEY", "canary-key-123")
+    monkeypatch.setattr(logs, "_plain_secrets", lambda: 1 / 0)
+    logs._secrets.cache_clear()
+    told = logs.conceal("u, canary%2Fword, canary/word, canary-key-123, b'canary/word'")
+    assert told == "u, …, …, …, b'…'"
 
 
 SECRET_TEXTS = [
