@@ -6,12 +6,13 @@ it without waiting for each other's transactions, and none of it is in the site'
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
@@ -21,6 +22,7 @@ from django.conf import settings
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.module_loading import module_has_submodule
 
+from mailroom.addresses import address_key
 from mailroom.models import Delivery
 
 KEPT_EMAILS = 5000
@@ -37,7 +39,7 @@ CREATE INDEX IF NOT EXISTS email_provider ON email (provider);
 CREATE INDEX IF NOT EXISTS email_message_id ON email (message_id);
 """
 COLUMNS = "id, at, channel, provider, sender, recipients, subject, message_id"
-OUR_MESSAGE_ID = re.compile(r"<(\d+)\.")
+OUR_MESSAGE_ID = re.compile(r"<[0-9a-f]{24}\.([0-9a-f]{32})@")
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def keep(accepted: Accepted) -> None:
     mail, now = accepted.mail, datetime.now(UTC)
     row: dict[str, Any] = {
         "at": now.isoformat(),
-        "channel": _channel_of(mail),
+        "channel": _channel_of(mail, accepted.recipients),
         "provider": accepted.alias,
         "sender": str(mail["From"] or ""),
         "recipients": ", ".join(accepted.recipients),
@@ -134,17 +136,22 @@ class Emails:
         self._where = " AND ".join(test for test, _value in tests) or "1"
         self._values = [value for _test, value in tests]
 
-    def count(self) -> int:
+    @cached_property
+    def _ids(self) -> list[int]:
+        """The numbers of all that match: words are searched once, for the count and the page."""
+        query = f"SELECT id FROM email WHERE {self._where} ORDER BY id DESC"  # noqa: S608
         with _file() as file:
-            query = f"SELECT count(*) FROM email WHERE {self._where}"  # noqa: S608  (our own)
-            return int(file.execute(query, self._values).fetchone()[0])
+            return [number for (number,) in file.execute(query, self._values)]
+
+    def count(self) -> int:
+        return len(self._ids)
 
     def __getitem__(self, part: slice) -> list[Email]:
-        query = f"SELECT {COLUMNS} FROM email WHERE {self._where} ORDER BY id DESC LIMIT ? OFFSET ?"  # noqa: S608
-        start = part.start or 0
+        ids = self._ids[part]
+        marks = ", ".join("?" * len(ids))
+        query = f"SELECT {COLUMNS} FROM email WHERE id IN ({marks}) ORDER BY id DESC"  # noqa: S608
         with _file() as file:
-            found = file.execute(query, [*self._values, part.stop - start, start]).fetchall()
-        return [_email(row) for row in found]
+            return [_email(row) for row in file.execute(query, ids)]
 
 
 def choices() -> tuple[list[str], list[str]]:
@@ -165,20 +172,14 @@ def one(number: int) -> tuple[Email, EmailMessage] | None:
     return (_email(row[:-1]), _read(row[-1])) if row else None
 
 
-def copies(message_ids: list[str]) -> dict[str, int]:
-    """The newest email with each Message-ID."""
-    marks = ", ".join("?" * len(message_ids))
-    query = f"SELECT message_id, max(id) FROM email WHERE message_id IN ({marks}) GROUP BY 1"  # noqa: S608
-    with _file() as file:
-        return dict(file.execute(query, message_ids).fetchall())
-
-
-def delivery_of(message_id: str) -> Delivery | None:
-    """The delivery that an email with this Message-ID is."""
-    if number := OUR_MESSAGE_ID.match(message_id):
-        row = Delivery.objects.select_related("message").filter(pk=number[1]).first()
-        if row and row.message_id_header == message_id:
-            return row
+def delivery_of(message_id: str, recipients: Iterable[str]) -> Delivery | None:
+    """The delivery that an email with this Message-ID, which these addresses got, is."""
+    if found := OUR_MESSAGE_ID.match(message_id):
+        keys = [address_key(one) for one in recipients]
+        rows = Delivery.objects.filter(message__uid=found[1], address__in=keys)
+        for row in rows.select_related("message"):
+            if row.message_id_header == message_id:
+                return row
     return None
 
 
@@ -229,9 +230,9 @@ def _read(raw: bytes) -> EmailMessage:
     return mail
 
 
-def _channel_of(mail: EmailMessage) -> str:
+def _channel_of(mail: EmailMessage, recipients: Iterable[str]) -> str:
     """The channel of an email that arrived; "" where it is none of ours."""
-    if delivery := delivery_of(str(mail["Message-ID"] or "").strip()):
+    if delivery := delivery_of(str(mail["Message-ID"] or "").strip(), recipients):
         return delivery.channel
     parts = str(mail["Feedback-ID"] or "").split(":")
     return parts[1] if len(parts) == 4 else ""

@@ -131,7 +131,7 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
 def email_page(request: HttpRequest, number: int) -> HttpResponse:
     """Show one email as HTML, text, headers or raw, and what happened to its delivery."""
     email, mail = _one(number)
-    delivery = inbox.delivery_of(email.message_id)
+    delivery = inbox.delivery_of(email.message_id, email.recipients.split(", "))
     may_open = request.user.is_staff and request.user.has_perm("mailroom.view_delivery")
     context = {
         "email": email,

@@ -30,6 +30,7 @@ SMALL = {
     "crash": "--recipients 100",
     "enumeration": "--requests 3",
     "growth": "--sizes 50 100",
+    "inbox": "--rounds 2 --limit 2000",
     "newsletter": "--recipients 100 --plain 20 --rounds 1",
     "notifications": "--recipients 200 --inbox 50",
     "pages": "--connections 2 --seconds 1",
@@ -37,7 +38,7 @@ SMALL = {
     "queueing": "--recipients 200 --resets 2",
     "webhooks": "--posts 20 --at-once 2",
 }
-QUICK = {"notifications", "preview"}  # seconds each: these run in every suite
+QUICK = {"inbox", "notifications", "preview"}  # seconds each: these run in every suite
 BESIDE = {
     "table": "runs the other cases at sizes that take minutes",
 }

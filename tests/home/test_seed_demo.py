@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from home.demo import past
 from home.demo.environment import PASSWORD
-from mailroom.models import Attempt, Delivery, Event, Message, Suppression
+from mailroom.models import Attempt, Delivery, Event, Message, OutcomeCount, Suppression
 from newsletters.models import Issue, Newsletter, Subscription
 from newsletters.sending.report import Report
 from notifications.models import Notification
@@ -105,6 +105,57 @@ def test_the_past_can_be_made_again_and_removed_without_a_trace(seeded) -> None:
 
     assert [model.objects.count() for model in counted] == before
     assert Suppression.objects.get().reason == "manual"
+
+
+def test_removing_the_past_leaves_what_others_have_with_the_same_addresses(seeded) -> None:
+    def own(stage: str) -> list:
+        """Rows of people who have the addresses of the past, made before and after it."""
+        message = Message.objects.create(channel="newsletters", from_email="a@example.com")
+        rows = [message]
+        for address in (f"gone-{stage}@example.com", "gone@example.com", past.SKIPPED):
+            delivery = Delivery.objects.create(
+                message=message, channel="newsletters", address=address, state="sent"
+            )
+            event = Event.objects.create(
+                provider="Mailgun",
+                event_id=f"{stage}-{address}",
+                kind="hard_bounce",
+                delivery=delivery,
+                address=address,
+            )
+            rows += [delivery, event]
+        other = Newsletter.objects.get(slug="changes")
+        rows.append(other.subscriptions.get_or_create(email="complaint+1@example.com")[0])
+        rows.append(
+            Suppression.objects.get_or_create(
+                address="bounce+1@example.com",
+                channel=f"{stage}"[:5],
+                defaults={"reason": "bounced"},
+            )[0]
+        )
+        rows.append(
+            Notification.objects.create(
+                recipient=get_user_model().objects.get(email="reader@example.com"),
+                kind="new_issue",
+                data={"newsletter": "N", "subject": "S"},
+                dedupe_key=stage,
+            )
+        )
+        return rows
+
+    subscribed = seeded.subscriptions.create(email="gone@example.com", state="confirmed")
+    rows = own("before")
+    totals = OutcomeCount.objects.totals("channel", "state")
+    call_command("seed_demo", "--past", verbosity=0)
+    rows += own("after")
+
+    call_command("seed_demo", "--remove-past", verbosity=0)
+
+    for row in [subscribed, *rows]:
+        assert type(row)._base_manager.filter(pk=row.pk).exists(), repr(row)
+    left = OutcomeCount.objects.totals("channel", "state")
+    assert {key: number for key, number in left.items() if number} == totals
+    assert not seeded.subscriptions.filter(consent_source=past.MARK).exists()
 
 
 def recipient(message: mail.EmailMessage) -> str:
