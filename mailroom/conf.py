@@ -20,6 +20,7 @@ DEFAULTS: dict[str, Any] = {
     "MAIL_ACCOUNT_LOOPBACK_HOSTS": [],  # development: hosts of accounts that may be at loopback
     "MAIL_ACCOUNT_API_URLS": {},  # development: kind of account -> where its API is played
     "STAGING_MAIL": [],
+    "METRICS_TOKEN": "",  # who may read the metrics; nobody without one
     "WEBHOOK_SECRETS": [],
     "WEBHOOK_KEYS": {},
     "DKIM_SELECTORS": [],

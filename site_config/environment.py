@@ -151,6 +151,10 @@ def faults(
     if routes and not all(map(ROUTE.fullmatch, routes.split(","))):
         told = "must look like example.com=postmark,example.org=account:7"
         found.append(Fault("MAILROOM_DOMAIN_ROUTES", told))
+    token = env.str("METRICS_TOKEN", "")
+    if token and (not re.fullmatch(r"[\w.~+/=-]+", token, re.A) or _is_weak(token, KEY_LENGTH)):
+        told = f"must be a random text of {KEY_LENGTH} letters and digits or more"
+        found.append(Fault("METRICS_TOKEN", told))
     for name, (is_right, told) in LISTS.items():
         values: list[str] = env.list(name, [])
         if not all(map(is_right, values)):

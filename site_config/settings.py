@@ -287,6 +287,7 @@ WEBHOOK_SECRETS = environment.webhook_secrets(
     env, [SECRET_KEY, *SECRET_KEY_FALLBACKS], environment.is_by_add_on(env)
 )
 WEBHOOK_KEYS = environment.webhook_keys(env)
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")  # turns /metrics on
 MAIL_LEASE_SECONDS = env.int("MAIL_LEASE_SECONDS", 60, validate=environment.between(1, 86_400))
 MAIL_RETRY_SECONDS = env.float("MAIL_RETRY_SECONDS", 30, validate=environment.seconds)
 MAIL_BREAKER_SECONDS = env.float("MAIL_BREAKER_SECONDS", 30, validate=environment.seconds)
