@@ -66,7 +66,10 @@ class NewsletterPage(FormView):
         # One answer for everybody: it must not tell who is subscribed.
         messages.success(
             self.request,
-            _("Almost done: please open the mail we send you and press its button to confirm."),
+            _(
+                "Please check your email: we’ve sent a button to confirm with, "
+                "or a link to your settings if you’re already subscribed."
+            ),
         )
         return redirect(self.newsletter)
 

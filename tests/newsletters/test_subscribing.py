@@ -73,6 +73,12 @@ class TestTheForm:
             ["unknown@example.com"],
         ]
 
+    def test_its_answer_is_true_for_a_newcomer_and_for_a_subscriber(self, client, weekly):
+        page = weekly.get_absolute_url()
+        text = client.post(page, {"email": "ann@example.com"}, follow=True).text
+        assert "a button to confirm with" in text
+        assert "if you’re already subscribed" in text
+
     def test_tells_a_subscriber_by_email_once_a_day(
         self, client, subscribe, subscribed, outbox_mailers
     ):
