@@ -29,8 +29,9 @@ from hypothesis.stateful import (
 )
 
 from mailroom import signals
+from mailroom.delivery import breaker
 from mailroom.messages.merge_fields import slot
-from mailroom.models import Attempt, Delivery, Event, Message, Suppression
+from mailroom.models import Attempt, Delivery, Event, MailerHealth, Message, Suppression
 from mailroom.outbox import Recipient, add_deliveries, control, freeze
 from mailroom.outbox.personal_data import forget_address
 from tests.mailroom.crossing import world as the_world
@@ -87,6 +88,7 @@ some_slots = st.lists(slots, min_size=2, max_size=3, unique=True)
 stories = st.sampled_from(STORIES)
 answers = st.sampled_from(ANSWERS)
 which = st.integers(0, 5)
+providers = st.sampled_from(["first", "second"])
 
 
 class Crossing(RuleBasedStateMachine):
@@ -107,6 +109,7 @@ class Crossing(RuleBasedStateMachine):
         self.people = [f"p{slot}.0@example.com" for slot in range(3)]
         self.everybody = set(self.people)
         self.suspects: set[str] = set()  # people for whom a hook failed
+        self.modes: dict[str, str] = {}  # provider -> what a person decided about it
         self.held: set[int] = set()
         self.cancelled: set[int] = set()
         self.erased: dict[int, str] = {}  # delivery -> the address it had
@@ -235,6 +238,15 @@ class Crossing(RuleBasedStateMachine):
     def providers_down(self, down: set[str]) -> None:
         self.world.down = down
 
+    @rule(alias=providers, mode=st.sampled_from(MailerHealth.Mode.values))
+    def a_person_decides_about_a_provider(self, alias: str, mode: str) -> None:
+        breaker.set_mode(alias, mode)
+        self.modes[alias] = mode
+
+    @rule(alias=providers)
+    def retry_now(self, alias: str) -> None:
+        breaker.try_now(alias)
+
     @rule(seconds=st.sampled_from(WAITS))
     def wait(self, seconds: float) -> None:
         self.clock.shift(timedelta(seconds=seconds))
@@ -314,7 +326,8 @@ class Crossing(RuleBasedStateMachine):
     def count(self, changed: dict[int, tuple[str, Any]]) -> None:
         """Count what became of the rows, so that a rule that reaches nothing is noticed."""
         for row in Delivery.objects.filter(pk__in=changed).select_related("message"):
-            kind = row.message.type or ("a group" if row.message.is_grouped else row.channel)
+            one = "a group" if row.message.is_grouped else "a letter"
+            kind = "bulk" if row.message.is_bulk else one
             self.reached[f"{kind} {row.state}"] += 1
 
     def ends(self) -> dict[int, tuple[str, Any]]:
@@ -323,6 +336,8 @@ class Crossing(RuleBasedStateMachine):
 
     def heard(self, sent: Sent) -> None:
         """A provider is handed an email: nobody may have stopped it, and it says what it should."""
+        if self.modes.get(sent.by) == MailerHealth.Mode.PAUSED:
+            self.faults.append(f"{sent.by} was handed {sent.delivery} while it was paused")
         message, address = self.rows[sent.delivery]
         row_of = {one: pk for pk, (other, one) in self.rows.items() if other == message}
         rows = {row_of[one] for one in sent.to if one in row_of} or {sent.delivery}
@@ -511,6 +526,9 @@ class Crossing(RuleBasedStateMachine):
         try:
             self.world.answers, self.world.hooks, self.world.down = {}, {}, set()
             self.django_settings.STAGING_MAIL = []
+            for alias in self.modes:
+                breaker.set_mode(alias, "")
+            self.modes = {}
             for message in Message.objects.all():
                 control.release(message)
                 self.held.discard(message.pk)
@@ -539,8 +557,16 @@ SIGNALS = {
 }
 
 
+# What each kind of email must have become at least once, or a rule doesn't do what it says.
+REACHED = {
+    "a letter": {State.SENT, State.FAILED, State.SKIPPED},
+    "a group": {State.SENT, State.FAILED, State.SKIPPED},
+    "bulk": ENDS,
+}
+
 # PostgreSQL takes several times as long for each; SQLite runs the same machine with all of them.
-EXAMPLES = 200 if connection.vendor == "sqlite" else 50
+ENOUGH = 200  # examples, to reach everything
+EXAMPLES = ENOUGH if connection.vendor == "sqlite" else 50
 
 
 @pytest.mark.parametrize(
@@ -550,6 +576,7 @@ EXAMPLES = 200 if connection.vendor == "sqlite" else 50
 )
 def test_features_meet_and_every_invariant_holds(examples, settings_):
     Crossing.django_settings = settings_
+    Crossing.reached = Counter()
     run_state_machine_as_test(
         Crossing,
         settings=settings(
@@ -559,6 +586,9 @@ def test_features_meet_and_every_invariant_holds(examples, settings_):
             suppress_health_check=list(HealthCheck),
         ),
     )
+    wanted = {f"{kind} {state}" for kind, states in REACHED.items() for state in states}
+    if examples >= ENOUGH:
+        assert not wanted - Crossing.reached.keys(), "a rule no longer does what it says"
 
 
 @pytest.fixture

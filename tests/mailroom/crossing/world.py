@@ -81,6 +81,7 @@ class Sent(NamedTuple):
     visible: str  # To and Cc as they were written
     subject: str
     body: str
+    by: str  # the provider
 
 
 @dataclass
@@ -126,7 +127,7 @@ class Provider(BaseEmailBackend):
         pk = next(one.pk for one in rows if one.message_id_header == raw["Message-ID"])
         to = tuple(one.rpartition("<")[2].rstrip(">") for one in message.recipients())
         visible = f"{raw['To']} {raw['Cc']}"
-        sent = Sent(pk, to, visible, message.subject, message.body)
+        sent = Sent(pk, to, visible, message.subject, message.body, self.alias)  # type: ignore[attr-defined]
         world.heard(sent)
         during, world.during = world.during, None
         if during:
