@@ -1,6 +1,7 @@
 """System checks: every alias can be built, every message type is routed."""
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +39,7 @@ def register() -> None:
     checks.register(every_template_has_a_type)
     checks.register(every_webhook_is_verified)
     checks.register(accounts_and_routers)
+    checks.register(bounces_can_be_read)
     for check in (no_cycles, nothing_for_development, no_global_keys, time_outs, senders):
         checks.register(check)
     checks.register(separate_domains, deploy=True)
@@ -121,6 +123,25 @@ def every_webhook_is_verified(app_configs: object, **kwargs: Any) -> Found:
     """mailroom.E008: a provider reports by webhook, and its posts cannot be verified."""
     hint = "For WEBHOOK_SECRET: user:password, also put into the webhook's URL; docs/feedback.md."
     return [checks.Error(fault, hint=hint, id="mailroom.E008") for fault in webhook_faults()]
+
+
+def bounces_can_be_read(app_configs: object, **kwargs: Any) -> Found:
+    """mailroom.E010: bounces are to be read, and a package of the extra `bounces` is missing."""
+    wanted = {
+        "flufl.bounce": settings.MAIL_BOUNCE_ADDRESS or settings.MAIL_BOUNCE_URL,
+        "imap_tools": settings.MAIL_BOUNCE_URL or settings.MAIL_UNSUBSCRIBE_URL,
+    }
+    missing = [name for name, is_wanted in wanted.items() if is_wanted and not _is_there(name)]
+    text = "Reading bounces needs the package of {}, which is not installed."
+    hint = "Install the extra: pip install 'django-mailroom[bounces]'."
+    return [checks.Error(text.format(one), hint=hint, id="mailroom.E010") for one in missing]
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package that it is in
+        return False
 
 
 def accounts_and_routers(app_configs: object, **kwargs: Any) -> Found:

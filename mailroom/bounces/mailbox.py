@@ -47,8 +47,11 @@ def read_mailboxes() -> int:
 
 
 def _read_or_log(url: str) -> int:
-    from imap_tools import ImapToolsError
-
+    try:
+        from imap_tools import ImapToolsError
+    except ImportError:
+        logger.error("No mailbox is read: install the extra, django-mailroom[bounces].")
+        return 0
     try:
         return read(url)
     except DatabaseError:

@@ -133,8 +133,10 @@ def _recognized(email: Message) -> list[Finding]:
 
     It says neither status nor reason, so the text decides between hard and soft.
     """
-    from flufl.bounce import all_failures
-
+    try:
+        from flufl.bounce import all_failures
+    except ImportError:  # of the extra `bounces`: reports of the standard form are read without it
+        return []
     temporary, permanent = all_failures(email)
     if not (temporary or permanent):
         return []

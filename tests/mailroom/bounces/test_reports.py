@@ -14,6 +14,7 @@ from django.test import override_settings
 from mailroom import signing
 from mailroom.bounces.intake import Result, receive
 from mailroom.bounces.report import findings
+from mailroom.checks import bounces_can_be_read
 from mailroom.delivery.feedback import handle_waiting
 from mailroom.models import Delivery, Event, Suppression
 from mailroom.signing import seal, unseal
@@ -382,6 +383,21 @@ def test_the_envelope_sender_is_the_signed_address(smtp, settings):
 def test_a_large_report_is_read_in_part(delivery):
     raw = dsn(signing.return_path(delivery.pk), original="Subject: x\r\n\r\n" + "x" * 10_000_000)
     assert receive(raw) == Result.STORED
+
+
+@pytest.mark.parametrize("module", ["flufl.bounce", "imap_tools"])
+def test_a_missing_package_is_named_by_a_check(settings, monkeypatch, module):
+    settings.MAIL_BOUNCE_URL = "imaps://me:pw@127.0.0.1"
+    assert bounces_can_be_read(None) == []
+    monkeypatch.setattr("mailroom.checks._is_there", lambda name: name != module)
+    (fault,) = bounces_can_be_read(None)
+    assert module in fault.msg
+    assert "django-mailroom[bounces]" in fault.hint
+
+
+def test_without_flufl_bounce_a_standard_report_still_counts(delivery, monkeypatch):
+    monkeypatch.setitem(sys.modules, "flufl.bounce", None)
+    assert receive(dsn(signing.return_path(delivery.pk))) == Result.STORED
 
 
 SAMPLES = json.loads((Path(__file__).parent / "flufl_samples.json").read_text())
