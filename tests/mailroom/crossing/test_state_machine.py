@@ -487,6 +487,8 @@ class Crossing(RuleBasedStateMachine):
             assert not strangers, f"{address} has the error of {strangers}"
             if row.reason == "could not be built":
                 assert address in self.suspects, f"{address} failed for another's hook"
+            if row.reason in {"erased", "forgotten"}:
+                assert pk in self.erased, f"{address} gets nothing since another was erased"
             if pk in self.erased:
                 assert row.state in ENDS, "what is erased is queued"
                 assert row.is_erased
