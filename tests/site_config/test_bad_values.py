@@ -15,8 +15,8 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
-from newsletters import tokens
 from newsletters.models import Issue, Newsletter, Subscription
+from newsletters.subscribers import tokens
 from notifications import tokens as notification_tokens
 from notifications.models import Notification
 
@@ -92,7 +92,7 @@ def good(_site) -> dict[str, str]:
     row = Subscription.objects.create(newsletter=weekly, email=user.email, state="confirmed")
     note = Notification.objects.create(recipient=user, kind="security", data={})
     member, access = tokens.member_token(row.pk), tokens.access_token(user.email)
-    switch = notification_tokens.make(user.pk, "announcement")
+    switch = notification_tokens.make(user.pk, "announcement", user.email)
     return {
         "newsletters:confirm": tokens.confirm_token(row),
         **dict.fromkeys(["newsletters:all_preferences", "newsletters:export"], access),
