@@ -312,9 +312,14 @@ class MailAccount(models.Model):
 def fernet() -> Any:
     """What encrypts credentials: with the first of MAIL_ACCOUNT_KEYS; all of them decrypt.
 
-    Raises ImproperlyConfigured where there is none, or one is no key.
+    Raises ImproperlyConfigured where there is none, one is no key, or the extra `accounts` is not
+    installed.
     """
-    from cryptography.fernet import Fernet, MultiFernet
+    try:
+        from cryptography.fernet import Fernet, MultiFernet
+    except ModuleNotFoundError:
+        told = "Mail accounts need an extra: pip install 'django-mailroom[accounts]'."
+        raise ImproperlyConfigured(told) from None
 
     keys: Iterable[str] = getattr(settings, KEYS, ())
     try:
