@@ -53,7 +53,7 @@ class Stand:
             **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
             "ENV_FILE": "",
             "VAR_DIR": str(folder),
-            "SECRET_KEY": "bench" * 10,
+            "SECRET_KEY": "of-benches-only-Q2w9Zr4Lk8Vb7x1Nc5Td",
             "PUBLIC_URL": "http://127.0.0.1:1",
             "DATABASE_URL": database_url or f"sqlite:///{folder / 'bench.sqlite3'}",
             "TASKS_URL": self.broker.url if self.broker else "",
