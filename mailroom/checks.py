@@ -175,7 +175,10 @@ def _has_accounts() -> bool:
         return False
     finally:
         if not connection.in_atomic_block:
-            connection.close()  # a server that forks must not share it
+            # A server that forks afterwards must share neither a connection nor a pool of them.
+            connection.close()
+            if hasattr(connection, "close_pool"):
+                connection.close_pool()
 
 
 def _email_templates() -> Iterator[str]:

@@ -79,7 +79,10 @@ class Demo:
 
     def received(self, channel: str) -> list[str]:
         """The provider that each email of a channel arrived by."""
-        with closing(sqlite3.connect(self.folder / "inbox.sqlite3")) as inbox:
+        inbox_file = self.folder / "inbox.sqlite3"
+        if not inbox_file.exists() or not inbox_file.stat().st_size:
+            return []  # nothing came yet
+        with closing(sqlite3.connect(inbox_file)) as inbox:
             rows = inbox.execute("SELECT provider FROM email WHERE channel = ?", [channel])
             return [provider for (provider,) in rows]
 

@@ -74,6 +74,7 @@ SHOTS = [
         "admin:mailroom_event_changelist "
         "admin:mailroom_suppression_changelist admin:mailroom_suppression_add "
         "admin:mailroom_suppression_import admin:mailroom_suppression_export "
+        "admin:mailroom_mailaccount_changelist admin:mailroom_mailaccount_add "
         "admin:account_emailaddress_changelist admin:account_emailaddress_add "
         "admin:django_ox_oxtask_changelist admin:django_ox_oxtask_overview "
         "admin:django_ox_oxschedule_changelist admin:django_ox_oxschedule_add",
@@ -92,6 +93,7 @@ NOTHING_TO_SEE = {
     "mfa_login_webauthn": "JSON for the browser",
     "mfa_download_recovery_codes": "a download",
     "notifications:badge": "a part of every page",
+    "metrics": "numbers for Prometheus",
     "notifications:read_all": "takes a POST",
     "notifications:export": "a download",
     "mail_status_act": "takes a POST",

@@ -26,6 +26,7 @@ from accounts.models import User
 from newsletters.models import Issue, Newsletter, SubscriberImport, Subscription
 from notifications.kinds import KINDS, Way
 from notifications.models import Announcement, DueDigest, Preference
+from notifications.tasks import send
 from notifications.notify import notify
 
 weekly = Newsletter.objects.create(name="Weekly", slug="weekly")
@@ -40,7 +41,7 @@ Preference.choose(user, KINDS["new_issue"], Way.DIGEST)
 notify([user], "new_issue", newsletter="Weekly", subject="First")
 DueDigest.objects.update(due_at="2020-01-01T00:00Z")
 
-Announcement.objects.create(title="Closed on Monday", body="Back on Tuesday.").send()
+send(Announcement.objects.create(title="Closed on Monday", body="Back on Tuesday."))
 
 job = SubscriberImport.objects.create(
     newsletter=weekly, file_name="people.csv", consent="They asked at the fair.",

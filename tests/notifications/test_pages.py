@@ -44,7 +44,7 @@ class TestInbox:
         assert "Issue 00." in second.text
         assert second.context["more"] is None
 
-    @pytest.mark.parametrize("before", ["x", "-1", "²", "9" * 40, "9" * 5000, "", "\0"])
+    @pytest.mark.parametrize("before", ["x", "-1", "²", "9" * 40, "9" * 5000, ""])
     def test_an_odd_page_is_no_error(self, inside, told, before):
         told()
         assert inside.get(INBOX, {"before": before}).status_code == 200

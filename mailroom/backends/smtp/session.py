@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from mailroom.addresses import address_key
 from mailroom.backends.deadlines import DeadlineReader
 from mailroom.backends.smtp.transaction import Reply, Transaction
 from mailroom.outcomes import OutcomeUnknown
@@ -31,7 +30,7 @@ def own_name() -> str:
     host = urlsplit(getattr(settings, "PUBLIC_URL", "")).hostname or ""
     if "." not in host or ":" in host or host.replace(".", "").isdigit():
         return ""
-    return address_key(f"x@{host}").rpartition("@")[2]
+    return host if host.isascii() else ""
 
 
 class Connection(smtplib.SMTP):
