@@ -95,7 +95,7 @@ def states(site: Site) -> dict[str, int]:
     return dict(rows)
 
 
-@pytest.mark.parametrize("people", [200, pytest.param(2000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("people", [500, pytest.param(2000, marks=pytest.mark.full)])
 def test_a_slow_sending_is_watched_paused_resumed_and_cancelled(
     editor: Visit, server: SlowServer, people: int
 ) -> None:

@@ -30,7 +30,13 @@ def own_name() -> str:
     host = urlsplit(getattr(settings, "PUBLIC_URL", "")).hostname or ""
     if "." not in host or ":" in host or host.replace(".", "").isdigit():
         return ""
-    return host if host.isascii() else ""
+    if host.isascii():
+        return host
+    try:
+        from mailroom.addresses import address_key
+    except ImportError:  # a project with nothing of ours but this backend
+        return ""
+    return address_key(f"x@{host}").rpartition("@")[2]
 
 
 class Connection(smtplib.SMTP):
