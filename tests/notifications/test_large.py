@@ -40,7 +40,8 @@ class TestNotify:
 
         small, large = queries(crowd[:500]), queries(crowd[:1000])
         again = queries(crowd[:500])
-        assert small == again
+        # On PostgreSQL the workers are told once in a transaction, and a test is one.
+        assert small == again + (connection.vendor == "postgresql")
         assert large <= 2 * small
         assert small < 40
 
