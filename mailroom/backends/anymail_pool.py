@@ -10,6 +10,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connection
 
+from mailroom.backends import EachBackend
 from mailroom.backends.deadlines import DeadlineResponse
 from mailroom.bulk.batch_api import BATCH_CALLS, batch_mail, groups
 from mailroom.bulk.merge_mail import PersonalMail
@@ -35,7 +36,7 @@ CALLS_AT_ONCE = 16
 Errors = list[Exception | None]
 
 
-class CallsBackend(BaseEmailBackend):
+class CallsBackend(EachBackend):
     """Sends through a provider whose backend is one of Anymail's.
 
     path: of that backend. make: returns a new one, not yet open. Each message gets what Anymail
@@ -66,15 +67,7 @@ class CallsBackend(BaseEmailBackend):
         for mailer in mailers_open:
             mailer.close()
 
-    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Send the messages; how many. Raises the first error once all were tried."""
-        for error in self.send_each(email_messages):
-            if error:
-                raise error
-        return len(email_messages)
-
     def send_each(self, email_messages: Sequence[EmailMessage]) -> Errors:
-        """Send the messages; for each, the exception that `send_messages` would raise for it."""
         batch = [one for one in email_messages if isinstance(one, PersonalMail)]
         if not (self._batch_call and batch):
             return self._side_by_side(email_messages)

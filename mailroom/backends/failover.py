@@ -7,12 +7,13 @@ from typing import Any
 from django.core.mail import EmailMessage, InvalidMailer
 from django.core.mail.backends.base import BaseEmailBackend
 
+from mailroom.backends import EachBackend
 from mailroom.config.channels import is_mailer, providers
 from mailroom.delivery import breaker, transport
 from mailroom.outcomes import Verdict, classify
 
 
-class RouteBackend(BaseEmailBackend):
+class RouteBackend(EachBackend):
     """A mailer that hands messages to others. via: their aliases."""
 
     timeout: float | None = None  # seconds, put on the children instead of their own
@@ -24,18 +25,6 @@ class RouteBackend(BaseEmailBackend):
             raise InvalidMailer(f"'via' names unknown mailers: {missing}", alias=alias)
         self.via = list(via)
         self._open: dict[str, BaseEmailBackend] = {}
-
-    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Send the messages; how many. Raises the first error once all were tried."""
-        errors = self.send_each(email_messages)
-        for error in errors:
-            if error:
-                raise error
-        return len(errors)
-
-    def send_each(self, email_messages: Sequence[EmailMessage]) -> list[Exception | None]:
-        """Send the messages; for each, the exception that `send_messages` would raise for it."""
-        raise NotImplementedError
 
     def carry_each(self, messages: Sequence[EmailMessage], alias: str) -> list[Exception | None]:
         """Send through a child; for each message None, or what the child raises."""

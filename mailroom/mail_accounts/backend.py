@@ -12,7 +12,7 @@ from django.core.mail import EmailMessage, InvalidMailer
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.module_loading import import_string
 
-from mailroom.backends import smtp
+from mailroom.backends import EachBackend, smtp
 from mailroom.backends.anymail_pool import CallsBackend, takes_raw
 from mailroom.backends.smtp.session import Connection, SecureConnection
 from mailroom.bulk.batch_api import BATCH_CALLS
@@ -25,7 +25,7 @@ SMTP_PATH = f"{__name__}.CheckedEmailBackend"
 SHORTEST = 4  # characters of a secret that is looked for in a server's reply
 
 
-class EmailBackend(BaseEmailBackend):
+class EmailBackend(EachBackend):
     """Sends through the account that `alias` stands for.
 
     Each `open` looks whether the account was changed: new credentials are used from the next window
@@ -76,15 +76,7 @@ class EmailBackend(BaseEmailBackend):
         if mailer is not None:
             mailer.close()
 
-    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Send the messages; how many. Raises the first error once all were tried."""
-        for error in self.send_each(email_messages):
-            if error:
-                raise error
-        return len(email_messages)
-
     def send_each(self, email_messages: Sequence[EmailMessage]) -> list[Exception | None]:
-        """Send the messages; for each, the exception that `send_messages` would raise for it."""
         if self._mailer is None:
             try:
                 self.open()
