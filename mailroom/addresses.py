@@ -71,6 +71,11 @@ def in_unicode(key: str) -> str:
     return f"{parts.local_part}@{parts.domain}"
 
 
+def domain_of(mailbox: str) -> str:
+    """Return the domain in the key of an address or a `Name <address>`; "" where there is none."""
+    return address_key(mailbox).rpartition("@")[2]
+
+
 def is_plain_address(text: str) -> bool:
     """Return whether it is a bare address in the plain ASCII of RFC 5321 section 4.1.2.
 

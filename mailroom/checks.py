@@ -12,7 +12,7 @@ from django.core.mail import mailers
 from django.db import DatabaseError, connection
 from django.template import engines
 
-from mailroom.addresses import address_key
+from mailroom.addresses import domain_of
 from mailroom.config.channels import channel_options, channels, children, providers
 from mailroom.config.hosts import loopback_hosts, sandbox_urls
 from mailroom.config.schemes import DEVELOPMENT
@@ -284,7 +284,7 @@ def senders(app_configs: object, **kwargs: Any) -> Found:
     found: Found = []
     for channel, alias in _ends():
         allowed = mailers.settings.get(alias, {}).get("OPTIONS", {}).get("sender_domain", "")
-        used = _domain(_sender(channel, alias))
+        used = domain_of(_sender(channel, alias))
         if allowed and used != allowed and not _is_below(used, allowed):
             text = f"{alias!r} sends for {allowed}, but {channel!r} would send from {used}."
             hint = "Change MAIL_FROM, or add ?from=… to the mailer URL."
@@ -295,7 +295,7 @@ def senders(app_configs: object, **kwargs: Any) -> Found:
 def separate_domains(app_configs: object, **kwargs: Any) -> Found:
     """mailroom.W003: complaints about bulk mail hurt transactional mail from the same domain."""
     awaited = {row.channel for row in settings.MESSAGE_TYPES.values() if not row.bulk}
-    domains = {channel: _domain(channel_options(channel).from_email) for channel in channels()}
+    domains = {channel: domain_of(channel_options(channel).from_email) for channel in channels()}
     transactional = {domain for channel, domain in domains.items() if channel in awaited}
     bulk = {domain for channel, domain in domains.items() if channel not in awaited}
     return [
@@ -332,10 +332,6 @@ def _ends() -> Iterator[tuple[str, str]]:
 def _sender(channel: str, alias: str) -> str:
     own: str = settings.MAILER_SENDERS.get(alias, "")
     return own or channel_options(channel).from_email
-
-
-def _domain(sender: str) -> str:
-    return address_key(sender).rpartition("@")[2]
 
 
 def _is_below(domain: str, parent: str) -> bool:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from django.conf import settings
 
-from mailroom.addresses import address_key
+from mailroom.addresses import domain_of
 from mailroom.config.channels import channel_options, channels
 from mailroom.config.channels import providers as providers_of
 from mailroom.doctor.findings import (
@@ -43,7 +43,7 @@ def domains(means: Means) -> Iterator[Finding]:
         late = Finding("domains", domain, Status.SKIPPED, "could not be asked: no answer in time")
         yield from running.result(domain, [late])
     for address, told in _mailboxes().items():
-        domain = address_key(address).rpartition("@")[2]
+        domain = domain_of(address)
         if _is_public(domain, means):
             status, words = _or_skipped(partial(_mailbox, told), domain, names)
             yield Finding("mailboxes", address, status, words)
@@ -91,7 +91,7 @@ def _domains() -> set[str]:
     senders = [channel_options(channel).from_email for channel in channels()]
     for channel in channels():
         senders += [settings.MAILER_SENDERS.get(alias, "") for alias in providers_of(channel)]
-    found = {address_key(sender).rpartition("@")[2] for sender in senders}
+    found = {domain_of(sender) for sender in senders}
     return {domain.encode("idna").decode() for domain in found if domain}
 
 
@@ -188,7 +188,7 @@ def _key(selector: str, text: str) -> Verdict:
 def alignment(domain: str, names: Names) -> Verdict:
     """DMARC passes where DKIM or the envelope sender is of From's domain: RFC 7489 section 3.1."""
     is_signed = bool(settings.DKIM_SELECTORS) and dkim(domain, names)[0] is not Status.FAILED
-    envelope = address_key(settings.MAIL_BOUNCE_ADDRESS).rpartition("@")[2] or domain
+    envelope = domain_of(settings.MAIL_BOUNCE_ADDRESS) or domain
     strict = any(_tags(text).get("aspf") == "s" for text in _dmarc_records(domain, names)[1])
     is_aligned = envelope == domain or (
         not strict and get_base_domain(envelope) == get_base_domain(domain)

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from mailroom.addresses import address_key
+from mailroom.addresses import domain_of
 from mailroom.message_types import MessageType, type_or_untyped
 
 UNFINISHED = ["queued", "sending"]  # states of a delivery that may still be sent by itself
@@ -102,7 +102,7 @@ class Message(models.Model):
     @cached_property
     def id_right(self) -> str:
         """What the Message-IDs of all deliveries have in common."""
-        domain = address_key(self.from_email).rpartition("@")[2] or "localhost"
+        domain = domain_of(self.from_email) or "localhost"
         return f"{self.uid.hex}@{domain}"
 
     def progress(self) -> dict[str, int]:

@@ -19,7 +19,7 @@ from django.core.mail import mailers
 from django.db import DatabaseError
 from django.utils.module_loading import import_string
 
-from mailroom.addresses import address_key
+from mailroom.addresses import domain_of
 from mailroom.config.channels import ACCOUNT, OUTBOX, channel_options, channels, is_account
 from mailroom.models import MailAccount, Message
 
@@ -44,13 +44,9 @@ class ByRecipientDomain:
 
     def route_for(self, message: Any, recipient: str | None) -> str | None:
         routes = settings.MAILROOM_DOMAIN_ROUTES if self._routes is None else self._routes
-        wanted = _domain(recipient or "")
-        found = (route for name, route in routes.items() if _domain(f"x@{name}") == wanted)
+        wanted = domain_of(recipient or "")
+        found = (route for name, route in routes.items() if domain_of(f"x@{name}") == wanted)
         return next(found, None) if wanted else None
-
-
-def _domain(address: str) -> str:
-    return address_key(address).rpartition("@")[2]
 
 
 class ByOwner:

@@ -33,10 +33,10 @@ def own_name() -> str:
     if host.isascii():
         return host
     try:
-        from mailroom.addresses import address_key
+        from mailroom.addresses import domain_of
     except ImportError:  # a project with nothing of ours but this backend
         return ""
-    return address_key(f"x@{host}").rpartition("@")[2]
+    return domain_of(f"x@{host}")
 
 
 class Connection(smtplib.SMTP):
