@@ -126,15 +126,11 @@ class Limits(NamedTuple):
 
 def limits_of(channel: str, route: str) -> Limits:
     """The limits of a lane: rate and daily cap of its channel, or of its mail account."""
-    if is_account(route):
-        account = MailAccount.objects.by_alias(route)
-        if account is not None:
-            rates = [(account.alias, account.rate)] if account.rate else []
-            caps = [DailyLimit(account.alias, account.daily_cap)] if account.daily_cap else []
-            return Limits(rates, caps)
-    options = channel_options(channel)
-    rates = [(channel, options.rate)] if options.rate else []
-    caps = [DailyLimit(f"channel:{channel}", options.daily_cap)] if options.daily_cap else []
+    account = MailAccount.objects.by_alias(route)
+    limits = account or channel_options(channel)
+    rated, counted = (account.alias,) * 2 if account else (channel, f"channel:{channel}")
+    rates = [(rated, limits.rate)] if limits.rate else []
+    caps = [DailyLimit(counted, limits.daily_cap)] if limits.daily_cap else []
     return Limits(rates, caps)
 
 

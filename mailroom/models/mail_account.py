@@ -110,13 +110,14 @@ class MailAccountQuerySet(models.QuerySet["MailAccount"]):
         return self.filter(active=True)
 
     def by_alias(self, alias: str) -> "MailAccount | None":
-        """The account that an alias stands for, None where it was deleted."""
+        """The account that an alias stands for; None for other aliases, and where it is gone."""
         number = alias.removeprefix(ACCOUNT).partition(" ")[0]
-        return self.filter(pk=number).first() if number.isdecimal() else None
+        is_known = is_account(alias) and number.isdecimal()
+        return self.filter(pk=number).first() if is_known else None
 
     def label(self, alias: str) -> str:
         """The name of the account that an alias stands for; the alias where it is no account's."""
-        account = self.by_alias(alias) if is_account(alias) else None
+        account = self.by_alias(alias)
         return account.name if account else alias
 
 

@@ -23,7 +23,7 @@ from mailroom.config.channels import channel_options
 from mailroom.delivery.wakeups import wake
 from mailroom.message_types import type_or_untyped
 from mailroom.messages.serializers import freeze_content, header_text
-from mailroom.models import Delivery, Message
+from mailroom.models import Delivery, MailAccount, Message
 from mailroom.outbox import routing
 
 BATCH = 1000  # rows a statement: bounded memory however long a list is
@@ -96,7 +96,7 @@ def frozen(message: EmailMessage, channel: str = "") -> Message:
     everybody = _recipients(content)
     recipient = parseaddr(everybody[0])[1] if everybody else None
     content.route = routing.choose(content, chosen, recipient)
-    if account := routing.account_of(content.route):
+    if account := MailAccount.objects.by_alias(content.route):
         addresses = account.sender_of(
             content.from_email, content.reply_to, for_wire(options.from_email), options.reply_to
         )

@@ -20,7 +20,7 @@ from django.db import DatabaseError
 from django.utils.module_loading import import_string
 
 from mailroom.addresses import domain_of
-from mailroom.config.channels import ACCOUNT, OUTBOX, channel_options, channels, is_account
+from mailroom.config.channels import OUTBOX, channel_options, channels, is_account
 from mailroom.models import MailAccount, Message
 
 ADMINS = "mailroom.backends.admins.EmailBackend"
@@ -158,8 +158,3 @@ def _accepted(answer: Any, message: Message, who: str) -> str:
         known = [one for one, e in mailers.settings.items() if e.get("BACKEND") != ADMINS]
         raise RoutingError(f"{who} names {answer!r}; MAILERS has {', '.join(known)}.")
     return answer if answer != channel_options(message.channel).via else ""
-
-
-def account_of(route: str) -> MailAccount | None:
-    """The account that a stored route stands for, None for any other route."""
-    return MailAccount.objects.by_alias(route) if route.startswith(ACCOUNT) else None

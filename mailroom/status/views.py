@@ -11,7 +11,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from mailroom.models import MailAccount
-from mailroom.outbox import routing
 from mailroom.status import figures
 from mailroom.status.actions import ACTIONS
 
@@ -39,7 +38,7 @@ def status(request: HttpRequest) -> HttpResponse:
 def act(request: HttpRequest) -> HttpResponse:
     """Do what a button of the page says to a provider."""
     alias, wanted = request.POST.get("alias", ""), request.POST.get("do", "")
-    is_known = alias in settings.MAILER_URLS or bool(routing.account_of(alias))
+    is_known = alias in settings.MAILER_URLS or MailAccount.objects.by_alias(alias) is not None
     if not is_known or wanted not in ACTIONS:
         return HttpResponseBadRequest()
     level, text = ACTIONS[wanted](alias, request)
