@@ -11,18 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from mailroom.config.channels import children
+from mailroom.config.schemes import brand
 from mailroom.models import Delivery
 from mailroom.status.overview import carried, describe, in_flight, waiting
 
 State = Delivery.State
-KINDS: dict[str, Promise | str] = {
-    "smtp": "SMTP",
-    "smtps": "SMTP",
-    "smtp+plain": "SMTP",
-    "ses": "Amazon SES",
-    "sendgrid": "SendGrid",
-    "sparkpost": "SparkPost",
-    "mailersend": "MailerSend",
+IN_DEVELOPMENT = {
     "inbox": gettext_lazy("Inbox"),
     "console": gettext_lazy("Console"),
     "file": gettext_lazy("Files"),
@@ -113,7 +107,7 @@ def channel_rows() -> list[ChannelRow]:
 def kind_of(url: str) -> Promise | str:
     """The name of the kind of provider that a mailer URL is for, such as `Amazon SES`."""
     scheme = url.partition(":")[0]
-    return KINDS.get(scheme) or scheme.title()
+    return IN_DEVELOPMENT.get(scheme) or brand(scheme)
 
 
 def _row(

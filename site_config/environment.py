@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.util import find_spec
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
@@ -19,6 +18,7 @@ from environs import Env, EnvValidationError, validate
 from psycopg.conninfo import make_conninfo
 
 from mailroom.addresses import for_wire, is_address
+from mailroom.config.hosts import is_ip
 from mailroom.config.schemes import ANYMAIL
 from mailroom.config.urls import Fault, mailbox_at
 
@@ -298,7 +298,7 @@ def _url_problem(url: str) -> str:
 def _host_problem(host: str, netloc: str) -> str:
     if netloc.startswith("["):
         is_whole = bool(re.fullmatch(r"\[[0-9A-Fa-f:.]+\](:[0-9]+)?", netloc))
-        return "" if is_whole and _is_ip(host) else UNREADABLE
+        return "" if is_whole and is_ip(host) else UNREADABLE
     if not host.isascii():
         with suppress(ValueError):
             wire = for_wire(f"x@{host}").removeprefix("x@")
@@ -306,17 +306,9 @@ def _host_problem(host: str, netloc: str) -> str:
         return "has a host with letters that no domain can have"
     labels = host.split(".") if host else []
     is_number = bool(labels) and labels[-1].isdecimal()
-    if len(host) > 253 or not all(map(LABEL.fullmatch, labels)) or (is_number and not _is_ip(host)):
+    if len(host) > 253 or not all(map(LABEL.fullmatch, labels)) or (is_number and not is_ip(host)):
         return f"has a host that can't be one: {host[:60]}"
     return ""
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _host_faults(hosts: list[str], public_url: str) -> Iterator[Fault]:

@@ -50,7 +50,7 @@ def resolve(host: str, port: int) -> list[tuple[Any, ...]]:
     """
     name = host.strip().rstrip(".").lower()
     is_loopback_meant = name in loopback_hosts()
-    if not HOST_NAME.fullmatch(name) and not _is_ip(name):
+    if not HOST_NAME.fullmatch(name) and not is_ip(name):
         raise AddressRefused("The host is not the name of a mail server.")
     if port not in PORTS and not is_loopback_meant:
         raise AddressRefused(f"The port must be one of {', '.join(map(str, PORTS))}.")
@@ -92,7 +92,8 @@ def _embedded(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]
         yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
 
 
-def _is_ip(text: str) -> bool:
+def is_ip(text: str) -> bool:
+    """True for an IPv4 or IPv6 address."""
     try:
         ipaddress.ip_address(text)
     except ValueError:

@@ -96,6 +96,20 @@ ANYMAIL = {
     ),
 }
 
+BRANDS = {
+    **dict.fromkeys(SMTP, "SMTP"),
+    "ses": "Amazon SES",
+    "mailersend": "MailerSend",
+    "sendgrid": "SendGrid",
+    "sparkpost": "SparkPost",
+}
+
+
+def brand(scheme: str) -> str:
+    """The name of the kind of provider that a scheme stands for, such as `Amazon SES`."""
+    return BRANDS.get(scheme) or scheme.title()
+
+
 DEVELOPMENT = {  # scheme → a backend that delivers to nobody; a project may add its own
     "console": "django.core.mail.backends.console.EmailBackend",
     "file": "django.core.mail.backends.filebased.EmailBackend",

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from mailroom.addresses import address_key, for_wire, is_address
 from mailroom.config import hosts
 from mailroom.config.channels import ACCOUNT, is_account
-from mailroom.config.schemes import ANYMAIL
+from mailroom.config.schemes import ANYMAIL, brand
 
 KEYS = "MAIL_ACCOUNT_KEYS"
 NO_HOST_OF_ITS_OWN = {"postal", "unisender-go"}  # kinds whose API's host the customer chooses
@@ -80,18 +80,11 @@ KINDS: dict[str, tuple[Setting, ...]] = {
     ),
     **{name: _api_settings(name) for name in ANYMAIL if name not in NO_HOST_OF_ITS_OWN},
 }
-BRANDS = {
-    "smtp": "SMTP",
-    "ses": "Amazon SES",
-    "mailersend": "MailerSend",
-    "sendgrid": "SendGrid",
-    "sparkpost": "SparkPost",
-}
 
 
 def kind_choices() -> list[tuple[str, str]]:
     """The kinds of account with their names."""
-    return [(name, BRANDS.get(name, name.capitalize())) for name in KINDS]
+    return [(name, brand(name)) for name in KINDS]
 
 
 class Secret(str):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
@@ -19,6 +19,7 @@ from mailroom.models import (
     OutcomeCount,
     WorkerBeat,
 )
+from mailroom.models.count import hour_of
 from mailroom.status.chart import Bar, bars
 from mailroom.status.overview import in_flight, waiting
 
@@ -125,7 +126,7 @@ class CostFigures:
 
 def month_costs() -> list[CostFigures]:
     """What this month's email has cost so far, by channel and provider; where a price is known."""
-    begin = timezone.now().astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    begin = hour_of(timezone.now()).replace(day=1, hour=0)
     sent = OutcomeCount.objects.filter(hour__gte=begin, state=Delivery.State.SENT)
     totals = sent.filter(alias__in=settings.MAILER_COSTS).totals("channel", "alias")
     return [
@@ -177,7 +178,7 @@ def workers_alive() -> int:
 
 
 def _hours() -> list[datetime]:
-    now = timezone.now().replace(minute=0, second=0, microsecond=0)
+    now = hour_of(timezone.now())
     return [now - timedelta(hours=back) for back in reversed(range(HOURS))]
 
 
