@@ -6,6 +6,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from mailroom.delivery import claim
 from mailroom.models import Delivery, Message
 from mailroom.outbox import freeze
 from mailroom.status import figures, overview
@@ -63,6 +64,18 @@ QUERIES = {
 def test_uses_an_index_for(full, name):
     plan = QUERIES[name]().explain()
 
+    assert "Seq Scan on mailroom_delivery" not in plan, plan
+
+
+@pytest.mark.parametrize("state", ["sent", "queued"])
+def test_the_lanes_are_found_by_an_index(full, state):
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE mailroom_delivery SET state = %s", [state])
+        cursor.execute("ANALYZE mailroom_delivery")
+        cursor.execute(f"EXPLAIN {claim.LANES}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+
+    assert "delivery_lane" in plan, plan
     assert "Seq Scan on mailroom_delivery" not in plan, plan
 
 
