@@ -126,6 +126,11 @@ class Window:
             limit.give_back(count)
 
     @property
+    def is_counted(self) -> bool:
+        """True where a daily limit counts what is handed over."""
+        return bool(self._limits.daily)
+
+    @property
     def most(self) -> int:
         """How many rows to claim next: the size, or what is left of a daily limit."""
         return min([self.size, *(limit.left() for limit in self._limits.daily)])

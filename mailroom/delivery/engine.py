@@ -106,7 +106,8 @@ class Lane:
         began = time.monotonic()
         outcomes = transport.send(emails[:allowed], self._may_start)
         results.outcomes.update(outcomes)
-        self._window.give_back(allowed - _handed_over(emails[:allowed], outcomes))
+        if self._window.is_counted:
+            self._window.give_back(allowed - _handed_over(emails[:allowed], outcomes))
         self._seconds += time.monotonic() - began
         self._sent += sum(len(parcel) for _, parcel in emails[:allowed])
         return allowed == len(emails)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from email.utils import parseaddr
 from importlib import import_module
-from types import TracebackType
 from typing import Any, Self
 
 from django.conf import settings
@@ -64,12 +63,7 @@ class Transport:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._close()
 
     def build(self, parcels: Sequence[Parcel]) -> tuple[list[Built], dict[int, str]]:
@@ -338,9 +332,9 @@ def mailer_for(alias: str) -> BaseEmailBackend:
         if below := children(alias):
             return import_string(FAILOVER)(via=below, alias=alias)
         return _accounts().EmailBackend(alias=alias)
-    pool = _pool(alias)
-    wrapped = pool and pool.CallsBackend(alias, _path(alias), lambda: mailers[alias])
-    return wrapped or mailers[alias]
+    path = _path(alias)
+    pool = _pool(path)
+    return pool.CallsBackend(alias, path, lambda: mailers[alias]) if pool else mailers[alias]
 
 
 def window_limits(alias: str) -> tuple[int, int]:
@@ -350,8 +344,8 @@ def window_limits(alias: str) -> tuple[int, int]:
     """
     least, most = [], []
     for provider in providers(alias):
-        batch = BATCH_CALLS.get(_path(provider))
-        pool = _pool(provider)
+        path = _path(provider)
+        batch, pool = BATCH_CALLS.get(path), _pool(path)
         at_once = pool.CALLS_AT_ONCE if pool else 1
         least.append(batch.most if batch else at_once)
         most.append(batch.most if batch else LARGEST_WINDOW)
@@ -364,9 +358,9 @@ def takes_bytes(alias: str) -> bool:
 
 
 def _takes_bytes(provider: str) -> bool:
-    if pool := _pool(provider):
-        return bool(pool.takes_raw(_path(provider)))
     path = _path(provider)
+    if pool := _pool(path):
+        return bool(pool.takes_raw(path))
     return bool(path) and getattr(import_string(path), "takes_bytes", False)
 
 
@@ -381,7 +375,6 @@ def _accounts() -> Any:
     return import_module(ACCOUNTS)
 
 
-def _pool(alias: str) -> Any:
-    """The module that sends through Anymail, None for another mailer; it need not be installed."""
-    path = _path(alias)
+def _pool(path: str) -> Any:
+    """The module that sends through Anymail, None for another backend; it need not be installed."""
     return import_module(API_POOL) if path and hasattr(import_string(path), "esp_name") else None
