@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from allauth.account.signals import email_confirmed, password_reset
 from django.contrib import messages
+from django.contrib.auth.signals import user_logged_in
 from django.core.signing import BadSignature, TimestampSigner
 from django.http import HttpRequest
 from django.urls import reverse
@@ -69,9 +71,6 @@ def arrived(sender: object, **kwargs: Any) -> None:
 
 
 def connect() -> None:
-    from allauth.account.signals import email_confirmed, password_reset
-    from django.contrib.auth.signals import user_logged_in
-
     user_logged_in.connect(tell, dispatch_uid="accounts-bounced")
     email_confirmed.connect(arrived, dispatch_uid="accounts-confirmed")
     password_reset.connect(arrived, dispatch_uid="accounts-reset")

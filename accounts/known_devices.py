@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from allauth.account.adapter import get_adapter
+from allauth.account.signals import password_reset
 from django.conf import settings
 from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponse
@@ -52,8 +53,6 @@ def known_device(request: HttpRequest, email: str) -> str:
 
 def connect() -> None:
     """Remember a browser also after a password reset: it proved that the mailbox is theirs."""
-    from allauth.account.signals import password_reset
-
     password_reset.connect(_after_reset, dispatch_uid="accounts-known-after-reset")
 
 

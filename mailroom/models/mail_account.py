@@ -18,6 +18,7 @@ from mailroom.addresses import address_key, for_wire, is_address
 from mailroom.config import hosts
 from mailroom.config.channels import ACCOUNT, is_account
 from mailroom.config.schemes import ANYMAIL, brand
+from mailroom.models.delivery import Delivery
 
 KEYS = "MAIL_ACCOUNT_KEYS"
 NO_HOST_OF_ITS_OWN = {"postal", "unisender-go"}  # kinds whose API's host the customer chooses
@@ -200,8 +201,6 @@ class MailAccount(models.Model):
 
     def refuse_deletion(self) -> None:
         """Raise ProtectedError where email waits for it."""
-        from mailroom.models.delivery import Delivery
-
         waiting = Delivery.objects.unfinished().filter(route=self.alias)[:1]
         if waiting:
             text = "Email waits for this mail account: deactivate it, or cancel the email first."
