@@ -55,7 +55,7 @@ class PersonalMail(Mail):
                 return self._skeleton.fill(
                     name=one.name,
                     address=one.address,
-                    message_id=one.message_id_header,
+                    message_id=self.extra_headers["Message-ID"],
                     values=self.values,
                 )
         except NotExpressible as reason:

@@ -8,14 +8,14 @@ API that takes many: that is all a kill -9 can leave in doubt.
 import random
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby, takewhile
 from typing import NamedTuple
 
 from django.conf import settings
 from django.core.mail import mailers
-from django.db import transaction
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db import connection, transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
 from mailroom.config.channels import OR, channel_options, channels, is_account
@@ -40,6 +40,19 @@ LARGEST_WINDOW = 100
 TRANSACTIONAL_WINDOW = 10
 PUT_OFF_SECONDS, PUT_OFF_STEPS = 2, 4
 AT_ONCE = 1_000  # rows that are settled in one transaction
+BEGINNING = datetime(1, 1, 2, tzinfo=UTC)  # in every time zone: before all that is queued
+# The next due rows of a lane. Each window asks this, and to build it anew would take as long as to
+# run it. That a message is on hold or bulk is no join, for which PostgreSQL may sort a whole queue.
+NEXT = """
+    SELECT *,
+        (SELECT is_bulk FROM mailroom_message WHERE id = message_id) AS is_bulk,
+        (SELECT is_grouped FROM mailroom_message WHERE id = message_id) AS is_grouped
+    FROM mailroom_delivery
+    WHERE state = 'queued' AND channel = %s AND route = %s AND not_before <= %s
+        AND (not_before, message_id, id) > (%s, %s, %s)
+        AND message_id NOT IN (SELECT id FROM mailroom_message WHERE held_at IS NOT NULL)
+    ORDER BY not_before, message_id, id LIMIT %s
+"""
 # The first row of each lane, found behind the one before it. At every commit of email the lanes are
 # looked for: in one statement, which is not built anew.
 LANES = """
@@ -183,21 +196,11 @@ def claim(channel: str, route: str, holder: str, limit: int, behind: Delivery | 
     before, so that what cannot be claimed is not read again and again.
     """
     now = timezone.now()
-    due = Delivery.objects.due(now).filter(channel=channel, route=route)
-    if behind is not None:
-        due = due.filter(
-            Q(not_before=behind.not_before, message__gt=behind.message_id)
-            | Q(not_before=behind.not_before, message=behind.message_id, pk__gt=behind.pk)
-            | Q(not_before__gt=behind.not_before),
-            not_before__gte=behind.not_before,
-        )
-    rows = due.order_by("not_before", "message_id", "pk")
-    message = Message.objects.filter(pk=OuterRef("message"))  # not joined: see `sendable`
-    rows = rows.annotate(
-        is_bulk=Subquery(message.values("is_bulk")),
-        is_grouped=Subquery(message.values("is_grouped")),
-    )
-    picked: list[Delivery] = list(locked(rows, of=("self",))[:limit])
+    last = (behind.not_before, behind.message_id, behind.pk) if behind else (BEGINNING, 0, 0)
+    when = connection.ops.adapt_datetimefield_value
+    lock = "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
+    parameters = [channel, route, when(now), when(last[0]), *last[1:], limit]
+    picked: Parcel = list(Delivery.objects.raw(NEXT + lock, parameters))
     if not picked:
         return []
     kind = picked[0].is_bulk  # type: ignore[attr-defined]

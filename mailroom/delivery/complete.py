@@ -83,18 +83,19 @@ def complete(
     writes: dict[tuple[tuple[str, Any], ...], list[Delivery]] = {}
     for one in window:
         columns: dict[str, Any]
-        outcome = results.outcomes.get(one.pk)
-        if reason := results.skipped.get(one.pk):
+        pk = one.pk
+        outcome = results.outcomes.get(pk)
+        if reason := results.skipped.get(pk):
             columns = {"state": State.SKIPPED, "reason": reason[:100], "finished_at": now}
-        elif error := results.unsendable.get(one.pk):
+        elif error := results.unsendable.get(pk):
             columns = {"state": State.FAILED, "reason": UNSENDABLE, "error": error}
             columns |= {"alias": "", "finished_at": now}
-        elif outcome is None or (one.pk in faults and id(outcome) in tried):
+        elif outcome is None or (pk in faults and id(outcome) in tried):
             columns = {"state": State.QUEUED, "attempts": one.attempts - 1}
         else:
             tried.add(id(outcome))
-            answers[one.pk] = outcome
-            columns = _columns(one, outcome, now, is_providers=one.pk in faults)
+            answers[pk] = outcome
+            columns = _columns(one, outcome, now, is_providers=pk in faults)
         writes.setdefault(tuple(columns.items()), []).append(one)
     if any(dict(columns)["state"] == State.QUEUED for columns in writes):
         writes = _without_cancelled(writes, now)

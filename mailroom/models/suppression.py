@@ -26,8 +26,11 @@ def _hash(text: str, key: str | None) -> str:
 
 def forms_of(address: str) -> list[str]:
     """How an address may stand in the table: as it is, or hashed with a key of now or before."""
+    return _forms(address_key(address))
+
+
+def _forms(own: str) -> list[str]:
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    own = address_key(address)
     # Hashes made before keys had A-labels are of the domain's own letters.
     spellings = {own, in_unicode(own)}
     return [own, *(_hash(text, key) for text in spellings for key in keys)]
@@ -45,7 +48,7 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         A hard bounce stops everything; any other reason stops bulk types only.
         """
         scope = Q(channel="") | Q(channel=channel)
-        known_as = {form: address_key(a) for a in addresses for form in forms_of(a)}
+        known_as = {form: key for key in map(address_key, addresses) for form in _forms(key)}
         found = self.active().filter(scope, address__any_of=known_as)
         if not is_bulk:
             found = found.filter(reason=Suppression.Reason.BOUNCED)
