@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping
 from email.utils import parseaddr
-from functools import cache, partial
+from functools import partial
 
 from django.conf import settings
 from django.db.models import F, Value
-from django.utils import translation
-from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
 from mailroom.config.channels import channel_options
 from mailroom.messages import TemplatedMessage, feedback_id, list_id
@@ -19,7 +16,7 @@ from mailroom.models import Delivery
 from mailroom.signing import unsubscribe_address
 from newsletters import tracking
 from newsletters.composing.pictures import widths_in
-from newsletters.markdown import fill, render_html, render_text, used_in
+from newsletters.markdown import fill, greeting, render_html, render_text, used_in
 from newsletters.models import Issue, Newsletter, Subscription
 from newsletters.subscribers.tokens import access_token, confirm_token, member_token
 
@@ -76,7 +73,7 @@ def issue(issue: Issue) -> TemplatedMessage:
 def issue_to(issue: Issue, personal: Mapping[str, str]) -> TemplatedMessage:
     """An issue for whoever has these values of SLOTS."""
     newsletter = issue.newsletter
-    values = {**common_values(issue), **personal}
+    values = {**issue.common_values(), **personal}
     message = TemplatedMessage(
         "newsletters.issue",
         to=[],
@@ -140,23 +137,6 @@ def _ways_out() -> list[str]:
     return ways
 
 
-def common_values(issue: Issue) -> dict[str, str]:
-    """What is the same for every reader."""
-    slugs = issue.newsletter.slug, issue.slug
-    return {"newsletter": issue.newsletter.name, "web_url": public_url("newsletters:issue", *slugs)}
-
-
-def public_values(issue: Issue) -> dict[str, str]:
-    """What stands on the web, where nobody in particular reads."""
-    landing = public_url("newsletters:newsletter", issue.newsletter.slug)
-    return {
-        **common_values(issue),
-        **greeting("", issue.language_code),
-        "unsubscribe_url": landing,
-        "preferences_url": landing,
-    }
-
-
 def personal_values(delivery: Delivery) -> dict[str, str]:
     """The slots of one delivery, filled when it is sent."""
     own = delivery.values
@@ -187,15 +167,3 @@ def delivery_columns(language: str) -> dict[str, F | Value]:
         "name": F("name"),
         "language": Value(language),
     }
-
-
-def greeting(name: str, language: str) -> dict[str, str]:
-    reader, hello, hello_name = _words(language)
-    return {"name": name or reader, "greeting": hello_name % {"name": name} if name else hello}
-
-
-@cache
-def _words(language: str) -> tuple[str, str, str]:
-    """In place of a name, and the greetings: looked up once, however many are greeted."""
-    with translation.override(language):
-        return pgettext("in place of a name", "reader"), _("Hello,"), _("Hello %(name)s,")

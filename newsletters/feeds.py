@@ -10,8 +10,7 @@ from django.utils import translation
 from django.utils.feedgenerator import Atom1Feed, SyndicationFeed
 
 from mailroom.messages.links import public_url
-from newsletters.composing.preview import issue_html, issue_title
-from newsletters.emails import common_values
+from newsletters.composing.preview import issue_html
 from newsletters.models import Issue, Newsletter
 
 LATEST = 20
@@ -45,13 +44,13 @@ class IssueFeed(Feed):
         return newsletter.issues.published().select_related("newsletter")[:LATEST]
 
     def item_title(self, issue: Issue) -> str:
-        return issue_title(issue)
+        return issue.title
 
     def item_description(self, issue: Issue) -> str:
         return issue_html(issue)
 
     def item_link(self, issue: Issue) -> str:
-        return common_values(issue)["web_url"]
+        return issue.common_values()["web_url"]
 
     def item_pubdate(self, issue: Issue) -> datetime | None:
         return issue.published_at

@@ -7,7 +7,8 @@ from django.utils import timezone
 from mailroom.worker.periodic import each, every
 from newsletters.models import Issue, SubscriberImport, Subscription
 from newsletters.sending import auto_pause, publish
-from newsletters.tasks import take_in_people
+from newsletters.subscribers.importing import work_on_import
+from newsletters.subscribers.subscribing import ask_to_confirm
 
 
 @every(seconds=5)
@@ -30,7 +31,7 @@ def queue_forgotten_issues() -> None:
 @every(seconds=60)
 def ask_forgotten_subscribers() -> None:
     """Send the confirmation emails whose task was lost."""
-    each(Subscription.objects.to_ask()[:500], Subscription.ask_to_confirm)
+    each(Subscription.objects.to_ask()[:500], ask_to_confirm)
 
 
 @every(seconds=60)
@@ -38,7 +39,7 @@ def go_on_with_imports() -> None:
     """Those whose task was lost, or died on its way; one that is at work is not disturbed."""
     working = (SubscriberImport.State.CHECKING, SubscriberImport.State.RUNNING)
     jobs = SubscriberImport.objects.filter(state__in=working)
-    each(jobs.values_list("pk", flat=True), take_in_people.enqueue)
+    each(jobs.values_list("pk", flat=True), work_on_import.enqueue)
 
 
 @every(seconds=3600)

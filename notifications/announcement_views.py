@@ -15,11 +15,10 @@ from django.views.generic import DetailView
 from mailroom.messages.preview import as_mail_frame, framed
 from mailroom.status.overview import describe
 from notifications import emails
-from notifications.announcements import KIND, Progress, audience
+from notifications.announcements import KIND, Progress, audience, send
 from notifications.kinds import KINDS
 from notifications.models import Announcement
 from notifications.preview import preview
-from notifications.tasks import send
 
 CHANGE = "admin:notifications_announcement_change"
 

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.tasks import task
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from mailroom.models import Delivery
+from mailroom.tasks import enqueue
 from notifications.models import Announcement, Mailing, Notification
 from notifications.notify import notify
 
@@ -26,6 +29,24 @@ def audience(announcement: Announcement) -> QuerySet[AbstractBaseUser]:
     if announcement.language:
         people = people.filter(language=announcement.language)
     return people
+
+
+def send(announcement: Announcement) -> bool:
+    """Begin to tell everybody, once: True for the one caller whose call began it."""
+    drafts = Announcement.objects.filter(pk=announcement.pk, state=Announcement.State.DRAFT)
+    with transaction.atomic():
+        if not drafts.update(state=Announcement.State.SENDING):
+            return False
+        enqueue(tell_everybody, announcement.pk)
+    announcement.refresh_from_db()
+    return True
+
+
+@task()
+def tell_everybody(announcement_id: int) -> None:
+    sending = Announcement.objects.filter(state=Announcement.State.SENDING)
+    if announcement := sending.filter(pk=announcement_id).first():
+        tell(announcement)
 
 
 def tell(announcement: Announcement) -> None:

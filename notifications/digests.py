@@ -16,6 +16,7 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.tasks import task
 from django.utils import timezone
 from django.utils.functional import Promise
 
@@ -47,6 +48,11 @@ class Group:
 class Section:
     label: str | Promise
     groups: list[Group]
+
+
+@task()
+def make_digests() -> None:
+    make_due_digests()
 
 
 def make_due_digests() -> int:

@@ -5,9 +5,9 @@ from django.utils import timezone
 from mailroom.tasks import enqueue
 from mailroom.worker.periodic import each, every
 from notifications import digests
+from notifications.announcements import tell_everybody
 from notifications.models import Announcement, DueDigest
 from notifications.retention import forget_old_notifications
-from notifications.tasks import make_digests, tell_everybody
 
 
 @every(seconds=60)
@@ -20,7 +20,7 @@ def take_up_forgotten_announcements() -> None:
 @every(seconds=30)
 def make_digests_that_are_due() -> None:
     if DueDigest.objects.due(timezone.now()).exists():
-        enqueue(make_digests)
+        enqueue(digests.make_digests)
 
 
 @every(seconds=3600)

@@ -92,6 +92,7 @@ def site(stand: Stand, number: int, workers: int) -> Sending:
 
     from mailroom.models import Delivery
     from newsletters.models import Issue
+    from newsletters.sending.publish import publish
 
     issue = Issue.objects.order_by("pk").first()
     assert issue
@@ -102,7 +103,7 @@ def site(stand: Stand, number: int, workers: int) -> Sending:
         stand.start_worker()
     wait_until(lambda: _alive() >= workers or stand.died(), PATIENCE)
     idle, clicked, begun = stand.cpu_seconds(), timezone.now(), time.monotonic()
-    issue.publish()
+    publish(issue)
     click = time.monotonic() - begun
     issue.refresh_from_db()
     sent = Delivery.objects.filter(message=issue.message_id, state=Delivery.State.SENT)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from newsletters.admin.forms import ColumnsForm, UploadForm
 from newsletters.models import SubscriberImport
-from newsletters.subscribers.importing import examples, in_words
+from newsletters.subscribers import importing
 
 PAGE = "admin:newsletters_subscriberimport_change"
 FOLDER = "admin/newsletters/subscriberimport"
@@ -76,13 +76,13 @@ class SubscriberImportAdmin(admin.ModelAdmin):
         form = ColumnsForm(job, request.POST or None)
         if request.method != "POST" or not form.is_valid():
             return self._page(request, job, form)
-        job.check_columns(form.columns())
+        importing.check_columns(job, form.columns())
         return redirect(PAGE, pk)
 
     def start(self, request: HttpRequest, pk: int) -> HttpResponse:
         job = self._job(request, pk)
         if request.method == "POST":
-            job.start()
+            importing.start(job)
         return redirect(PAGE, pk)
 
     def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -123,7 +123,7 @@ class SubscriberImportAdmin(admin.ModelAdmin):
         return {
             "job": job,
             "form": form,
-            "examples": examples(job.file) if job.data else [],
+            "examples": importing.examples(job.file) if job.data else [],
             "rows": rows,
-            "counts": in_words(job.counts),
+            "counts": importing.in_words(job.counts),
         }

@@ -16,6 +16,7 @@ from mailroom.admin.timeline import Link, add_links
 from mailroom.csv import csv_response
 from mailroom.models import Delivery
 from newsletters.models import SubscriberImport, Subscription
+from newsletters.subscribers.subscribing import want_confirmation
 
 EVIDENCE: list[Any] = ["consent_at", "consent_source", "consent_ip", "consent_wording"]
 EXPORTED = (
@@ -65,7 +66,7 @@ class SubscriptionAdmin(admin.ModelAdmin):
             obj.save(update_fields=["name", "language"])
             return
         super().save_model(request, obj, form, change)
-        obj.want_confirmation()
+        want_confirmation(obj)
         messages.info(request, _("%s gets an email with a confirmation link.") % obj.email)
 
     @admin.action(description=_("Unsubscribe the selected"), permissions=["change"])

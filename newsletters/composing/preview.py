@@ -13,8 +13,7 @@ from mailroom.models import Delivery, Message
 from mailroom.outbox import Recipient, add_deliveries, freeze, frozen
 from newsletters import emails
 from newsletters.composing.pictures import widths_in
-from newsletters.emails import public_values
-from newsletters.markdown import KNOWN, fill, render_html, render_text, size_fault
+from newsletters.markdown import KNOWN, greeting, render_html, render_text, size_fault
 from newsletters.models import Issue, IssueTest, Newsletter, Subscription
 from newsletters.subscribers.tokens import member_token
 
@@ -54,7 +53,7 @@ def for_one(issue: Issue, name: str) -> emails.TemplatedMessage:
 
 def inbox_values(issue: Issue, name: str) -> dict[str, str]:
     """What may stand in a subject, for a reader of this name."""
-    return {**emails.common_values(issue), **emails.greeting(name, issue.language_code)}
+    return {**issue.common_values(), **greeting(name, issue.language_code)}
 
 
 def nobodys_values(issue: Issue, name: str) -> dict[str, object]:
@@ -75,12 +74,8 @@ def _addressed(issue: Issue, row: Message, name: str, address: str) -> EmailMult
 # -- On the web ------------------------------------------------------------------------------------
 
 
-def issue_title(issue: Issue) -> str:
-    return issue.web_title or fill(issue.subject, public_values(issue))
-
-
 def issue_html(issue: Issue) -> SafeString:
-    return render_html(issue.body, public_values(issue), widths_in(issue.body))
+    return render_html(issue.body, issue.public_values(), widths_in(issue.body))
 
 
 # -- Tests -----------------------------------------------------------------------------------------

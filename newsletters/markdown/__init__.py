@@ -13,6 +13,7 @@ from newsletters.markdown.placeholders import (
     PLACEHOLDER_HELP,
     PLACEHOLDERS,
     fill,
+    greeting,
     used_in,
 )
 from newsletters.markdown.text import render_text
@@ -22,6 +23,7 @@ __all__ = [
     "PLACEHOLDERS",
     "PLACEHOLDER_HELP",
     "fill",
+    "greeting",
     "render_html",
     "render_text",
     "size_fault",

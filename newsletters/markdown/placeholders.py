@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from django.utils.html import conditional_escape
+from django.utils.translation import gettext, override, pgettext
 from django.utils.translation import gettext_lazy as _
 
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -42,6 +44,23 @@ _MARK = re.compile(
 def fill(text: str, values: Mapping[str, str]) -> str:
     """Put the values into a plain text, such as a subject. Unknown names stay as they are."""
     return PLACEHOLDER.sub(lambda found: str(values.get(found[1], found[0])), text)
+
+
+def greeting(name: str, language: str) -> dict[str, str]:
+    """The placeholders that greet a reader; name: "" for a reader without one."""
+    reader, hello, hello_name = _words(language)
+    return {"name": name or reader, "greeting": hello_name % {"name": name} if name else hello}
+
+
+@cache
+def _words(language: str) -> tuple[str, str, str]:
+    """In place of a name, and the greetings: looked up once, however many are greeted."""
+    with override(language):
+        return (
+            pgettext("in place of a name", "reader"),
+            gettext("Hello,"),
+            gettext("Hello %(name)s,"),
+        )
 
 
 def used_in(text: str) -> set[str]:

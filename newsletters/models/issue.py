@@ -13,9 +13,12 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from mailroom.messages.links import public_url
 from mailroom.models import Message
 from newsletters.markdown import (
     PLACEHOLDER_HELP,
+    fill,
+    greeting,
     validate_body,
     validate_subject,
     validate_text,
@@ -197,9 +200,7 @@ class Issue(models.Model):
     @property
     def title(self) -> str:
         """Its title on the web: its own, or the subject as nobody in particular reads it."""
-        from newsletters.composing.preview import issue_title  # reading needs the models
-
-        return issue_title(self)
+        return self.web_title or fill(self.subject, self.public_values())
 
     @property
     def is_draft(self) -> bool:
@@ -213,6 +214,17 @@ class Issue(models.Model):
     def language_code(self) -> str:
         """The language of what the site adds to the text, in mails and on the web."""
         return self.language or self.newsletter.language
+
+    def common_values(self) -> dict[str, str]:
+        """The placeholders that are the same for every reader."""
+        web_url = public_url("newsletters:issue", self.newsletter.slug, self.slug)
+        return {"newsletter": self.newsletter.name, "web_url": web_url}
+
+    def public_values(self) -> dict[str, str]:
+        """The placeholders as they are filled on the web, where nobody in particular reads."""
+        landing = public_url("newsletters:newsletter", self.newsletter.slug)
+        links = {"unsubscribe_url": landing, "preferences_url": landing}
+        return {**self.common_values(), **greeting("", self.language_code), **links}
 
     def audience(self) -> SubscriptionQuerySet:
         """Who gets it: who was confirmed when it was published and has not left since."""
@@ -230,12 +242,6 @@ class Issue(models.Model):
     def progress(self) -> dict[str, int]:
         """How many mails are in which delivery state, in one query; empty before publishing."""
         return self.message.progress() if self.message else {}
-
-    def publish(self) -> bool:
-        """Send it to its audience; False if it was published before. Raises ValidationError."""
-        from newsletters.sending.publish import publish  # publishing needs the models
-
-        return publish(self)
 
 
 # -- History ---------------------------------------------------------------------------------------

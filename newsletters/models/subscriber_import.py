@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from mailroom.tasks import enqueue
 from newsletters.models.newsletter import Newsletter
 
 
@@ -60,24 +59,3 @@ class SubscriberImport(models.Model):
     @property
     def is_working(self) -> bool:
         return self.state in {self.State.CHECKING, self.State.RUNNING}
-
-    def check_columns(self, columns: dict[str, int]) -> bool:
-        """Have every row looked at, with these columns; nothing is imported by it."""
-        begun = (self.State.NEW, self.State.FAULTY, self.State.READY)
-        anew = {"columns": columns, "counts": {}, "faults": [], "sample": []}
-        return self._go(begun, self.State.CHECKING, **anew)
-
-    def start(self) -> bool:
-        """Import what was checked: True for the one caller whose call began it."""
-        return self._go((self.State.READY,), self.State.RUNNING, counts={})
-
-    @transaction.atomic
-    def _go(self, begun: tuple[str, ...], to: str, **changes: Any) -> bool:
-        from newsletters.tasks import take_in_people  # tasks need the models
-
-        mine = SubscriberImport.objects.filter(pk=self.pk, state__in=begun)
-        if not mine.update(state=to, position=0, **changes):
-            return False
-        enqueue(take_in_people, self.pk)
-        self.refresh_from_db()
-        return True

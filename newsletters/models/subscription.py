@@ -15,9 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from mailroom.addresses import AddressField, address_key
 from mailroom.message_types import message_type
 from mailroom.models import Delivery, Suppression
-from mailroom.tasks import enqueue
 from newsletters.models.newsletter import Newsletter
-from newsletters.subscribers.consent import Consent
 from newsletters.validators import one_line
 
 
@@ -65,38 +63,15 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         """Those that got a confirmation mail after `since` and have not pressed its button."""
         return self.pending().filter(confirmation_sent_at__gt=since)
 
-    @transaction.atomic
-    def subscribe(
-        self, newsletter: Newsletter, address: str, *, consent: Consent, name: str, language: str
+    def known_or_new(
+        self, newsletter: Newsletter, address: str, details: dict[str, Any]
     ) -> Subscription:
-        """Have the owner of an address asked to confirm, or told that it is subscribed already.
-
-        The statements are the same for every address: their time must not tell them apart.
-        """
-        details = {"name": name, "language": language, **consent.fields()}
-        subscription = self._row(newsletter, address, details)
-        subscription.want_confirmation(details)
-        return subscription
-
-    @transaction.atomic
-    def join(
-        self, newsletter: Newsletter, address: str, *, consent: Consent, name: str, language: str
-    ) -> Subscription:
-        """Subscribe an address that was proven already to be the person's own."""
-        details = {"name": name, "language": language, **consent.fields()}
-        subscription = self._row(newsletter, address, details)
-        subscription.ask_anew(details)
-        subscription.confirm(by_mail=False)
-        return subscription
-
-    def _row(self, newsletter: Newsletter, address: str, details: dict[str, Any]) -> Subscription:
-        """The subscription of an address, made with these details if there is none."""
+        """The subscription of an address; made with these details if there is none."""
         known = {"newsletter": newsletter, "email": address_key(address)}
         self.bulk_create([self.model(**known, **details)], ignore_conflicts=True)
         return self.get(**known)
 
 
-ASK_AGAIN_AFTER = timedelta(days=1)
 UNDO_WITHIN = timedelta(hours=1)
 
 
@@ -184,40 +159,6 @@ class Subscription(models.Model):
         for field, value in changes.items():
             setattr(self, field, value)
         self.save(update_fields=list(changes))
-
-    def want_confirmation(self, details: dict[str, Any] | None = None) -> None:
-        """Have a task email the owner; it decides which email, so that no time tells."""
-        from newsletters.tasks import ask_to_confirm  # tasks need the models
-
-        self.ask_anew(details or {}, confirmation_wanted=True)
-        enqueue(ask_to_confirm, self.pk)
-
-    @transaction.atomic
-    def ask_to_confirm(self) -> bool:
-        """Queue the email that is wanted, once however many processes try; False for none.
-
-        An address that left one of the last day unanswered gets no other.
-        """
-        from newsletters import emails  # emails need the models
-
-        now = timezone.now()
-        if not self._rows.to_ask().update(confirmation_wanted=False):
-            return False
-        self.refresh_from_db()
-        if self._has_email_since(now - ASK_AGAIN_AFTER):
-            return False
-        if self.is_confirmed:
-            emails.already_subscribed(self).send()
-        else:
-            self._rows.update(confirmation_sent_at=now)
-            emails.confirm_subscription(self).send()
-        return True
-
-    def _has_email_since(self, since: datetime) -> bool:
-        if self.is_pending:
-            return Subscription.objects.of(self.email).unanswered(since).exists()
-        sent = Delivery.objects.of(self.email).filter(message__created_at__gt=since)
-        return sent.filter(message__type="newsletters.already_subscribed").exists()
 
     @transaction.atomic
     def confirm(self, *, by_mail: bool = True) -> bool:

@@ -16,9 +16,8 @@ from mailroom.outbox import control
 from mailroom.tasks import enqueue
 from newsletters.models import Issue
 from newsletters.models.issue import Step, record
-from newsletters.sending.publish import tell_stopped
+from newsletters.sending.publish import queue_issue, tell_stopped
 from newsletters.sending.skip import CANCELLED
-from newsletters.tasks import queue_issue
 
 State = Issue.State
 CONTENT = (

@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
+from django.tasks import task
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -60,8 +61,6 @@ def start(issue: Issue, ready: QuerySet[Issue]) -> bool:
         return False
     issue.refresh_from_db()  # what goes out is what is stored, not what a stale page showed
     _freeze(issue)
-    from newsletters.tasks import queue_issue  # tasks need this module
-
     enqueue(queue_issue, issue.pk)
     return True
 
@@ -87,6 +86,12 @@ def validate(issue: Issue) -> None:
     """Raise ValidationError, with one sentence for each fault, for what may not go out."""
     if faults := preflight.errors(issue):
         raise ValidationError(faults)
+
+
+@task()
+def queue_issue(issue_id: int) -> None:
+    if issue := Issue.objects.to_queue().filter(pk=issue_id).first():
+        queue(issue)
 
 
 def queue(issue: Issue) -> None:
@@ -135,8 +140,6 @@ def subscribed_users(issue: Issue) -> QuerySet:
 
 def take_up_forgotten() -> None:
     """Find the issues whose task was lost or died on the way. A second task does no harm."""
-    from newsletters.tasks import queue_issue
-
     each(Issue.objects.to_queue().values_list("pk", flat=True), queue_issue.enqueue)
 
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parseaddr
 from itertools import batched, islice, takewhile, zip_longest
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from unicodedata import normalize
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.tasks import task
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import get_language_info
@@ -27,8 +28,9 @@ from django.utils.translation import gettext as _
 from mailroom.addresses import clean_address
 from mailroom.csv import Row, csv_line, read_rows
 from mailroom.models.queries import locked
+from mailroom.tasks import enqueue
 from newsletters.models import Newsletter, SubscriberImport, Subscription
-from newsletters.subscribers.consent import Consent
+from newsletters.subscribers.subscribing import Consent
 
 BATCH = 1000  # rows in memory, and in one transaction
 SHOWN_PROBLEMS = 100  # beyond that nobody reads on: the file has them all
@@ -421,6 +423,36 @@ def import_subscribers(newsletter: Newsletter, file: BinaryIO, consent: str) -> 
     for batch in batches(file, columns, newsletter):
         counts += take_in(batch, newsletter, consent)
     return counts
+
+
+def check_columns(job: SubscriberImport, columns: dict[str, int]) -> bool:
+    """Have every row looked at, with these columns; nothing is imported by it."""
+    states = SubscriberImport.State
+    before = (states.NEW, states.FAULTY, states.READY)
+    anew = {"columns": columns, "counts": {}, "faults": [], "sample": []}
+    return _begin(job, before, states.CHECKING, **anew)
+
+
+def start(job: SubscriberImport) -> bool:
+    """Import what was checked: True for the one caller whose call began it."""
+    states = SubscriberImport.State
+    return _begin(job, (states.READY,), states.RUNNING, counts={})
+
+
+@transaction.atomic
+def _begin(job: SubscriberImport, before: tuple[str, ...], state: str, **changes: Any) -> bool:
+    mine = SubscriberImport.objects.filter(pk=job.pk, state__in=before)
+    if not mine.update(state=state, position=0, **changes):
+        return False
+    enqueue(work_on_import, job.pk)
+    job.refresh_from_db()
+    return True
+
+
+@task()
+def work_on_import(import_id: int) -> None:
+    if job := SubscriberImport.objects.filter(pk=import_id).first():
+        go_on(job)
 
 
 def go_on(job: SubscriberImport) -> None:

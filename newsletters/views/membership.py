@@ -28,7 +28,7 @@ from newsletters import emails
 from newsletters.forms import ConfirmForm, ForgetForm, LeavingForm, PreferencesForm
 from newsletters.models import Newsletter, Subscription
 from newsletters.subscribers import tokens
-from newsletters.subscribers.consent import Consent
+from newsletters.subscribers.subscribing import Consent, subscribe
 from newsletters.views.subscribing import own_address, wording
 
 
@@ -178,7 +178,7 @@ class PreferencesPage(FormView):
     def _ask(self, newsletter: Newsletter, language: str) -> None:
         # An email is forwarded with its links: coming back is confirmed by an email of its own.
         known = Subscription.objects.of(self.address).exclude(name="").first()
-        Subscription.objects.subscribe(
+        subscribe(
             newsletter,
             self.address,
             consent=Consent.on_page(self.request, wording(newsletter)),

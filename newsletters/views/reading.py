@@ -9,8 +9,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.csp import csp_override
 from django.views.generic import DetailView, ListView
 
-from newsletters.composing.preview import issue_html, issue_title
-from newsletters.emails import common_values, public_values
+from newsletters.composing.preview import issue_html
 from newsletters.markdown import fill
 from newsletters.models import Issue, Newsletter
 
@@ -33,10 +32,10 @@ class IssuePage(DetailView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(
-            title=issue_title(self.object),
+            title=self.object.title,
             html=issue_html(self.object),
             newsletter=self.object.newsletter,
-            canonical=common_values(self.object)["web_url"],
-            summary=fill(self.object.preheader, public_values(self.object)),
+            canonical=self.object.common_values()["web_url"],
+            summary=fill(self.object.preheader, self.object.public_values()),
             **kwargs,
         )

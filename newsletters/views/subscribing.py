@@ -18,8 +18,8 @@ from django.views.generic import FormView
 from mailroom.messages.links import public_url
 from newsletters import tracking
 from newsletters.forms import SubscribeForm
-from newsletters.models import Newsletter, Subscription
-from newsletters.subscribers.consent import Consent
+from newsletters.models import Newsletter
+from newsletters.subscribers.subscribing import Consent, join, subscribe
 
 
 def wording(newsletter: Newsletter) -> str:
@@ -56,7 +56,7 @@ class NewsletterPage(FormView):
         # Beyond the limit of an address the answer stays the same: it must not tell anything.
         may_ask = ratelimit.consume(self.request, action="newsletter_address", key=address)
         if may_ask and not form.is_by_a_program:
-            Subscription.objects.subscribe(
+            subscribe(
                 self.newsletter,
                 address,
                 consent=Consent.on_page(self.request, wording(self.newsletter)),
@@ -99,8 +99,6 @@ class Join(LoginRequiredMixin, View):
             raise PermissionDenied
         consent = Consent.on_page(request, wording(newsletter))
         language, name = translation.get_language(), request.user.name
-        Subscription.objects.join(
-            newsletter, address, consent=consent, name=name, language=language
-        )
+        join(newsletter, address, consent=consent, name=name, language=language)
         messages.success(request, _("You are subscribed to %s.") % newsletter.name)
         return redirect(newsletter)

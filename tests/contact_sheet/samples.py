@@ -17,6 +17,7 @@ from home.samples import send_each
 from mailroom.models import Suppression
 from mailroom.worker import process
 from newsletters.models import Issue
+from newsletters.sending.publish import publish
 from newsletters.subscribers.tokens import member_token
 from notifications.models import Announcement
 from notifications.notify import notify
@@ -56,7 +57,7 @@ def _issues() -> dict[str, str]:
         body=draft.body,
         author=draft.author,
     )
-    sent.publish()
+    publish(sent)
     for reader in ("reader@example.com", "admin@example.com"):
         send_each(reader)
     process.drain()

@@ -23,10 +23,12 @@ ACT = f"""
 from allauth.account.models import EmailAddress
 from django.utils import timezone
 from accounts.models import User
+from newsletters.sending.publish import publish
+from newsletters.subscribers.importing import check_columns
 from newsletters.models import Issue, Newsletter, SubscriberImport, Subscription
 from notifications.kinds import KINDS, Way
 from notifications.models import Announcement, DueDigest, Preference
-from notifications.tasks import send
+from notifications.announcements import send
 from notifications.notify import notify
 
 weekly = Newsletter.objects.create(name="Weekly", slug="weekly")
@@ -47,10 +49,10 @@ job = SubscriberImport.objects.create(
     newsletter=weekly, file_name="people.csv", consent="They asked at the fair.",
     data=b"email\\nimported@example.com\\n", header=["email"],
 )
-job.check_columns({{"email": 0}})
+check_columns(job, {{"email": 0}})
 
 issue = Issue.objects.create(newsletter=weekly, subject="Hello", slug="hello", body="Hello.")
-issue.publish()
+publish(issue)
 """
 SENT = "SELECT count(*) FROM mailroom_delivery WHERE state = 'sent'"
 CHECKED = "SELECT state FROM newsletters_subscriberimport"

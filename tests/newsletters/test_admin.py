@@ -5,6 +5,7 @@ from django.contrib.auth.models import Permission
 from django.core import mail
 
 from newsletters.models import Issue, Subscription
+from newsletters.sending.publish import publish
 
 ISSUES = "/admin/newsletters/issue/"
 
@@ -42,7 +43,7 @@ class TestWriting:
         assert draft.subject == "A new one"
 
     def test_what_is_published_is_read_only(self, desk, weekly, draft, page):
-        draft.publish()
+        publish(draft)
         late = desk.post(f"{page}change/", content(weekly, body="My own words"))
         assert late.status_code == 409
         assert "My own words</textarea>" in late.text
@@ -58,7 +59,7 @@ class TestWriting:
         real = IssueAdmin.save_model
 
         def publish_first(self, request, obj, form, change):
-            Issue.objects.get(pk=obj.pk).publish()
+            publish(Issue.objects.get(pk=obj.pk))
             real(self, request, obj, form, change)
 
         monkeypatch.setattr(IssueAdmin, "save_model", publish_first)
@@ -162,7 +163,7 @@ class TestPublishing:
 
     def test_progress_is_shown(self, desk, page, draft, subscribed, drain):
         subscribed("ann@example.com")
-        draft.publish()
+        publish(draft)
         assert "0 of 1 done" in desk.get(f"{page}change/").text
         assert "every 2s" in desk.get(f"{page}progress/").text
         drain()

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import Permission
 
 from newsletters.models import Issue
+from newsletters.sending.publish import publish
 
 ISSUES = "/admin/newsletters/issue/"
 SAVE = f"{ISSUES}draft/save/"
@@ -115,7 +116,7 @@ class TestTwoTabs:
         assert answer.status_code == 409
 
     def test_what_was_published_is_not_changed(self, desk, weekly, draft):
-        draft.publish()
+        publish(draft)
         answer = save(desk, weekly, issue=draft.pk, seen_version=1, body="Too late")
         assert answer.status_code == 409
         assert "published" in answer.json()["error"]

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from mailroom.models import MailerHealth
 from newsletters.composing import preflight
 from newsletters.models import Issue, Picture
+from newsletters.sending.publish import publish
 
 OWN = "http://mailroom.test"
 
@@ -83,7 +84,7 @@ class TestErrors:
     def test_they_stop_the_publishing(self, draft):
         Issue.objects.filter(pk=draft.pk).update(body=f"[x]({OWN}/nowhere/at/all/)")
         with pytest.raises(ValidationError, match="leads to nothing"):
-            draft.publish()
+            publish(draft)
         draft.refresh_from_db()
         assert draft.is_draft
 
@@ -165,7 +166,7 @@ class TestAudience:
         from mailroom.models import Delivery
 
         Issue.objects.filter(pk=draft.pk).update(**segment)
-        draft.publish()
+        publish(draft)
         drain()
         got = Delivery.objects.order_by("address").values_list("address", flat=True)
         assert [address.partition("@")[0] for address in got] == who.split()

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from mailroom.models import Message, Suppression
 from newsletters.models import Issue, IssueTest
+from newsletters.sending.publish import publish
 
 ISSUES = "/admin/newsletters/issue/"
 
@@ -115,7 +116,7 @@ class TestSaving:
         assert "Nobody can have joined" in desk.post(f"{ISSUES}add/", fields).text
 
     def test_what_is_published_has_no_desk(self, desk, draft):
-        draft.publish()
+        publish(draft)
         assert "desk-frame" not in desk.get(f"{ISSUES}{draft.pk}/change/").text
 
 

@@ -29,7 +29,7 @@ def under_way(draft, weekly, editor) -> Issue:
         )
         for number in range(1000)
     )
-    draft.publish()
+    publish.publish(draft)
     draft.refresh_from_db()
     publish.queue(draft)
     return draft

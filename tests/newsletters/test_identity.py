@@ -16,6 +16,7 @@ from mailroom.messages.preview import html_of
 from mailroom.models import MailAccount
 from newsletters.composing import preflight
 from newsletters.composing.preview import preview
+from newsletters.sending.publish import publish
 from sandbox.accounts import Account as SandboxAccount
 from sandbox.apis import APIServer
 
@@ -235,7 +236,7 @@ class TestItsMailAccount:
         )
         with APIServer([SandboxAccount("own", "postmark", 0, "token-of-cork")]) as api:
             settings.MAIL_ACCOUNT_API_URLS = {"postmark": api.url}
-            draft.publish()
+            publish(draft)
             drain()
 
         assert [(call.json["From"], call.json["To"]) for call in api.calls] == [

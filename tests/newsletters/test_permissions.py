@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from mailroom.worker import process
 from newsletters.models import Issue, SubscriberImport
+from newsletters.sending.publish import publish
 
 ISSUES = "/admin/newsletters/issue/"
 GRACE = "grace@example.com"
@@ -36,7 +37,7 @@ def grace(subscribed):
 
 @pytest.fixture
 def sent(transactional_db, outbox_mailers, grace, draft):
-    draft.publish()
+    publish(draft)
     process.drain()
     return draft
 

@@ -11,7 +11,6 @@ from newsletters import emails
 from newsletters.models import Issue, Subscription
 from newsletters.sending import auto_pause, publish
 from newsletters.signals import issue_sent, issue_stopped
-from newsletters.tasks import queue_issue
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("outbox_mailers")]
 State = Issue.State
@@ -126,7 +125,7 @@ def test_an_issue_whose_task_is_refused_leaves_the_others_to_be_queued(three, ca
             raise ConnectionRefusedError
         queued.append(pk)
 
-    monkeypatch.setattr(type(queue_issue), "enqueue", enqueue)
+    monkeypatch.setattr(type(publish.queue_issue), "enqueue", enqueue)
 
     assert run_often(publish.take_up_forgotten, caplog) == 1
     assert len(set(queued)) == 2

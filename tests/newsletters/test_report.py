@@ -36,7 +36,7 @@ OUTCOMES = [
 def issue(draft, subscribed) -> Issue:
     for address, *_ in OUTCOMES:
         subscribed(address, "=1+1")
-    draft.publish()
+    publish.publish(draft)
     draft.refresh_from_db()
     publish.queue(draft)
     for address, state, feedback, reason in OUTCOMES:
@@ -127,7 +127,7 @@ class TestFigures:
                 "OPTIONS": options,
             }
             for issue in (draft, second):
-                issue.publish()
+                publish.publish(issue)
                 publish.queue(Issue.objects.get(pk=issue.pk))
                 engine.deliver_due("newsletters")
             asked = server.transactions
@@ -314,7 +314,7 @@ class TestTracking:
         self, settings, draft, weekly, client
     ):
         settings.NEWSLETTER_TRACKING = ["opens", "clicks"]
-        draft.publish()
+        publish.publish(draft)
         draft.refresh_from_db()
         told = "We record when this newsletter is opened and which of its links are used."
         assert told in draft.message.body
@@ -322,7 +322,7 @@ class TestTracking:
         assert told in client.get(weekly.get_absolute_url()).text
 
     def test_by_default_nothing_is_recorded(self, draft, weekly, client):
-        draft.publish()
+        publish.publish(draft)
         draft.refresh_from_db()
         assert "extras" not in draft.message.content
         assert "We record" not in draft.message.body

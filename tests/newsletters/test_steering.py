@@ -28,7 +28,7 @@ def under_way(draft, subscribed) -> Issue:
     """Published and queued to three, nothing sent yet."""
     for name in ("ann", "bob", "cy"):
         subscribed(f"{name}@example.com")
-    draft.publish()
+    publish.publish(draft)
     draft.refresh_from_db()
     publish.queue(draft)
     draft.refresh_from_db()
@@ -75,7 +75,7 @@ class TestPausing:
 
     def test_what_is_not_queued_yet_waits_too(self, draft, subscribed, drain):
         subscribed("ann@example.com")
-        draft.publish()
+        publish.publish(draft)
         draft.refresh_from_db()
         controls.pause(draft)
         drain()

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from newsletters.models import Issue
+from newsletters.sending.publish import publish
 
 ISSUES = "/admin/newsletters/issue/"
 
@@ -96,7 +97,7 @@ class TestSaving:
 
     def test_what_was_published_meanwhile_gives_the_text_back(self, desk, page, draft):
         mine = opened(desk, page)
-        draft.publish()
+        publish(draft)
 
         answer = save(desk, page, mine, body="Written for nothing? <b>")
 

@@ -8,8 +8,8 @@ from django.core import mail
 
 from mailroom.models import Message as MailMessage
 from mailroom.models import Suppression
+from notifications.announcements import send, tell_everybody
 from notifications.models import Announcement, Notification
-from notifications.tasks import send, tell_everybody
 from tests.at_once import at_once
 
 PAGES = "/admin/notifications/announcement/"

@@ -6,6 +6,7 @@ from django.core import mail
 from django.utils import timezone
 
 from newsletters.models import Issue, Newsletter, Subscription
+from newsletters.sending.publish import publish
 from newsletters.signals import issue_sent, issue_stopped
 from notifications.models import Notification
 from notifications.receivers import SECURITY_EVENTS
@@ -20,7 +21,7 @@ def test_a_new_issue_is_told_to_subscribers_with_an_account(ann, bob, drain):
             newsletter=letter, email=email, state="confirmed", confirmed_at=timezone.now()
         )
     issue = Issue.objects.create(newsletter=letter, subject="First", slug="first", body="Hello")
-    issue.publish()
+    publish(issue)
     drain()
 
     told = Notification.objects.get()

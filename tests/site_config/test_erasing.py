@@ -24,6 +24,7 @@ from newsletters.models import (
     SubscriberImport,
     Subscription,
 )
+from newsletters.sending.publish import publish
 from notifications.models import Notification
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,7 +79,7 @@ def ann(outbox_mailers, editor, client) -> None:
         )
     Subscription.objects.create(newsletter=weekly, email="bob@example.com", **confirmed)
     issue = Issue.objects.create(newsletter=weekly, subject="One", slug="one", body="Hello")
-    issue.publish()
+    publish(issue)
     EmailMessage(
         "For both", "Hello", to=[f"Ann Lee <{SPELLED}>", "Bob <bob@example.com>"], cc=[OTHERS[0]]
     ).send(using="default")
@@ -101,7 +102,7 @@ def ann(outbox_mailers, editor, client) -> None:
         change_message=json.dumps([{"changed": {"name": "subscription", "object": SPELLED}}]),
     )  # fmt: skip
     OxTask.objects.create(
-        task_path="newsletters.tasks.queue_issue", args=[KEY], kwargs={"who": KEY},
+        task_path="newsletters.sending.publish.queue_issue", args=[KEY], kwargs={"who": KEY},
         backend_name="default", enqueued_at=timezone.now(), status="FAILED",
         errors=[{"exception_class_path": "ValueError", "traceback": f"ValueError: {SPELLED!r}"}],
         return_value=[SPELLED],

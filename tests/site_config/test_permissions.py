@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from mailroom.models import Attempt, Delivery, Event, MailAccount, Suppression
 from newsletters.models import Issue, Newsletter, Picture, SubscriberImport, Subscription
+from newsletters.sending.publish import publish
 from notifications.models import Announcement, Notification
 
 GRACE, NAME = "grace@example.com", "Hopper"
@@ -60,7 +61,7 @@ def pks(transactional_db, outbox_mailers, drain) -> dict[str, object]:
     )  # fmt: skip
     Issue.objects.create(newsletter=weekly, subject="Draft", slug="draft", body="Dear {name}")
     sent = Issue.objects.create(newsletter=weekly, subject="Sent", slug="sent", body="Dear {name}")
-    sent.publish()
+    publish(sent)
     drain()
     delivery = Delivery.objects.get()
     Attempt.objects.create(delivery=delivery, outcome="refused", error=GRACE)

@@ -12,6 +12,7 @@ from tests.processes import Site, until
 READERS = """
 from django.utils import timezone
 from newsletters.models import Issue, Newsletter, Subscription
+from newsletters.sending.publish import publish
 weekly = Newsletter.objects.create(name='Weekly', slug='weekly')
 monthly = Newsletter.objects.create(name='Monthly', slug='monthly')
 for number in range(2):
@@ -20,7 +21,7 @@ for number in range(2):
             newsletter=letter, email=f'r{number}@reader.test', state='confirmed',
             confirmed_at=timezone.now())
 issue = Issue.objects.create(newsletter=weekly, subject='First', slug='first', body='Hello')
-issue.publish()
+publish(issue)
 """
 STATES = """
 SELECT n.slug, s.email, s.state FROM newsletters_subscription s
