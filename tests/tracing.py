@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import CO_OPTIMIZED
 from pathlib import Path
 from types import CodeType, FrameType
 
@@ -39,7 +40,8 @@ class Trace:
         place = self._places.get(code.co_filename)
         if place is None:
             place = self._places[code.co_filename] = self._place(code.co_filename)
-        if place and not code.co_name.startswith("<"):
+        # Modules and classes run when they are imported, which is not the email's way.
+        if place and code.co_flags & CO_OPTIMIZED and not code.co_name.startswith("<"):
             self._begun = self._begun or (place, code.co_qualname) == START
             if self._begun:
                 self.codes[code] = place
