@@ -8,6 +8,7 @@ class AccountsConfig(AppConfig):
     verbose_name = _("People")
 
     def ready(self) -> None:
+        # These need the models, which Django loads after the apps.
         from accounts import bounced, known_devices, own_data
         from accounts.checks import every_allauth_email_has_a_type
 

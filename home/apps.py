@@ -6,6 +6,9 @@ from django.core import checks
 from django.core.management import call_command
 from django.db.models.signals import post_migrate
 
+from accounts.signals import new_device
+from newsletters.signals import issue_published, issue_sent, issue_stopped
+
 
 class HomeConfig(AppConfig):
     """The home page and the demo; what the apps need of each other is connected here."""
@@ -21,9 +24,7 @@ class HomeConfig(AppConfig):
 
 def connect_signals() -> None:
     """Connect one app's signals to another app: the only place where two apps meet."""
-    from accounts.signals import new_device
-    from newsletters.signals import issue_published, issue_sent, issue_stopped
-    from notifications import receivers
+    from notifications import receivers  # needs the models, which Django loads after the apps
 
     new_device.connect(receivers.sign_in, dispatch_uid="notify-sign-in")
     issue_published.connect(receivers.new_issue, dispatch_uid="notify-new-issue")

@@ -1,5 +1,10 @@
+from allauth.account.signals import email_changed
 from django.apps import AppConfig
+from django.conf import settings
+from django.db.models.signals import pre_delete
 from django.utils.translation import gettext_lazy as _
+
+from mailroom import signals
 
 
 class NewslettersConfig(AppConfig):
@@ -7,11 +12,7 @@ class NewslettersConfig(AppConfig):
     verbose_name = _("Newsletters")
 
     def ready(self) -> None:
-        from allauth.account.signals import email_changed
-        from django.conf import settings
-        from django.db.models.signals import pre_delete
-
-        from mailroom import signals
+        # These need the models, which Django loads after the apps.
         from newsletters import receivers
         from newsletters.sending import auto_pause
         from newsletters.subscribers import account_sync

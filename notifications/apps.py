@@ -8,6 +8,7 @@ class NotificationsConfig(AppConfig):
     verbose_name = _("Notifications")
 
     def ready(self) -> None:
+        # These need the models, which Django loads after the apps.
         from notifications import receivers, retention
         from notifications.checks import every_kind_is_whole
 

@@ -19,6 +19,7 @@ class SandboxConfig(AppConfig):
                 "The app sandbox keeps every email instead of delivering it: use it with DEBUG=1 "
                 "only, and take it out of INSTALLED_APPS elsewhere."
             )
+        # These need the models, which Django loads after the apps.
         from mailroom.admin.timeline import Link, add_links
         from mailroom.models import Delivery
 

@@ -48,7 +48,7 @@ def read_mailboxes() -> int:
 
 def _read_or_log(url: str) -> int:
     try:
-        from imap_tools import ImapToolsError
+        from imap_tools import ImapToolsError  # noqa: PLC0415  (the extra `bounces`)
     except ImportError:
         logger.error("No mailbox is read: install the extra, django-mailroom[bounces].")
         return 0
@@ -99,7 +99,7 @@ def _beginning(mailbox: Any, uid: str) -> bytes:
 @contextmanager
 def opened(where: Mailbox) -> Iterator[Any]:
     """A signed-in mailbox, for a minute at most. Raises OSError or ImapToolsError."""
-    import imap_tools
+    import imap_tools  # noqa: PLC0415  (the extra `bounces`)
 
     context = ssl.create_default_context()
     if where.scheme == "imaps":

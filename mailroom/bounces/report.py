@@ -134,7 +134,7 @@ def _recognized(email: Message) -> list[Finding]:
     It says neither status nor reason, so the text decides between hard and soft.
     """
     try:
-        from flufl.bounce import all_failures
+        from flufl.bounce import all_failures  # noqa: PLC0415  (the extra `bounces`)
     except ImportError:  # of the extra `bounces`: reports of the standard form are read without it
         return []
     temporary, permanent = all_failures(email)

@@ -77,7 +77,7 @@ class Watcher:
             own.close()
 
     def _listen(self, seconds: float) -> None:
-        import psycopg
+        import psycopg  # noqa: PLC0415  (with PostgreSQL only)
 
         try:
             if self._connection is None:

@@ -98,7 +98,7 @@ class DatabaseQueue(TaskQueue):
         super().stop()
 
     def run_ready(self) -> int:
-        from django_ox.worker import Worker
+        from django_ox.worker import Worker  # noqa: PLC0415  (only where it is the backend)
 
         worker, ran = Worker(), 0
         while not shutdown.is_wanted() and worker.run_once():
@@ -107,7 +107,7 @@ class DatabaseQueue(TaskQueue):
 
     def _seconds_to_next(self) -> float:
         """Until a task is due, or one was left by a worker that died; 0 for now."""
-        from django_ox.models import OxTask
+        from django_ox.models import OxTask  # noqa: PLC0415  (only where it is the backend)
 
         status = OxTask.Status
         found = OxTask.objects.filter(status__in=[status.READY, status.RUNNING]).aggregate(
@@ -120,7 +120,7 @@ class DatabaseQueue(TaskQueue):
 
     def _run_all(self) -> None:
         """Run django-ox's own worker until its queue is empty."""
-        from django_ox.worker import Worker
+        from django_ox.worker import Worker  # noqa: PLC0415  (only where it is the backend)
 
         self._worker = Worker(
             batch=True,
@@ -158,7 +158,7 @@ class CeleryQueue(TaskQueue):
             child.kill()
 
     def run_ready(self) -> int:
-        from kombu.simple import SimpleQueue
+        from kombu.simple import SimpleQueue  # noqa: PLC0415  (only where Celery is used)
 
         app = import_string(settings.TASKS["default"]["OPTIONS"]["CELERY_APP"])
         ran = 0

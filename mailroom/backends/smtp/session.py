@@ -33,7 +33,7 @@ def own_name() -> str:
     if host.isascii():
         return host
     try:
-        from mailroom.addresses import domain_of
+        from mailroom.addresses import domain_of  # noqa: PLC0415  (ours, if installed)
     except ImportError:  # a project with nothing of ours but this backend
         return ""
     return domain_of(f"x@{host}")

@@ -67,7 +67,7 @@ class Command(BaseCommand):
 
 
 def _server(here: list[Account], port: int, poster: Poster) -> AbstractContextManager[Any]:
-    from sandbox.smtp import SMTPServer  # its aiosmtpd is installed for development only
+    from sandbox.smtp import SMTPServer  # noqa: PLC0415  (aiosmtpd is for development)
 
     kinds = {one.kind for one in here}
     if kinds == {"smtp"}:  # several aliases of one server differ in an option only
