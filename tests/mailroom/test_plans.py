@@ -2,7 +2,7 @@
 
 import pytest
 from django.core.mail import EmailMessage
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -47,11 +47,6 @@ QUERIES = {
     "what failed in a channel": lambda: Delivery.objects.filter(channel="bulletin", state="failed")[
         :100
     ],
-    "what is due": lambda: (
-        Delivery.objects.due()
-        .filter(channel="bulletin", route="console")
-        .order_by("not_before", "message_id", "pk")[:100]
-    ),
     "what has expired": lambda: Delivery.objects.queued().filter(expires_at__lte=timezone.now()),
     "what was abandoned": Delivery.objects.abandoned,
     "what ended lately": lambda: Delivery.objects.filter(finished_at__isnull=False).order_by(
@@ -65,6 +60,26 @@ def test_uses_an_index_for(full, name):
     plan = QUERIES[name]().explain()
 
     assert "Seq Scan on mailroom_delivery" not in plan, plan
+
+
+@pytest.mark.parametrize("behind", [0, ROWS // 2], ids=["the first", "one behind another"])
+def test_a_window_is_found_by_an_index_and_not_sorted(full, behind):
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE mailroom_delivery SET state = 'queued'")
+        cursor.execute("ANALYZE mailroom_delivery")
+    last = Delivery.objects.order_by("not_before", "pk")[behind]
+
+    with CaptureQueriesContext(connection) as queries, transaction.atomic():
+        rows = claim.claim("bulletin", "console", "me", 100, last if behind else None)
+
+    assert len(rows) == 100
+    asked = next(one["sql"] for one in queries.captured_queries if "is_grouped" in one["sql"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {asked}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "delivery_lane" in plan, plan
+    assert "Seq Scan on mailroom_delivery" not in plan, plan
+    assert "Sort" not in plan, plan
 
 
 @pytest.mark.parametrize("state", ["sent", "queued"])
