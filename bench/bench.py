@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import inbox, table
+from bench import everyday, inbox, table
 from bench.crash import command as crash
 from bench.enumeration import command as enumeration
 from bench.newsletter import api, growth, queueing
@@ -25,6 +25,7 @@ CASES = (
     growth,
     queueing,
     pages,
+    everyday,
     inbox,
     preview,
     webhooks,

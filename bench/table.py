@@ -48,6 +48,7 @@ SOURCE = f"{NEWS} --against smtp-source --connections 16"
 MAILGUN, SES = "api mailgun --recipients 10000", "api ses"
 GROWTH, GROW = "growth --sizes 5000 50000 500000", "--sizes 5000 20000"
 CLICK = "queueing --recipients 100000"
+EVERYDAY, FEW = f"--database-url {PG}", "--deliveries 10000"
 ROWS = (
     Row("SQLite, one worker ÷ Django", NEWS, ONCE, "ratio", at_least, 16.5),
     Row("PostgreSQL, two workers ÷ Django", ON_POSTGRES, ONCE, "ratio", at_least, 15),
@@ -59,6 +60,11 @@ ROWS = (
     Row("a mail's cost grows by %", GROWTH, GROW, "a mail's cost grows by %", at_most, 15),
     Row("publish, answer in ms", CLICK, "--resets 25", "click to answer in ms", at_most, 1000),
     Row("a reset meanwhile, p95 in s", CLICK, "--resets 25", "p95 of a reset in s", at_most, 5),
+    Row("idle, SQLite, statements/s", "idle", "--seconds 10", "statements a second", at_most, 2),
+    Row("idle, PostgreSQL", f"idle {EVERYDAY}", "--seconds 10", "statements a second", at_most, 1),
+    Row("idle, share of a core in %", "idle", "--seconds 10", "share of a core in %", at_most, 1),
+    Row("send() to accepted, p95 in ms", f"accepted {EVERYDAY}", "", "p95 in ms", at_most, 100),
+    Row("home page, 1,000,000 ÷ none", f"home {EVERYDAY}", FEW, "ratio", at_most, 1.2),
 )
 
 

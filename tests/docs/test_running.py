@@ -26,10 +26,13 @@ FINDS_FAULTS = ("check --deploy", "doctor", "enumeration", "webhooks")
 
 # The bench's cases in the smallest size that shows whether they run.
 SMALL = {
+    "accepted": "--rounds 3",
     "api": "--recipients 40 --plain 2 --rounds 1",
     "crash": "--recipients 100",
     "enumeration": "--requests 3",
     "growth": "--sizes 50 100",
+    "home": "",  # on PostgreSQL only
+    "idle": "--seconds 1",
     "inbox": "--rounds 2 --limit 2000",
     "newsletter": "--recipients 100 --plain 20 --rounds 1",
     "notifications": "--recipients 200 --inbox 50",
