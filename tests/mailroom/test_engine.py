@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.core.mail import EmailMessage
+from django.db import connection
 from django.utils import timezone
 
 from mailroom import signals
@@ -291,3 +292,35 @@ class TestForgetting:
 
         assert set(Delivery.objects.all()) == {young, waiting}
         assert not Message.objects.filter(pk=done.message_id).exists()
+
+    @pytest.mark.full
+    def test_a_hundred_thousand_go_in_bounded_batches(self, in_memory, settings):
+        first, others = attempt(to=["0@example.com"]), range(1, 100_000)
+        copies = (
+            Delivery(
+                message_id=first.message_id,
+                channel=first.channel,
+                route=first.route,
+                address=f"{number}@example.com",
+                state=State.SENT,
+                finished_at=first.finished_at,
+            )
+            for number in others
+        )
+        Delivery.objects.bulk_create(copies, batch_size=5_000)
+        Message.objects.update(created_at=timezone.now() - timedelta(days=4_000))
+        deleted: list[int] = []
+
+        def note(execute, sql, parameters, many, context):
+            result = execute(sql, parameters, many, context)
+            if sql.startswith('DELETE FROM "mailroom_delivery"'):
+                deleted.append(context["cursor"].rowcount)
+            return result
+
+        with connection.execute_wrapper(note):
+            while jobs.forget_old():
+                pass
+
+        assert not Delivery.objects.exists()
+        assert sum(deleted) == 100_000
+        assert max(deleted) <= 1_000
