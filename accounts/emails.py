@@ -9,6 +9,7 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from django.utils import translation
 
+from accounts.known_devices import describe_browser
 from accounts.models import User
 from mailroom.messages import TemplatedMessage
 
@@ -60,12 +61,16 @@ def account_message(prefix: str, email: str, context: dict[str, Any]) -> Templat
     except KeyError:
         raise LookupError(f"allauth's e-mail {prefix!r} has no type in accounts.emails") from None
     user = context.get("user") or User.objects.filter(email=email).first()
+    language = getattr(user, "language", None) or translation.get_language()
     values = {name: context[name] for name in VALUES if name in context}
+    if "user_agent" in values:
+        with translation.override(language):
+            values["user_agent"] = describe_browser(values["user_agent"])
     return TemplatedMessage(
         name,
         to=[email],
         context={**values, "email": email, "name": _name(user, email)},
-        language=getattr(user, "language", None) or translation.get_language(),
+        language=language,
     )
 
 

@@ -7,6 +7,8 @@ from allauth.account.adapter import get_adapter
 from allauth.account.utils import get_next_redirect_url
 from allauth.account.views import ConfirmEmailView as AllauthConfirmEmail
 from allauth.core import ratelimit
+from allauth.usersessions.models import UserSession
+from allauth.usersessions.views import ListUserSessionsView
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -15,7 +17,7 @@ from django.contrib.messages.views import SuccessMessageMixin
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +25,7 @@ from django.views.generic import FormView, TemplateView, UpdateView
 
 from accounts import bounced, own_data, pending
 from accounts.forms import CorrectAddressForm, DeleteAccountForm, ProfileForm
+from accounts.known_devices import describe_browser
 from accounts.models import User
 from mailroom.models import Suppression
 
@@ -100,6 +103,32 @@ class ConfirmEmail(AllauthConfirmEmail):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         is_used = not self.object and pending.is_confirmed(self.kwargs["key"])
         return super().get_context_data(is_used=is_used, **kwargs)
+
+
+class Sessions(ListUserSessionsView):
+    """Where the person is signed in: allauth's page, with each session in words, to end singly."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        for session in context["sessions"]:
+            session.browser = describe_browser(session.user_agent)
+        return context
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """End one session by its `session` field, or without it all but the current one."""
+        if "session" not in request.POST:
+            response: HttpResponse = super().post(request, *args, **kwargs)
+            return response
+        try:
+            one = get_object_or_404(UserSession, user=_person(request), pk=request.POST["session"])
+        except ValueError:
+            raise Http404 from None
+        if one.session_key == request.session.session_key:
+            get_adapter().logout(request)
+            return redirect("home")
+        one.end()
+        messages.success(request, gettext("Signed out of %s.") % describe_browser(one.user_agent))
+        return redirect("usersessions_list")
 
 
 class YourData(LoginRequiredMixin, TemplateView):

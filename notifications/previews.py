@@ -16,7 +16,7 @@ from notifications.tokens import DIGEST
 READER = "asha@example.com"
 ISSUE = {"newsletter": "The Weekly Post", "subject": "Four kinds of mail"}
 NOTICES: dict[str, dict[str, Any]] = {
-    "sign_in": {"ip": "203.0.113.7", "browser": "Mozilla/5.0 (X11; Linux x86_64)"},
+    "sign_in": {"ip": "203.0.113.7", "browser": "Firefox on Linux"},
     "issue_sent": {**ISSUE, "failed": 2},
     "issue_stopped": {**ISSUE, "reason": "too many addresses bounced."},
 }

@@ -9,7 +9,7 @@ from accounts.models import User
 from notifications.models import Notification
 
 PASSWORD = "correct-horse-42"
-FIREFOX = {"User-Agent": "Firefox/150"}
+FIREFOX = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Firefox/150.0"}
 
 pytestmark = pytest.mark.usefixtures("outbox_mailers")
 
@@ -38,7 +38,7 @@ def test_a_second_browser_is_told_here_and_by_mail(ann, client, drain):
     drain()
     (message,) = mail.outbox
     assert (message.subject, message.to) == ("Log-in from a new device", [ann.email])
-    assert "Firefox/150" in message.body
+    assert "Firefox on Linux" in message.body
     assert "127.0.0.1" in message.body
     assert Notification.objects.get().kind == "sign_in"
 
