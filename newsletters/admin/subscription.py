@@ -10,13 +10,14 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.admin.timeline import Link, add_links
 from mailroom.csv import csv_response
 from mailroom.models import Delivery
 from newsletters.models import SubscriberImport, Subscription
-from newsletters.subscribers.subscribing import want_confirmation
+from newsletters.subscribers.subscribing import confirm_again, want_confirmation
 
 EVIDENCE: list[Any] = ["consent_at", "consent_source", "consent_ip", "consent_wording"]
 EXPORTED = (
@@ -47,7 +48,7 @@ class SubscriptionAdmin(admin.ModelAdmin):
         (_("History"), {"fields": HISTORY}),
         (_("Consent"), {"fields": EVIDENCE}),
     ]
-    actions = ["unsubscribe"]
+    actions = ["send_confirmation", "unsubscribe"]
     show_full_result_count = False  # counting half a million rows twice a page helps nobody
 
     change_list_template = "admin/newsletters/subscription/change_list.html"
@@ -68,6 +69,17 @@ class SubscriptionAdmin(admin.ModelAdmin):
         super().save_model(request, obj, form, change)
         want_confirmation(obj)
         messages.info(request, _("%s gets an email with a confirmation link.") % obj.email)
+
+    @admin.action(description=_("Send the confirmation email again"), permissions=["change"])
+    def send_confirmation(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
+        if count := sum(map(confirm_again, queryset)):
+            text = ngettext(
+                "%s confirmation email queued.", "%s confirmation emails queued.", count
+            )
+            messages.success(request, text % count)
+        else:
+            text = gettext("Nobody of the selected is waiting for confirmation.")
+            messages.warning(request, text)
 
     @admin.action(description=_("Unsubscribe the selected"), permissions=["change"])
     def unsubscribe(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:

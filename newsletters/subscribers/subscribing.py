@@ -1,7 +1,7 @@
 """Subscribing: what a person agreed to, and the email that asks its owner to confirm."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -15,7 +15,10 @@ from mailroom.tasks import enqueue
 from newsletters import emails
 from newsletters.models import Newsletter, Subscription
 
-ASK_AGAIN_AFTER = timedelta(days=1)
+# Requests that send nothing, so that nobody can fill somebody else's mailbox by our forms.
+ASK_AGAIN_AFTER = timedelta(minutes=10)
+MOST_A_DAY = 3  # emails that ask an address to confirm
+DAY = timedelta(days=1)  # "you are already subscribed" is said once a day
 
 
 @dataclass(frozen=True)
@@ -83,26 +86,37 @@ def send_confirmation(subscription_id: int) -> None:
 def ask_to_confirm(subscription: Subscription) -> bool:
     """Queue the email that is wanted, once however many processes try; False for none.
 
-    An address that left one of the last day unanswered gets no other.
+    A confirmation that was lost can be requested again after ASK_AGAIN_AFTER.
     """
-    now = timezone.now()
     this = Subscription.objects.filter(pk=subscription.pk)
     if not this.to_ask().update(confirmation_wanted=False):
         return False
     subscription.refresh_from_db()
-    if _has_email_since(subscription, now - ASK_AGAIN_AFTER):
+    if _has_enough_email(subscription):
         return False
     if subscription.is_confirmed:
         emails.already_subscribed(subscription).send()
-    else:
-        this.update(confirmation_sent_at=now)
-        emails.confirm_subscription(subscription).send()
+        return True
+    return confirm_again(subscription)
+
+
+@transaction.atomic
+def confirm_again(subscription: Subscription) -> bool:
+    """Queue the confirmation email, however lately one was; False where nobody waits for it."""
+    waiting = Subscription.objects.filter(pk=subscription.pk).pending()
+    if not waiting.update(confirmation_sent_at=timezone.now(), confirmation_wanted=False):
+        return False
+    subscription.refresh_from_db()
+    emails.confirm_subscription(subscription).send()
     return True
 
 
-def _has_email_since(subscription: Subscription, since: datetime) -> bool:
-    address = subscription.email
-    if subscription.is_pending:
-        return Subscription.objects.of(address).unanswered(since).exists()
-    sent = Delivery.objects.of(address).filter(message__created_at__gt=since)
-    return sent.filter(message__type="newsletters.already_subscribed").exists()
+def _has_enough_email(subscription: Subscription) -> bool:
+    """Whether the address got what this request would send, lately or often enough."""
+    address, now = subscription.email, timezone.now()
+    sent = Delivery.objects.of(address).filter(message__created_at__gt=now - DAY)
+    if subscription.is_confirmed:
+        return sent.filter(message__type="newsletters.already_subscribed").exists()
+    asked = sent.filter(message__type="newsletters.confirm_subscription")
+    unanswered = Subscription.objects.of(address).unanswered(now - ASK_AGAIN_AFTER)
+    return unanswered.exists() or asked.count() >= MOST_A_DAY

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import Permission
 from django.core import mail
+from django.utils import timezone
 
 from newsletters.models import Issue, Subscription
 from newsletters.sending.publish import publish
@@ -196,3 +197,21 @@ class TestSubscriptions:
         )
         ann.refresh_from_db()
         assert ann.is_unsubscribed
+
+
+def test_the_confirmation_of_who_waits_can_be_sent_again_and_of_nobody_else(
+    admin_client, subscribed, drain
+):
+    now = timezone.now()
+    waiting = subscribed("ann@example.com", state="pending", confirmation_sent_at=now)
+    others = [subscribed(f"{one}@example.com", state=one) for one in ("confirmed", "unsubscribed")]
+
+    page = admin_client.post(
+        "/admin/newsletters/subscription/",
+        {"action": "send_confirmation", "_selected_action": [waiting.pk, *(o.pk for o in others)]},
+        follow=True,
+    )
+
+    drain()
+    assert [str(one) for one in page.context["messages"]] == ["1 confirmation email queued."]
+    assert [message.to for message in mail.outbox] == [["ann@example.com"]]

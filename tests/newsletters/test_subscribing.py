@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from mailroom.models import Suppression
+from mailroom.models import Delivery, Suppression
 from newsletters.models import Newsletter, Subscription
 from newsletters.subscribers import tokens
 
@@ -117,14 +117,29 @@ class TestTheForm:
         subscribe("ann@example.COM")
         assert the_one().email == "ann@example.com"
 
-    def test_asks_an_address_once_a_day(self, subscribe):
+    def test_a_lost_confirmation_is_sent_again_after_ten_minutes_three_times_a_day(
+        self, client, subscribe, outbox_mailers
+    ):
         with time_machine.travel(timezone.now(), tick=True) as clock:
             subscribe()
             subscribe()
             assert len(mail.outbox) == 1
-            clock.shift(timedelta(hours=25))
+            for hours, sent in ((0.2, 2), (2, 3), (2, 3), (25, 4)):
+                clock.shift(timedelta(hours=hours))
+                subscribe()
+                assert len(mail.outbox) == sent
+            client.post(link_in(mail.outbox[-1]))
+        assert the_one().is_confirmed
+
+    def test_a_confirmation_that_was_refused_can_be_requested_again(
+        self, client, subscribe, outbox_mailers
+    ):
+        with time_machine.travel(timezone.now(), tick=True) as clock:
             subscribe()
-            assert len(mail.outbox) == 2
+            Delivery.objects.update(state="failed", error="550 5.7.1 Not today")
+            clock.shift(timedelta(minutes=11))
+            subscribe()
+        assert len(mail.outbox) == 2
 
     def test_a_program_gets_the_answer_and_nothing_else(self, subscribe):
         subscribe(website="https://spam.example")
