@@ -12,7 +12,7 @@ from gunicorn.glogging import Logger
 def number(name: str, default: int, most: int) -> int:
     """A variable's whole number from 1 to `most`; exits with one line where it is none."""
     text = os.environ.get(name) or str(default)
-    if not text.isdecimal() or not 1 <= int(text) <= most:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= most:
         sys.exit(f"{name} must be a whole number from 1 to {most}")
     return int(text)
 

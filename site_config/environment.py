@@ -3,9 +3,11 @@
 import hmac
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
@@ -61,6 +63,19 @@ def between(low: float, high: float) -> validate.Range:
 days: Any = between(1, LONGEST)
 seconds: Any = between(0, 86_400)
 count: Any = between(1, 1_000_000)
+
+
+def read_file(env: Env, default: Path) -> list[Fault]:
+    """Read ENV_FILE, or the default where there is one; what is in the environment already wins."""
+    given = os.environ.get("ENV_FILE", str(default))
+    if given and "ENV_FILE" in os.environ and not Path(given).exists():
+        return [Fault("ENV_FILE", "names a file that does not exist")]
+    try:
+        if given:
+            env.read_env(given, recurse=False)
+    except (OSError, ValueError):
+        return [Fault("ENV_FILE", "names something that can't be read as a text file")]
+    return []
 
 
 def split_url(url: str) -> SplitResult:
@@ -159,6 +174,9 @@ def faults(
         values: list[str] = env.list(name, [])
         if not all(map(is_right, values)):
             found.append(Fault(name, told))
+    env.int("PORT", 8000, validate=between(1, 65_535))
+    env.int("WEB_CONCURRENCY", 2, validate=between(1, 1000))
+    found += _gunicorn_faults(env)
     found += [*_database_faults(env, debug), *_unreadable(env)]  # sealing comes last
     named = {fault.variable for fault in found}
     return found + [fault for fault in _blank(env) if fault.variable not in named]
@@ -345,6 +363,26 @@ def _url_faults(env: Env) -> Iterator[Fault]:
             yield Fault(name, f"has no host: it must look like {scheme}://host")
         elif scheme in CACHE_SCHEMES and not re.fullmatch(r"(/\d*)?", urlsplit(url).path):
             yield Fault(name, f"must end with a number of a database: {scheme}://host/0")
+
+
+def _gunicorn_faults(env: Env) -> Iterator[Fault]:
+    """What gunicorn would refuse: the release step says so before a web process fails by it."""
+    if not (given := env.str("GUNICORN_CMD_ARGS", "").strip()):
+        return
+    try:
+        from gunicorn.config import Config  # only where it is needed: it reads WEB_CONCURRENCY
+    except ValueError:
+        return
+    config, told = Config(), StringIO()
+    try:
+        with redirect_stderr(told):
+            for name, value in vars(config.parser().parse_args(shlex.split(given))).items():
+                if name != "args" and value is not None:
+                    config.set(name.lower(), value)
+        assert config.address
+    except (SystemExit, AttributeError, OSError, RuntimeError, TypeError, ValueError) as error:
+        reason = (told.getvalue().splitlines() or [str(error)])[-1].rpartition("error: ")[2]
+        yield Fault("GUNICORN_CMD_ARGS", f"has what gunicorn refuses: {reason[:100]}")
 
 
 def _storage_faults(env: Env) -> Iterator[Fault]:

@@ -18,8 +18,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("VAR_DIR", BASE_DIR / "var"))
 
 env = Env(eager=False)  # not eager: all faulty variables are reported together
-if env_file := os.environ.get("ENV_FILE", str(BASE_DIR / ".env")):
-    env.read_env(env_file, recurse=False)  # what is in the environment already wins
+env_file_faults = environment.read_file(env, BASE_DIR / ".env")
 
 # -- Essentials -----------------------------------------------------------------------------------
 
@@ -354,6 +353,6 @@ SILENCED_SYSTEM_CHECKS = environment.SILENCED
 
 LOGGING = logs.configuration(DEBUG)
 
-CONFIGURATION_FAULTS = environment.faults(
+CONFIGURATION_FAULTS = env_file_faults + environment.faults(
     env, debug=DEBUG, hosts=ALLOWED_HOSTS, secret_key=SECRET_KEY, mail=mail.faults
 )

@@ -1,6 +1,7 @@
 """Every variable of .env.example: a wrong value is refused in one line that names it."""
 
 import re
+import sys
 from collections.abc import Iterator
 from itertools import chain
 
@@ -156,8 +157,20 @@ WRONG = {
     "NEWSLETTER_TRACKING": ["open", "opens;clicks", "1", "true", "opens clicks", "all", " "],
     "NOTIFICATION_RETENTION_DAYS": ABOVE_ZERO,
 }
+# Not the site's own: gunicorn, platforms and scripts set them.
+ELSEWHERE = {
+    "PORT": [*WHOLE_NUMBER, "0", "65536", "8000/tcp"],
+    "WEB_CONCURRENCY": [*WHOLE_NUMBER, "0", "many"],
+    "GUNICORN_CMD_ARGS": [
+        *("--nonsense", "--workers=many", "--workers=-1", "--bind=h:port", "'", "-w"),
+        *("--timeout=soon", " "),
+    ],
+    "ENV_FILE": ["/no/such/file", str(ROOT), "/", "no/such", sys.executable, "."],
+}
+WRONG |= ELSEWHERE
 NEEDS = {"MAIL_BOUNCE_URL": {"MAIL_BOUNCE_ADDRESS": "bounces@example.com"}}
 DOCUMENTED = re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M)
+DOCUMENTED += ELSEWHERE
 ACCOUNTS = (
     *("MAIL_ACCOUNT_KEYS", "MAILROOM_ROUTERS", "MAILROOM_DOMAIN_ROUTES"),
     *("MAIL_ACCOUNT_LOOPBACK_HOSTS", "MAIL_ACCOUNT_API_URLS"),
@@ -224,12 +237,24 @@ def test_a_right_value_is_accepted(variables: dict[str, str]) -> None:
     assert settings_with(**{**WHOLE, **variables}).CONFIGURATION_FAULTS == []
 
 
-@pytest.mark.parametrize(("variable", "value"), [("PORT", "many"), ("WEB_CONCURRENCY", "0")])
-def test_gunicorn_names_a_wrong_number(variable: str, value: str) -> None:
-    code, output = run("-m", "gunicorn", "site_config.wsgi", **WHOLE, **{variable: value})
+@pytest.mark.parametrize(
+    ("variable", "value"), [("PORT", "abc"), ("WEB_CONCURRENCY", "0"), ("ENV_FILE", str(ROOT))]
+)
+def test_gunicorn_names_a_wrong_value(variable: str, value: str) -> None:
+    code, output = run(*SERVERS["web"], **{**WHOLE, variable: value})
 
     assert code != 0
-    assert f"{variable} must be a whole number" in output
+    assert f"{variable} " in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("command", ["check", "worker"])
+def test_the_release_step_and_the_worker_name_what_gunicorn_would_trip_over(command: str) -> None:
+    wrong = {"WEB_CONCURRENCY": "many", "PORT": "abc", "ENV_FILE": "/no/such/file"}
+    code, output = run(*SERVERS[command], **{**WHOLE, **wrong})
+
+    assert code != 0
+    assert [name for name in wrong if f"{name} " not in output] == []
     assert "Traceback" not in output
 
 
