@@ -46,6 +46,7 @@ class Production:
 
     def __init__(self, folder: Path, database_url: str, mail: SMTPServer) -> None:
         self.folder, self.mail = folder, mail
+        self.code = ROOT  # of the release that is deployed
         self.port = free_port()
         self.proxy = Proxy(folder, free_port(), self.port)
         self.url = self.proxy.url
@@ -73,7 +74,7 @@ class Production:
         """Run a shell line to its end, as the platform does for `release`; what it printed."""
         done = subprocess.run(
             ["sh", "-c", line],
-            cwd=ROOT,
+            cwd=self.code,
             env=self.environment,
             capture_output=True,
             text=True,
@@ -91,7 +92,7 @@ class Production:
             self.processes = {
                 name: subprocess.Popen(
                     shlex.split(PROCFILE[name]),
-                    cwd=ROOT,
+                    cwd=self.code,
                     env={**self.environment, **variables},
                     stdout=log,
                     stderr=log,
