@@ -9,7 +9,7 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from django.utils import translation
 
-from accounts.known_devices import describe_browser
+from accounts.browsers import describe_browser
 from accounts.models import User
 from mailroom.messages import TemplatedMessage
 

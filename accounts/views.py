@@ -24,8 +24,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.generic import FormView, TemplateView, UpdateView
 
 from accounts import bounced, own_data, pending
+from accounts.browsers import describe_browser
 from accounts.forms import CorrectAddressForm, DeleteAccountForm, ProfileForm
-from accounts.known_devices import describe_browser
 from accounts.models import User
 from mailroom.models import Suppression
 

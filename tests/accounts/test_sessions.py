@@ -4,7 +4,7 @@ import pytest
 from allauth.usersessions.models import UserSession
 from django.test import Client
 
-from accounts.known_devices import describe_browser
+from accounts.browsers import describe_browser
 from tests.accounts.conftest import PASSWORD
 
 PAGE = "/accounts/sessions/"
