@@ -370,7 +370,7 @@ def _gunicorn_faults(env: Env) -> Iterator[Fault]:
     if not (given := env.str("GUNICORN_CMD_ARGS", "").strip()):
         return
     try:
-        from gunicorn.config import Config  # only where it is needed: it reads WEB_CONCURRENCY
+        from gunicorn.config import Config  # noqa: PLC0415  (it fails where WEB_CONCURRENCY does)
     except ValueError:
         return
     config, told = Config(), StringIO()
