@@ -36,6 +36,7 @@ class Means(NamedTuple):
 Examination = Callable[[Means], Iterator[Finding]]
 _examinations: dict[str, tuple[Examination, bool]] = {}
 LONGEST_SECONDS = 9.0  # for all examinations together
+AT_ONCE = 100  # servers that are asked at the same time
 
 
 def examination(area: str, *, asks_outside: bool = False) -> Callable[[Examination], Examination]:
@@ -60,21 +61,21 @@ def examine(means: Means, *, before_release: bool = False) -> Iterator[Finding]:
 
     before_release: leave out what can be seen only while web and worker run.
     """
-    wanted = {
-        area: function
-        for area, function in _examinations.items()
+    calls = {
+        area: (_bound(area, function, means), asks_outside)
+        for area, (function, asks_outside) in _examinations.items()
         if not (before_release and area in RUNNING)
     }
-    outside = {area: call for area, (call, asks_outside) in wanted.items() if asks_outside}
-    running = start_together({area: _bound(area, call, means) for area, call in outside.items()})
+    running = start_together({area: call for area, (call, outside) in calls.items() if outside})
+    found = {area: call() for area, (call, outside) in calls.items() if not outside}
     for area in _examinations:
-        if area not in wanted:
+        if area not in calls:
             yield Finding(area, "", Status.SKIPPED, "can be seen only while the site runs")
-        elif area in outside:
+        elif area in found:
+            yield from found[area]
+        else:
             late = Finding(area, "", Status.FAILED, "no answer within nine seconds")
             yield from running.result(area, [late])
-        else:
-            yield from _bound(area, wanted[area][0], means)()
 
 
 def _bound(area: str, function: Examination, means: Means) -> Callable[[], list[Finding]]:
@@ -92,6 +93,7 @@ class start_together[Result]:  # noqa: N801  (reads as the verb it is)
     """Run calls in threads that nothing waits for at the end: a silent server holds up no exit."""
 
     def __init__(self, calls: Mapping[str, Callable[[], Result]], seconds: float = 0) -> None:
+        self._room = threading.Semaphore(AT_ONCE)
         self._until = time.monotonic() + (seconds or LONGEST_SECONDS)
         self._results: dict[str, Result] = {}
         self._threads = {
@@ -102,7 +104,9 @@ class start_together[Result]:  # noqa: N801  (reads as the verb it is)
             thread.start()
 
     def _run(self, name: str, call: Callable[[], Result]) -> None:
-        self._results[name] = call()
+        with self._room:
+            if time.monotonic() < self._until:
+                self._results[name] = call()
 
     def result(self, name: str, late: Result) -> Result:
         """What a call returned, or `late` where it has not returned in time."""

@@ -56,7 +56,10 @@ class EmailBackend(EachBackend):
         Raises InvalidMailer where it is deactivated or was deleted, ImproperlyConfigured where its
         credentials can't be decrypted, and what its server refuses the connection with.
         """
-        account = MailAccount.objects.by_alias(self._alias)
+        return self.open_as(MailAccount.objects.by_alias(self._alias))
+
+    def open_as(self, account: MailAccount | None) -> bool:
+        """Open it as an account's row says, without asking the database. Raises as `open` does."""
         if account is None or not account.active:
             self.close()
             told = "is deactivated" if account else "was deleted"

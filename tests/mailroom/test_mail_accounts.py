@@ -1,6 +1,7 @@
 """Mail accounts: whose server carries a message, from whom, and what becomes of it."""
 
 import base64
+import time
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import parseaddr
@@ -461,6 +462,17 @@ class TestWhatIsShown:
             "gone": "skipped",
         }
         assert "535" in found["ill"].words
+
+    def test_the_doctor_waits_for_silent_servers_together(self, smtp):
+        with SMTPServer() as server, SMTPServer(Script(greeting=SILENCE)) as silent:
+            for number in range(20):
+                make(f"silent-{number}", silent.port)
+            make("well", server.port)
+            begun = time.monotonic()
+            found = [one.status.value for one in mail_accounts(Means())]
+            assert time.monotonic() - begun < 10
+
+        assert found == ["failed"] * 20 + ["ok"]
 
 
 THREADS = 8  # of a worker, for lanes
