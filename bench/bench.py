@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import everyday, inbox, table
+from bench import everyday, inbox, mixed, table
 from bench.crash import command as crash
 from bench.enumeration import command as enumeration
 from bench.newsletter import api, growth, queueing
@@ -27,6 +27,7 @@ CASES = (
     pages,
     everyday,
     inbox,
+    mixed,
     preview,
     webhooks,
     notifications,

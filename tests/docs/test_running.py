@@ -34,6 +34,7 @@ SMALL = {
     "home": "",  # on PostgreSQL only
     "idle": "--seconds 1",
     "inbox": "--rounds 2 --limit 2000",
+    "mixed": "--minutes 0.1 --visitors 4",
     "newsletter": "--recipients 100 --plain 20 --rounds 1",
     "notifications": "--recipients 200 --inbox 50",
     "pages": "--connections 2 --seconds 1",
