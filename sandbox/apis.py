@@ -13,7 +13,7 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from email.utils import formatdate, getaddresses, parseaddr
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl, unquote
 from uuid import uuid4
 
@@ -61,38 +61,21 @@ class Answer:
     )
 
 
-class APIServer(ThreadingHTTPServer):
-    """Serves accounts at Postmark and Mailgun on 127.0.0.1, all on one port.
+class LocalServer(ThreadingHTTPServer):
+    """An HTTP server on 127.0.0.1 that runs in a thread inside `with`, and keeps what was asked.
 
-    accounts: told apart by their kind and key, and by Mailgun's domain in the path.
-    mode_of: how the provider of an alias behaves at the moment.
-    keep: called with each email that was accepted and not lost.
-    poster: posts the webhooks. more: asked for the accounts again when a key is not known.
+    handler: answers the requests, and appends to `calls`. port: 0 for a free one.
     """
 
     daemon_threads = True
     block_on_close = False
 
-    def __init__(
-        self,
-        accounts: Sequence[Account],
-        *,
-        port: int = 0,
-        mode_of: Callable[[str], Mode] = lambda alias: Mode.WORKS,
-        keep: Callable[[Accepted], None] = lambda accepted: None,
-        poster: Poster | None = None,
-        more: Callable[[], Sequence[Account]] = lambda: (),
-    ) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
-        self.accounts = list(accounts)
-        self.mode_of = mode_of
-        self.keep = keep
-        self.poster = poster
-        self.more = more
+    def __init__(self, handler: type[BaseHTTPRequestHandler], port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), handler)
         self.calls: list[Call] = []
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
 
-    def __enter__(self) -> "APIServer":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -107,6 +90,33 @@ class APIServer(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/"
+
+
+class APIServer(LocalServer):
+    """Serves accounts at Postmark and Mailgun on 127.0.0.1, all on one port.
+
+    accounts: told apart by their kind and key, and by Mailgun's domain in the path.
+    mode_of: how the provider of an alias behaves at the moment.
+    keep: called with each email that was accepted and not lost.
+    poster: posts the webhooks. more: asked for the accounts again when a key is not known.
+    """
+
+    def __init__(
+        self,
+        accounts: Sequence[Account],
+        *,
+        port: int = 0,
+        mode_of: Callable[[str], Mode] = lambda alias: Mode.WORKS,
+        keep: Callable[[Accepted], None] = lambda accepted: None,
+        poster: Poster | None = None,
+        more: Callable[[], Sequence[Account]] = lambda: (),
+    ) -> None:
+        super().__init__(_Handler, port)
+        self.accounts = list(accounts)
+        self.mode_of = mode_of
+        self.keep = keep
+        self.poster = poster
+        self.more = more
 
     def account(self, call: Call) -> Account | Answer:
         """The account that a call is for, or how it is refused."""

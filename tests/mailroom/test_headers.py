@@ -8,6 +8,8 @@ from django.core.mail import EmailMessage
 from mailroom.messages.merge_fields import slot
 from mailroom.models import Delivery
 from mailroom.outbox import Recipient, add_deliveries, freeze
+from sandbox.accounts import Account
+from sandbox.apis import APIServer
 from tests.mailroom.conftest import attempt, deliver, queue
 from tests.mailroom.fakes.http import Answer, HTTPServer
 
@@ -71,7 +73,7 @@ def test_mails_to_one_each_carry_it_too(smtp):
 
 
 def test_an_api_gets_it_once(carry_by):
-    with HTTPServer(Answer(200, {"id": "1", "message": "Queued"})) as server:
+    with APIServer([Account("postmark", "postmark", 0, "TOKEN")]) as server:
         carry_by(f"postmark://TOKEN?api_url={server.url}")
         attempt("letters", headers={"message-id": MINE})
 

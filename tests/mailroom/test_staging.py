@@ -4,8 +4,9 @@ import pytest
 
 from mailroom.models import Delivery
 from mailroom.outbox import Recipient, add_deliveries, freeze
+from sandbox.accounts import Account
+from sandbox.apis import APIServer
 from tests.mailroom.conftest import deliver, queue
-from tests.mailroom.fakes.http import Answer, HTTPServer
 from tests.mailroom.fakes.smtp import Script, SMTPServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -66,8 +67,7 @@ def test_no_stranger_stays_among_several_recipients(carry_by, settings):
 
 def test_a_batch_call_holds_no_stranger(carry_by, settings):
     settings.STAGING_MAIL = ["qa@mailroom.test"]
-    answer = Answer(200, {"id": "1", "message": "Queued. Thank you."})
-    with HTTPServer(answer) as server:
+    with APIServer([Account("mailgun", "mailgun", 0, "KEY", "mail.example.com")]) as server:
         carry_by(f"mailgun://KEY@mail.example.com?api_url={server.url}")
         send_to_three()
 

@@ -1,10 +1,15 @@
-"""A real HTTP server on loopback: a provider's API with scripted answers."""
+"""A real HTTP server on loopback with scripted answers.
+
+It plays what no provider says on purpose, and providers other than Postmark and Mailgun: those two
+are played by `sandbox.apis`.
+"""
 
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
+
+from sandbox.apis import Call, LocalServer
 
 DROP = 0  # a status that closes the connection instead of answering
 
@@ -18,18 +23,6 @@ class Answer(NamedTuple):
     after: float = 0  # seconds
     cut: bool = False  # promise more than is sent
     drip: float = 0  # seconds between two bytes of the body
-
-
-class Call(NamedTuple):
-    """What the server was asked."""
-
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -65,34 +58,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing on stderr."""
 
 
-class HTTPServer(ThreadingHTTPServer):
+class HTTPServer(LocalServer):
     """Start with `with HTTPServer(Answer(…), …) as server`; the last answer repeats."""
 
-    daemon_threads = True
-    block_on_close = False
-
     def __init__(self, *answers: Answer, by_path: dict[str, Answer] | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.answers = list(answers)
         self.by_path = by_path or {}  # beginnings of paths, the first that fits
-        self.calls: list[Call] = []
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
-
-    def __enter__(self) -> "HTTPServer":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is part of some tests."""
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/"
 
     def answer_to(self, path: str) -> Answer:
         for beginning, answer in self.by_path.items():
