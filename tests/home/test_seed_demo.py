@@ -159,6 +159,33 @@ def test_removing_the_past_leaves_what_others_have_with_the_same_addresses(seede
     assert not seeded.subscriptions.filter(consent_source=past.MARK).exists()
 
 
+def test_removing_the_past_keeps_what_people_did_with_it(seeded, client) -> None:
+    call_command("seed_demo", "--past", verbosity=0)
+    changed = Suppression.objects.get(address=past.SKIPPED)
+    changed.note = "Asked by phone"
+    changed.save()
+    mine = seeded.subscriptions.get(email="not-for-me@example.com")
+    join = {"email": mine.email, "name": "Kim", "website": ""}
+    for path in (seeded.get_absolute_url(), "/newsletters/changes/"):
+        assert client.post(path, join).status_code == 302
+    mine.unsubscribe()
+    client.post(seeded.get_absolute_url(), join)  # comes back: now it is a consent of their own
+    sign_in = {"login": "reader@example.com", "password": PASSWORD}
+    assert client.post("/accounts/login/", sign_in).status_code == 302
+    issue = seeded.issues.get(slug=past.SLUG)
+    copy = Issue.objects.create(newsletter=seeded, subject=issue.subject, body=issue.body)
+    Issue.objects.filter(pk=issue.pk).update(subject="Why our emails bounce")
+
+    call_command("seed_demo", "--remove-past", verbosity=0)
+
+    changed.refresh_from_db()
+    mine.refresh_from_db()
+    copy.refresh_from_db()
+    assert not Issue.objects.filter(pk=issue.pk).exists()
+    assert Subscription.objects.filter(email=mine.email).count() == 2
+    assert client.get("/accounts/profile/").status_code == 200
+
+
 def recipient(message: mail.EmailMessage) -> str:
     return parseaddr(message.to[0])[1]
 
