@@ -30,7 +30,12 @@ logfile = {folder}/log
 
 @pytest.mark.full
 @pytest.mark.parametrize(
-    ("database", "most"), [("SQLite", 2), ("PostgreSQL", 1), ("PostgreSQL behind PgBouncer", 3)]
+    ("database", "most"),
+    [
+        ("SQLite", 2),
+        pytest.param("PostgreSQL", 1, marks=pytest.mark.postgres),
+        pytest.param("PostgreSQL behind PgBouncer", 3, marks=pytest.mark.postgres),
+    ],
 )
 def test_an_idle_worker_asks_next_to_nothing(database, most):
     with url_of(database) as url:
