@@ -10,16 +10,21 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import mailers
 from django.db import DatabaseError, connection
-from django.template import engines
+from django.template import TemplateDoesNotExist, engines
+from django.template.backends.django import DjangoTemplates
+from django.template.loader import get_template
+from django.urls import NoReverseMatch, reverse
 
 from mailroom.addresses import domain_of
 from mailroom.config.channels import channel_options, channels, children, providers
 from mailroom.config.hosts import loopback_hosts, sandbox_urls
 from mailroom.config.schemes import DEVELOPMENT
 from mailroom.config.urls import SECRET_OPTION
+from mailroom.message_types import OWN, template_name
 from mailroom.models import MailAccount
 from mailroom.models.mail_account import fernet
 from mailroom.outbox import routing
+from mailroom.providers import register as register_providers
 from mailroom.webhooks.providers import webhook_faults
 
 Found = list[checks.CheckMessage]
@@ -40,6 +45,9 @@ def register() -> None:
     checks.register(every_webhook_is_verified)
     checks.register(accounts_and_routers)
     checks.register(bounces_can_be_read)
+    checks.register(providers_exist)
+    checks.register(tasks_can_be_run)
+    checks.register(set_up_is_whole)
     for check in (no_cycles, nothing_for_development, no_global_keys, time_outs, senders):
         checks.register(check)
     checks.register(separate_domains, deploy=True)
@@ -48,20 +56,42 @@ def register() -> None:
 def mailer_faults() -> list[MailerFault]:
     """Build every alias of MAILERS; the ones that fail. Nothing connects, nothing is sent."""
     return [
-        MailerFault(alias, f"The mailer {alias!r} can't be built: {problem}")
+        MailerFault(alias, problem)
+        if problem.startswith("MAILERS")
+        else MailerFault(alias, f"The mailer {alias!r} can't be built: {problem}")
         for alias in mailers.settings
         if (problem := _problem(alias))
     ]
 
 
+# What a backend needs beyond the library's core: the beginning of its path, a module, the extra.
+EXTRAS = (
+    ("anymail.", "anymail", "anymail"),
+    ("anymail.backends.amazon_ses.", "boto3", "ses"),
+    ("mailroom.backends.anymail_pool", "requests", "anymail"),
+)
+
+
 def _problem(alias: str) -> str:
+    entry = mailers.settings[alias]
+    path, options = entry.get("BACKEND", ""), entry.get("OPTIONS", {})
+    if options.get("problem"):  # of an URL
+        return str(options["problem"])
+    for start, module, extra in EXTRAS:
+        if path.startswith(start) and not _is_there(module):
+            return f"{needs(path.split('.')[-2], extra)}."
     try:
         mailers[alias]
     except Exception as error:  # noqa: BLE001  (any error of any backend's constructor is a fault)
         return _without_secrets(f"{type(error).__name__}: {error}", alias)
-    via = mailers.settings[alias].get("OPTIONS", {}).get("via", [])
+    via = options.get("via", [])
     missing = [name for name in ([via] if isinstance(via, str) else via) if name not in mailers]
     return f"it names {missing[0]!r}, which MAILERS does not have" if missing else ""
+
+
+def needs(feature: str, extra: str) -> str:
+    """The sentence for a feature whose extra is not installed, without its full stop."""
+    return f"{feature} needs the extra {extra!r}: install django-mailroom[{extra}]"
 
 
 def _without_secrets(text: str, alias: str) -> str:
@@ -97,32 +127,83 @@ def every_type_is_routed(app_configs: object, **kwargs: Any) -> Found:
 
 
 def every_template_has_a_type(app_configs: object, **kwargs: Any) -> Found:
-    """mailroom.E003: an e-mail template without a row; mailroom.E004: a row without a template."""
+    """mailroom.W004: an email template without a row; mailroom.W005: a row without a template.
+
+    Warnings: a project may have templates in emails/ that are sent in another way.
+    """
     templates = set(_email_templates())
-    rows = set(settings.MESSAGE_TYPES)
+    rows = {*settings.MESSAGE_TYPES} - OWN.keys()
     unrouted = [
-        checks.Error(
-            f"The e-mail template of {name!r} has no row in MESSAGE_TYPES: it has no channel.",
+        checks.Warning(
+            f"The email template of {name!r} has no row in MESSAGE_TYPES: it has no channel.",
+            hint="Add a row, or begin the name of a file that is only included with _.",
             obj=name,
-            id="mailroom.E003",
+            id="mailroom.W004",
         )
         for name in sorted(templates - rows)
     ]
     bare = [
-        checks.Error(
-            f"The message type {name!r} has no template emails/{name.replace('.', '/', 1)}.html.",
+        checks.Warning(
+            f"The message type {name!r} has no template {template_name(name)}.",
             obj=name,
-            id="mailroom.E004",
+            id="mailroom.W005",
         )
         for name in sorted(rows - templates)
+        if not _has_template(name)
     ]
     return [*unrouted, *bare]
 
 
+def _has_template(name: str) -> bool:
+    """Whether a loader of the project's own knows the template of a type."""
+    try:
+        get_template(template_name(name))
+    except TemplateDoesNotExist:
+        return False
+    return True
+
+
 def every_webhook_is_verified(app_configs: object, **kwargs: Any) -> Found:
-    """mailroom.E008: a provider reports by webhook, and its posts cannot be verified."""
+    """mailroom.W006: a provider reports by webhook, and its posts cannot be verified.
+
+    A warning: email is sent all the same, and the webhook refuses every post.
+    """
     hint = "For WEBHOOK_SECRET: user:password, also put into the webhook's URL; docs/feedback.md."
-    return [checks.Error(fault, hint=hint, id="mailroom.E008") for fault in webhook_faults()]
+    return [checks.Warning(fault, hint=hint, id="mailroom.W006") for fault in webhook_faults()]
+
+
+def tasks_can_be_run(app_configs: object, **kwargs: Any) -> Found:
+    """mailroom.E011: the backend in TASKS is not installed; mailroom.I001: none outside requests.
+
+    The outbox needs no tasks. What providers report is handled in one.
+    """
+    backend = settings.TASKS.get("default", {}).get("BACKEND", "")
+    package = backend.partition(".")[0]
+    if package and not _is_there(package):
+        told = f"TASKS names {package}, which is not installed"
+        if "celery" in package:
+            told = f"TASKS: {needs(package, 'celery')}"
+        return [checks.Error(f"{told}.", id="mailroom.E011")]
+    if not backend.startswith("django.tasks.backends.immediate."):
+        return []
+    text = "TASKS is not set: tasks run inside the request that queues them."
+    hint = "Email needs none. For other tasks, manage.py worker runs those of django-ox and Celery."
+    return [checks.Info(text, hint=hint, id="mailroom.I001")]
+
+
+def set_up_is_whole(app_configs: object, **kwargs: Any) -> Found:
+    """mailroom.I002: no PUBLIC_URL; mailroom.W007: email does not go through the outbox."""
+    found: Found = []
+    if not settings.PUBLIC_URL:
+        text = "PUBLIC_URL is not set: email from templates has no links to this site."
+        hint = 'For instance PUBLIC_URL = "https://www.example.com".'
+        found.append(checks.Info(text, hint=hint, id="mailroom.I002"))
+    backends = {entry.get("BACKEND") for entry in mailers.settings.values()}
+    if not channels() and backends != {"django.core.mail.backends.locmem.EmailBackend"}:
+        text = "No entry of MAILERS is a channel: email does not go through the outbox."
+        hint = 'For instance MAILERS = mailroom.mailers("smtp://user:password@host").'
+        found.append(checks.Warning(text, hint=hint, id="mailroom.W007"))
+    return found
 
 
 def bounces_can_be_read(app_configs: object, **kwargs: Any) -> Found:
@@ -132,9 +213,8 @@ def bounces_can_be_read(app_configs: object, **kwargs: Any) -> Found:
         "imap_tools": settings.MAIL_BOUNCE_URL or settings.MAIL_UNSUBSCRIBE_URL,
     }
     missing = [name for name, is_wanted in wanted.items() if is_wanted and not _is_there(name)]
-    text = "Reading bounces needs the package of {}, which is not installed."
-    hint = "Install the extra: pip install 'django-mailroom[bounces]'."
-    return [checks.Error(text.format(one), hint=hint, id="mailroom.E010") for one in missing]
+    text = needs("Reading bounces", "bounces")
+    return [checks.Error(f"{text} ({one}).", id="mailroom.E010") for one in missing]
 
 
 def _is_there(module: str) -> bool:
@@ -142,6 +222,18 @@ def _is_there(module: str) -> bool:
         return find_spec(module) is not None
     except ModuleNotFoundError:  # of the package that it is in
         return False
+
+
+def providers_exist(app_configs: object, **kwargs: Any) -> Found:
+    """mailroom.E012: an entry of MAILROOM_PROVIDERS that can't be used."""
+    return [checks.Error(fault, id="mailroom.E012") for fault in provider_faults()]
+
+
+def provider_faults() -> list[str]:
+    """What is wrong with MAILROOM_PROVIDERS, a sentence each."""
+    return [
+        f"MAILROOM_PROVIDERS: {fault}." for fault in register_providers(settings.MAILROOM_PROVIDERS)
+    ]
 
 
 def accounts_and_routers(app_configs: object, **kwargs: Any) -> Found:
@@ -183,7 +275,13 @@ def _has_accounts() -> bool:
 
 def _email_templates() -> Iterator[str]:
     """Types by their templates: emails/<app>/<name>.html is `app.name`; parts begin with `_`."""
-    for folder in engines["django"].template_dirs:
+    folders = [
+        folder
+        for engine in engines.all()
+        if isinstance(engine, DjangoTemplates)
+        for folder in engine.template_dirs
+    ]
+    for folder in folders:
         for path in Path(folder, "emails").glob("*/*.html"):
             if not path.name.startswith("_"):
                 yield f"{path.parent.name}.{path.stem}"
@@ -201,9 +299,23 @@ def configuration_faults() -> list[str]:
     unbuilt = [
         fault.msg for fault in mailer_faults() if not any(fault.alias in line for line in wrong)
     ]
-    named = {fault.split()[0] for fault in wrong}
-    others = [*webhook_faults(), *account_faults(asks_database=True)]
-    return [*wrong, *unbuilt, *(line for line in others if line.split()[0] not in named)]
+    named = {fault.split()[0].rstrip(":") for fault in wrong}
+    reports = webhook_faults() if _has_webhook() else []
+    others = [*provider_faults(), *reports, *account_faults(asks_database=True)]
+    return [
+        *wrong,
+        *unbuilt,
+        *(line for line in others if line.split()[0].rstrip(":") not in named),
+    ]
+
+
+def _has_webhook() -> bool:
+    """True where the project includes mailroom.urls: without it, nobody can post anything."""
+    try:
+        reverse("mail_webhook", args=["postmark"])
+    except NoReverseMatch:
+        return False
+    return True
 
 
 def refuse_faulty_configuration() -> None:
@@ -252,13 +364,13 @@ def nothing_for_development(app_configs: object, **kwargs: Any) -> Found:
 
 
 def no_global_keys(app_configs: object, **kwargs: Any) -> Found:
-    """mailroom.E007: a key in ANYMAIL is used by every mailer that lacks one: the wrong account."""
+    """mailroom.W008: a key in ANYMAIL is used by every mailer that lacks one: the wrong account."""
     return [
-        checks.Error(
+        checks.Warning(
             f"ANYMAIL has {name!r}, which a mailer without a key of its own would fall back to.",
             hint="Put it into that provider's mailer URL.",
             obj=name,
-            id="mailroom.E007",
+            id="mailroom.W008",
         )
         for name in getattr(settings, "ANYMAIL", {})
         if SECRET_OPTION.search(name) and "WEBHOOK" not in name

@@ -1,11 +1,16 @@
 """The settings of the mailroom that a project may leave out, and what they are then."""
 
+import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
 DEFAULTS: dict[str, Any] = {
-    "SITE_NAME": "Mailroom",  # how mails are signed
+    "PUBLIC_URL": "",  # the site's own address, which links in email begin with
+    "MESSAGE_TYPES": {},  # `app.name` -> its channel, and whether it is bulk
+    "MAILROOM_SECRET_BY_DEFAULT": False,  # erase the body of untyped email once it was sent
+    "MAILROOM_PROVIDERS": {},  # scheme of a mailer URL -> dotted path of a providers.Provider
     "MAILER_URLS": {},  # alias -> masked URL: shown by `manage.py mailers`
     "MAILER_SENDERS": {},  # alias -> the From that a provider may send as
     "MAIL_LEASE_SECONDS": 60,
@@ -28,8 +33,8 @@ DEFAULTS: dict[str, Any] = {
     "MAIL_BOUNCE_URL": "",  # the mailbox to read them from
     "UNSUBSCRIBE_MAILBOX": "",
     "MAIL_UNSUBSCRIBE_URL": "",
-    "FEEDBACK_SENDER": "mailroom",
 }
+SHORTEST_SENDER, LONGEST_SENDER = 5, 15  # characters that Gmail asks for in Feedback-ID
 
 
 def fill_in() -> None:
@@ -37,3 +42,19 @@ def fill_in() -> None:
     for name, value in DEFAULTS.items():
         if not hasattr(settings, name):
             setattr(settings, name, value)
+    if not hasattr(settings, "SITE_NAME"):  # how email is signed
+        settings.SITE_NAME = _own_name()
+    if not hasattr(settings, "FEEDBACK_SENDER"):  # who sends, for Gmail's statistics
+        settings.FEEDBACK_SENDER = _feedback_sender(settings.SITE_NAME)
+
+
+def _own_name() -> str:
+    """The host of PUBLIC_URL, else the name of the project's own package."""
+    host = urlsplit(settings.PUBLIC_URL).hostname or ""
+    package = str(getattr(settings, "ROOT_URLCONF", "") or "").partition(".")[0]
+    return host.removeprefix("www.") or package or "Django"
+
+
+def _feedback_sender(name: str) -> str:
+    letters = re.sub(r"[^a-z0-9]", "", name.lower())[:LONGEST_SENDER]
+    return letters if len(letters) >= SHORTEST_SENDER else f"{letters}email"

@@ -71,17 +71,31 @@ def bulk(
     )
 
 
+# The library's own: a test that staff send to themselves.
+OWN = {"mailroom.test": transactional("default")}
+
+
+def message_types() -> dict[str, MessageType]:
+    """All types: the project's MESSAGE_TYPES, and the library's own where it has no other row."""
+    return {**OWN, **settings.MESSAGE_TYPES}
+
+
+def template_name(name: str) -> str:
+    """The template of a type: emails/<app>/<name>.html; the library's own are in its own folder."""
+    app, _, own = name.partition(".")
+    return f"mailroom/emails/{own}.html" if app == "mailroom" else f"emails/{app}/{own}.html"
+
+
 def message_type(name: str) -> MessageType:
     """Return the row of a type.
 
     Raises LookupError, naming the table, for a type that has none.
     """
-    try:
-        found: MessageType = settings.MESSAGE_TYPES[name]
-    except KeyError:
+    found: MessageType | None = settings.MESSAGE_TYPES.get(name) or OWN.get(name)
+    if found is None:
         raise LookupError(
             f"The message type {name!r} has no row in settings.MESSAGE_TYPES: add one there."
-        ) from None
+        )
     return found
 
 
@@ -89,12 +103,15 @@ def untyped(channel: str) -> MessageType:
     """The type of a message that names none: mail of Django itself or of third-party apps.
 
     What comes by a channel whose own types are all bulk is bulk; anything else is transactional.
+    With MAILROOM_SECRET_BY_DEFAULT its body is erased once it was sent.
     """
     own = [row for row in settings.MESSAGE_TYPES.values() if row.channel == channel]
-    return MessageType(channel=channel, bulk=bool(own) and all(row.bulk for row in own))
+    is_bulk = bool(own) and all(row.bulk for row in own)
+    is_secret = settings.MAILROOM_SECRET_BY_DEFAULT and not is_bulk
+    return MessageType(channel=channel, bulk=is_bulk, secret=is_secret, routable=True)
 
 
 def type_or_untyped(name: str, channel: str) -> MessageType:
     """The row of `name`, or what `untyped` says where it is empty or no longer in the table."""
-    row: MessageType | None = settings.MESSAGE_TYPES.get(name)
+    row: MessageType | None = settings.MESSAGE_TYPES.get(name) or OWN.get(name)
     return row or untyped(channel)

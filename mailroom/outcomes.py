@@ -14,8 +14,9 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from email.utils import parseaddr, parsedate_to_datetime
+from http.client import HTTPException
 from typing import Any, NamedTuple
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage, InvalidMailer, MailerDoesNotExist
@@ -91,7 +92,15 @@ IN_A_ROW = 3  # refusals of the account, before no further message is tried
 
 
 def classify(error: BaseException) -> Outcome:
-    """Return the outcome that an exception of a backend's send_messages stands for."""
+    """Return the outcome that an exception of a backend's send_messages stands for.
+
+    An exception may say it itself, by an attribute `outcome`.
+    """
+    own = getattr(error, "outcome", None)
+    return own if isinstance(own, Outcome) else _classify(error)
+
+
+def _classify(error: BaseException) -> Outcome:
     text = describe(error)
     if api := _api(error, text):
         return api
@@ -104,16 +113,41 @@ def classify(error: BaseException) -> Outcome:
             return Outcome(Verdict.UNKNOWN, text, fault=Fault.TRANSPORT)
         case smtplib.SMTPException():
             return _smtp(error, text)
-        case ImproperlyConfigured() | InvalidMailer() | MailerDoesNotExist():
+        case ImproperlyConfigured() | InvalidMailer() | MailerDoesNotExist() | ImportError():
             return Outcome(Verdict.FOR_NOW, text, fault=Fault.ACCOUNT)
         case DatabaseError():  # while the message was built: nothing was handed over
             return Outcome(Verdict.FOR_NOW, text)
         case OSError():  # no connection, no TLS: nothing was handed over
             return Outcome(Verdict.FOR_NOW, text, fault=Fault.TRANSPORT)
-        case AttributeError() | LookupError():  # a backend met an answer it didn't expect
+        case AttributeError() | LookupError() | HTTPException():  # an unexpected answer, or half
             return Outcome(Verdict.UNKNOWN, text, fault=Fault.TRANSPORT)
     # Anything else was raised while the backend wrote the message: it will be raised again.
     return Outcome(Verdict.FOR_GOOD, text, fault=Fault.CONTENT)
+
+
+def lost_answer(error: Exception) -> bool:
+    """Return whether a connection of a plain backend ended when it may have sent the message.
+
+    Such a backend does not say where it was. By its traceback it was still connecting where a
+    function that connects, signs in or names the sender raised; else nobody knows.
+    """
+    kinds = (TimeoutError, ConnectionError, smtplib.SMTPServerDisconnected, HTTPException)
+    reason = error.reason if isinstance(error, URLError) else error
+    if not isinstance(reason, kinds) or isinstance(reason, ConnectionRefusedError):
+        return False
+    step = error.__traceback__
+    while step:
+        if step.tb_frame.f_code.co_name in BEFORE_CONTENT:
+            return False
+        step = step.tb_next
+    return True
+
+
+# Names of functions in socket, ssl, smtplib, http.client and urllib.
+BEFORE_CONTENT = {
+    *("create_connection", "getaddrinfo", "do_handshake", "connect", "starttls", "open"),
+    *("ehlo", "helo", "ehlo_or_helo_if_needed", "login", "auth", "mail", "rcpt", "rset"),
+}
 
 
 def is_down(errors: Sequence[Exception | None]) -> bool:
@@ -371,6 +405,15 @@ RECIPIENT_VERDICTS = {
 NOT_UNDERSTOOD = Outcome(Verdict.UNKNOWN, fault=Fault.TRANSPORT)
 
 
+# Base classes of the errors of other HTTP clients, and those that come before a request.
+CLIENTS = {"httpx.RequestError", "httpcore.NetworkError", "httpcore.TimeoutException"}
+CLIENTS |= {"httpcore.ProtocolError", "urllib3.HTTPError", "aiohttp.ClientError"}
+NOT_CONNECTED = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"}
+NOT_CONNECTED = {f"{name}.{kind}" for name in ("httpx", "httpcore") for kind in NOT_CONNECTED}
+NOT_CONNECTED |= {"urllib3.NewConnectionError", "urllib3.ConnectTimeoutError"}
+NOT_CONNECTED |= {"urllib3.NameResolutionError", "aiohttp.ClientConnectorError"}
+
+
 def _kinds(error: BaseException) -> set[str]:
     """The classes of an error as `package.Class`, such as `requests.ConnectTimeout`."""
     return {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
@@ -390,6 +433,9 @@ def _api(error: BaseException, text: str) -> Outcome | None:
     response: Any = getattr(error, "response", None)
     if isinstance(getattr(response, "status_code", None), int):  # an answer, readable or not
         return _answer(response, text)
+    if "aiohttp.ClientResponseError" in kinds:
+        told: Any = error
+        return http_answer(told.status, text, told.headers or {})
     if "anymail.AnymailAPIError" in kinds and error.__cause__:
         return _without_answer(error.__cause__, text) or NOT_UNDERSTOOD._replace(error=text)
     return _without_answer(error, text)
@@ -445,6 +491,9 @@ def _without_answer(error: BaseException, text: str) -> Outcome | None:
     kinds = _kinds(error)
     if "requests.RequestException" in kinds:
         return _requests(error, text)
+    if kinds & CLIENTS:
+        connecting = Outcome(Verdict.FOR_NOW, text, fault=Fault.TRANSPORT)
+        return connecting if kinds & NOT_CONNECTED else NOT_UNDERSTOOD._replace(error=text)
     if "anymail.AnymailAPIError" in kinds:
         return NOT_UNDERSTOOD._replace(error=text)
     return _boto(error, text) if any(kind.startswith("botocore.") for kind in kinds) else None

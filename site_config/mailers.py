@@ -16,6 +16,7 @@ from mailroom.config.mailers import MailerTree
 from mailroom.config.schemes import DEVELOPMENT
 from mailroom.config.urls import Fault, MailerUrlError, parse
 from mailroom.message_types import MessageType, asked_for, bulk, transactional
+from mailroom.providers import register
 from site_config.environment import is_mailbox
 
 DEVELOPMENT["inbox"] = "sandbox.inbox.EmailBackend"  # inbox: shows every email at /inbox/
@@ -89,10 +90,12 @@ class MailVariables:
     Nothing raises: a platform builds without any variable. An empty variable counts as missing.
     """
 
-    def __init__(self, env: Env, *, debug: bool) -> None:
+    def __init__(self, env: Env, *, debug: bool, own_providers: Mapping[str, str]) -> None:
         self.env = env
         self.debug = debug
         self.faults: list[Fault] = []
+        for problem in register(own_providers):
+            self._add("MAILROOM_PROVIDERS", problem)
         self.tree: MailerTree = MailerTree()
         self._checked: set[str] = set()
 

@@ -191,7 +191,9 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.int(
 
 # -- Mail: channels, routes, providers ------------------------------------------------------------
 
-mail = mailers.MailVariables(env, debug=DEBUG)
+# Your own providers: `acme=shop.acme.Provider`, the scheme of their URLs and a class.
+MAILROOM_PROVIDERS = environment.pairs(env, "MAILROOM_PROVIDERS")
+mail = mailers.MailVariables(env, debug=DEBUG, own_providers=MAILROOM_PROVIDERS)
 
 MAILER_URL = mail.url("MAILER_URL", environment.add_on_url(env) or ("inbox:" if DEBUG else ""))
 MAIL_FROM = mail.address("MAIL_FROM", mailers.own_address(_public.hostname))

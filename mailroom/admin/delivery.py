@@ -27,7 +27,7 @@ class DeliveryAdmin(RecordAdmin):
     search_fields = ["address", "error", "reason", "alias", "provider_id"]
     ordering = ["-pk"]
     actions = ["send_again"]
-    change_form_template = "admin/mailroom/delivery/change_form.html"
+    change_form_template = "mailroom/admin/delivery/change_form.html"
     fieldsets = [
         (None, {"fields": ["to", "subject", "channel", "state", "reason", "words", "feedback"]}),
         (

@@ -111,6 +111,7 @@ def _field(setting: Setting, *, is_new: bool) -> forms.Field:
 
 @admin.register(MailAccount)
 class MailAccountAdmin(admin.ModelAdmin):
+    change_form_template = "mailroom/admin/mailaccount/change_form.html"
     list_display = ["name", "owner", "kind", "from_email", "active", "health", "last_error"]
     list_filter = ["active", "kind"]
     search_fields = ["name", "owner", "from_email"]
@@ -156,7 +157,7 @@ class MailAccountAdmin(admin.ModelAdmin):
                 "title": _("Add a mail account"),
                 "kinds": kind_choices(),
             }
-            return render(request, "admin/mailroom/mailaccount/kinds.html", context)
+            return render(request, "mailroom/admin/mailaccount/kinds.html", context)
         return super().add_view(request, form_url, extra_context)
 
     @method_decorator(sensitive_post_parameters())

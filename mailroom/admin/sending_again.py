@@ -57,7 +57,7 @@ def _ask(admin: "DeliveryAdmin", request: HttpRequest, chosen: DeliveryQuerySet)
         "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
         "checkbox": ACTION_CHECKBOX_NAME,
     }
-    return render(request, "admin/mailroom/delivery/send_again.html", context)
+    return render(request, "mailroom/admin/delivery/send_again.html", context)
 
 
 def _queue(admin: "DeliveryAdmin", request: HttpRequest, chosen: DeliveryQuerySet) -> None:

@@ -88,8 +88,8 @@ class SuppressionAdmin(admin.ModelAdmin):
     fields = ("address", "channel", "reason", "note", "until", "words", "created_at", "tried_at")
     readonly_fields = ("words", "created_at", "tried_at")
     show_full_result_count = False
-    change_form_template = "admin/mailroom/suppression/change_form.html"
-    change_list_template = "admin/mailroom/suppression/change_list.html"
+    change_form_template = "mailroom/admin/suppression/change_form.html"
+    change_list_template = "mailroom/admin/suppression/change_list.html"
 
     def get_urls(self) -> list[URLPattern]:
         views: dict[str, Any] = {
@@ -150,7 +150,7 @@ class SuppressionAdmin(admin.ModelAdmin):
             "form": form,
             "problems": problems[:SHOWN_PROBLEMS],
         }
-        return render(request, "admin/mailroom/suppression/import.html", context)
+        return render(request, "mailroom/admin/suppression/import.html", context)
 
     def export(self, request: HttpRequest) -> HttpResponseBase:
         """The suppressions of the list as it is filtered, as a CSV file that imports again."""
@@ -193,7 +193,7 @@ class SuppressionAdmin(admin.ModelAdmin):
             "evidence": mask_tokens(row.evidence),
             "form": form,
         }
-        return render(request, "admin/mailroom/suppression/lift.html", context)
+        return render(request, "mailroom/admin/suppression/lift.html", context)
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any

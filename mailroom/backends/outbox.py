@@ -14,7 +14,7 @@ class EmailBackend(BaseEmailBackend):
     """Queue every message in the caller's transaction.
 
     via: alias of the route or provider that carries the channel.
-    from_email, reply_to: put on messages that name no others.
+    from_email, reply_to: put on messages that name no others; DEFAULT_FROM_EMAIL without one.
     rate, daily_cap: messages per second, and on a day (UTC), over all processes; None for no limit.
     """
 
@@ -22,7 +22,7 @@ class EmailBackend(BaseEmailBackend):
         self,
         *,
         via: str,
-        from_email: str,
+        from_email: str = "",
         reply_to: str = "",
         rate: float | None = None,
         daily_cap: int | None = None,

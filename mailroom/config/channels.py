@@ -32,6 +32,7 @@ def channel_options(alias: str) -> ChannelOptions:
         return ChannelOptions(from_email=settings.DEFAULT_FROM_EMAIL)
     options = dict(entry["OPTIONS"])
     reply_to = options.pop("reply_to", "")
+    options["from_email"] = options.get("from_email") or settings.DEFAULT_FROM_EMAIL
     return ChannelOptions(reply_to=[reply_to] if reply_to else [], **options)
 
 

@@ -1,15 +1,20 @@
 """From parsed mailer URLs to entries of MAILERS: one alias a provider, one a route."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from mailroom.config.urls import Failover, Provider, Quota, Split, Tree
+from django.conf import settings
+from django.core.signals import setting_changed
+
+from mailroom.config.channels import OUTBOX
+from mailroom.config.urls import Failover, MailerUrlError, Provider, Quota, Split, Tree, parse
 
 FAILOVER = "mailroom.backends.failover.EmailBackend"
 SPLIT = "mailroom.backends.split.EmailBackend"
 QUOTA = "mailroom.backends.quota.EmailBackend"
 UNCONFIGURED = "mailroom.backends.unconfigured.EmailBackend"
+ADMINS = "mailroom.backends.admins.EmailBackend"
 
 
 class MailerTree:
@@ -47,6 +52,10 @@ class MailerTree:
             case None:
                 return self._entry("unconfigured", UNCONFIGURED, {})
 
+    def unusable(self, problem: str) -> str:
+        """Add a mailer that refuses to send, for the reason `problem`; its alias."""
+        return self._entry("unconfigured", UNCONFIGURED, {"problem": problem})
+
     def _provider(self, provider: Provider) -> str:
         alias = self._entry(provider.name, provider.backend, provider.options, provider.sender)
         self.urls[alias] = provider.masked
@@ -73,3 +82,51 @@ class MailerTree:
 
 def _route_name(kind: str, children: Iterable[str]) -> str:
     return f"{kind}:{', '.join(children)}"
+
+
+# -- URLs in MAILERS ---------------------------------------------------------------------------
+
+
+def connect() -> None:
+    """Replace the mailer URLs in settings.MAILERS by aliases, now and when tests override it."""
+    _expand_settings("MAILERS")
+    setting_changed.connect(_expand_settings, dispatch_uid="mailroom-expand-mailers")
+
+
+def _expand_settings(setting: str, **_: Any) -> None:
+    if setting != "MAILERS" or not hasattr(settings, "MAILERS"):
+        return
+    tree = expanded(settings.MAILERS)
+    if tree.mailers == settings.MAILERS:
+        return
+    settings.MAILERS = tree.mailers
+    settings.MAILER_URLS = {**settings.MAILER_URLS, **tree.urls}
+    settings.MAILER_SENDERS = {**settings.MAILER_SENDERS, **tree.senders}
+    settings.MAILER_COSTS = {**settings.MAILER_COSTS, **tree.costs}
+
+
+def expanded(entries: Mapping[str, dict[str, Any]]) -> MailerTree:
+    """The entries of MAILERS with what the URLs in their "via" name.
+
+    A channel (and the mailer of error emails) may say `"via": "smtp://…"` instead of an alias.
+    """
+    tree = MailerTree()
+    tree.mailers = dict(entries)  # a provider never takes an alias that the project uses
+    for alias, entry in entries.items():
+        via = entry.get("OPTIONS", {}).get("via")
+        if entry.get("BACKEND") in {OUTBOX, ADMINS} and _is_url(via, entries):
+            found = _found(tree, alias, via or "")
+            tree.mailers[alias] = {**entry, "OPTIONS": {**entry["OPTIONS"], "via": found}}
+    return tree
+
+
+def _is_url(via: Any, entries: Mapping[str, Any]) -> bool:
+    """True for what can't be an alias; None and "" are a URL that is missing."""
+    return not via or (isinstance(via, str) and via not in entries and bool({":", "("} & set(via)))
+
+
+def _found(tree: MailerTree, alias: str, url: str) -> str:
+    try:
+        return tree.add(parse(url))
+    except MailerUrlError as error:
+        return tree.unusable(f"MAILERS: the URL of {alias!r} {error}.")

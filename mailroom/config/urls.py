@@ -11,7 +11,8 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from zoneinfo import available_timezones
 
 from mailroom.addresses import for_wire, is_address
-from mailroom.config.schemes import ANYMAIL, DEVELOPMENT, SMTP, SMTP_TIMEOUT_SECONDS
+from mailroom.config.schemes import ANYMAIL, DEVELOPMENT, SMTP, SMTP_TIMEOUT_SECONDS, APIKind
+from mailroom.providers import REGISTERED
 
 SECRET_OPTION = re.compile(r"key|secret|token|password", re.IGNORECASE)
 WHOLE_NUMBERS = {"timeout", "port", "connections"}
@@ -61,11 +62,17 @@ def provider(url: str) -> Provider:
         is_readable = False
     if not is_readable:
         raise MailerUrlError(f"has a {scheme} URL whose host or port can't be read")
-    for kinds, read in ((SMTP, _smtp), (ANYMAIL, _anymail), (DEVELOPMENT, _development)):
+    kinds: Any
+    for kinds, read in (
+        (REGISTERED, _registered),
+        (SMTP, _smtp),
+        (ANYMAIL, _anymail),
+        (DEVELOPMENT, _development),
+    ):
         if parts.scheme in kinds:
             found = read(parts)
             return replace(found, sender=_sender(parts), cost=_cost(parts), zone=_zone(parts))
-    known = ", ".join([*SMTP, *ANYMAIL, *DEVELOPMENT])
+    known = ", ".join([*SMTP, *ANYMAIL, *DEVELOPMENT, *REGISTERED])
     raise MailerUrlError(f"has the unknown scheme {scheme[:20]!r}; known are {known}")
 
 
@@ -100,9 +107,20 @@ def _smtp(parts: SplitResult) -> Provider:
 
 
 def _anymail(parts: SplitResult) -> Provider:
-    kind = ANYMAIL[parts.scheme]
+    return _api(parts, ANYMAIL[parts.scheme])
+
+
+def _registered(parts: SplitResult) -> Provider:
+    """A provider of MAILROOM_PROVIDERS, whose URLs are written as those of an API."""
+    own = REGISTERED[parts.scheme]
+    secrets = ":".join(own.secrets).upper()
+    example = f"{parts.scheme}://{'@'.join(filter(None, [secrets, own.place]))}"
+    return _api(parts, APIKind(own.backend, own.secrets, example, own.place, own.options))
+
+
+def _api(parts: SplitResult, kind: APIKind) -> Provider:
     account, at, place = parts.netloc.rpartition("@")
-    if not at:  # all of it is the key, or there is nothing
+    if not at and kind.secrets:  # all of it is the key, or there is nothing
         account, place = place, ""
     values = [
         unquote(value) for value in account.split(":", max(0, len(kind.secrets) - 1)) if value
@@ -170,13 +188,15 @@ def _value(name: str, text: str) -> Any:
 
 def _masked(parts: SplitResult) -> str:
     _, at, host = parts.netloc.rpartition("@")
-    is_key = parts.scheme in ANYMAIL and parts.netloc and not at
+    own = REGISTERED.get(parts.scheme)
+    has_key = bool(own.secrets) if own else parts.scheme in ANYMAIL
+    is_key = has_key and parts.netloc and not at
     netloc = "***" if is_key else (f"***@{host}" if at else host)
     query = "&".join(
         f"{name}={'***' if SECRET_OPTION.search(name) else value}"
         for name, value in parse_qsl(parts.query, True)
     )
-    slashes = "//" if netloc or parts.path or parts.scheme in ANYMAIL else ""
+    slashes = "//" if netloc or parts.path or own or parts.scheme in ANYMAIL else ""
     return f"{parts.scheme}:{slashes}{netloc}{parts.path}" + (f"?{query}" if query else "")
 
 

@@ -326,4 +326,5 @@ def _handed_over(emails: Sequence[Built], outcomes: Mapping[int, Outcome]) -> in
 def is_transactional(channel: str) -> bool:
     """True for a channel that carries email that somebody waits for."""
     rows = settings.MESSAGE_TYPES.values()
-    return channel == "default" or any(row.channel == channel and not row.bulk for row in rows)
+    types = [row for row in rows if row.channel == channel]
+    return channel == "default" or not types or not all(row.bulk for row in types)

@@ -31,14 +31,17 @@ from mailroom.outcomes import (
     Fault,
     NotStarted,
     Outcome,
+    Verdict,
     classify,
     describe,
     is_database_away,
     is_down,
+    lost_answer,
     may_start,
     recipient_outcomes,
     was_accepted,
 )
+from mailroom.providers import Provider, of_backend
 
 logger = logging.getLogger(__name__)
 
@@ -218,7 +221,7 @@ def _send_each(mailer: Any, alias: str, messages: Sequence[EmailMessage]) -> Err
             attempts[place] = _attempt(message, mailer, alias)
         except Exception as error:  # noqa: BLE001  (a hook of an app may raise anything)
             errors[place] = error
-    send = getattr(mailer, "send_each", None) or _one_by_one(mailer)
+    send = getattr(mailer, "send_each", None) or _one_by_one(mailer, alias)
     answers = send(list(attempts.values()))
     for (place, attempt), answer in zip(attempts.items(), answers, strict=True):
         errors[place] = answer
@@ -227,8 +230,9 @@ def _send_each(mailer: Any, alias: str, messages: Sequence[EmailMessage]) -> Err
     return errors
 
 
-def _one_by_one(mailer: BaseEmailBackend) -> Callable[[Sequence[EmailMessage]], Errors]:
-    """`send_each` for a backend that has none. It stops once the provider is down."""
+def _one_by_one(mailer: BaseEmailBackend, alias: str) -> Callable[[Sequence[EmailMessage]], Errors]:
+    """`send_each` for a plain backend. It stops once the provider is down."""
+    own = of_backend(_path(alias))
 
     def send_each(messages: Sequence[EmailMessage]) -> Errors:
         errors: Errors = []
@@ -243,10 +247,20 @@ def _one_by_one(mailer: BaseEmailBackend) -> Callable[[Sequence[EmailMessage]], 
                 mailer.send_messages([message])
                 errors.append(None)
             except Exception as error:  # noqa: BLE001
-                errors.append(None if _accepted_before(message, error) else error)
+                errors.append(None if _accepted_before(message, error) else _judged(error, own))
         return errors
 
     return send_each
+
+
+def _judged(error: Any, own: type[Provider] | None) -> Exception:
+    """The error of a plain backend, with its outcome where that is not to be seen by its kind."""
+    found: Exception = error
+    if own and (outcome := own.outcome(found)):
+        error.outcome = outcome
+    elif not hasattr(error, "outcome") and lost_answer(found):
+        error.outcome = Outcome(Verdict.UNKNOWN, describe(found), fault=Fault.TRANSPORT)
+    return found
 
 
 def _accepted_before(message: EmailMessage, error: Exception) -> bool:
@@ -333,7 +347,7 @@ def mailer_for(alias: str) -> BaseEmailBackend:
             return import_string(FAILOVER)(via=below, alias=alias)
         return _accounts().EmailBackend(alias=alias)
     path = _path(alias)
-    pool = _pool(path)
+    pool = pool_of(path)
     return pool.CallsBackend(alias, path, lambda: mailers[alias]) if pool else mailers[alias]
 
 
@@ -345,7 +359,7 @@ def window_limits(alias: str) -> tuple[int, int]:
     least, most = [], []
     for provider in providers(alias):
         path = _path(provider)
-        batch, pool = BATCH_CALLS.get(path), _pool(path)
+        batch, pool = BATCH_CALLS.get(path), pool_of(path)
         at_once = pool.CALLS_AT_ONCE if pool else 1
         least.append(batch.most if batch else at_once)
         most.append(batch.most if batch else LARGEST_WINDOW)
@@ -359,9 +373,12 @@ def takes_bytes(alias: str) -> bool:
 
 def _takes_bytes(provider: str) -> bool:
     path = _path(provider)
-    if pool := _pool(path):
+    if pool := pool_of(path):
         return bool(pool.takes_raw(path))
-    return bool(path) and getattr(import_string(path), "takes_bytes", False)
+    try:
+        return bool(path) and getattr(import_string(path), "takes_bytes", False)
+    except ImportError:
+        return False
 
 
 def _path(alias: str) -> str:
@@ -375,6 +392,10 @@ def _accounts() -> Any:
     return import_module(ACCOUNTS)
 
 
-def _pool(path: str) -> Any:
+def pool_of(path: str) -> Any:
     """The module that sends through Anymail, None for another backend; it need not be installed."""
-    return import_module(API_POOL) if path and hasattr(import_string(path), "esp_name") else None
+    try:
+        is_anymail = bool(path) and hasattr(import_string(path), "esp_name")
+    except ImportError:  # the mailer says so when it is opened
+        return None
+    return import_module(API_POOL) if is_anymail else None

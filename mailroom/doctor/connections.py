@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import requests
-from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.mail import mailers
 
@@ -170,6 +169,8 @@ def _verdict(answer: requests.Response) -> tuple[Status, str]:
 
 
 def _ses(mailer: Any) -> tuple[Status, str]:
+    from botocore.exceptions import BotoCoreError, ClientError  # there where SES is
+
     try:
         mailer.open()
         account = mailer.client.get_account()

@@ -7,17 +7,16 @@ import ssl
 from collections.abc import Sequence
 from typing import Any
 
-import requests
 from django.core.mail import EmailMessage, InvalidMailer
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.module_loading import import_string
 
 from mailroom.backends import EachBackend, smtp
-from mailroom.backends.anymail_pool import CallsBackend, takes_raw
 from mailroom.backends.smtp.session import Connection, SecureConnection
 from mailroom.bulk.batch_api import BATCH_CALLS
 from mailroom.config.hosts import connect, sandbox_urls
 from mailroom.config.schemes import ANYMAIL, SMTP_TIMEOUT_SECONDS
+from mailroom.delivery.transport import pool_of
 from mailroom.models import MailAccount
 from mailroom.models.mail_account import REGIONS
 
@@ -39,7 +38,8 @@ class EmailBackend(EachBackend):
         self._opened: MailAccount | None = None
         self._secrets: list[str] = []
         path = backend_path(alias)
-        self.takes_bytes = path == SMTP_PATH or takes_raw(path)
+        pool = pool_of(path)
+        self.takes_bytes = path == SMTP_PATH or bool(pool and pool.takes_raw(path))
         self.takes_values = path in BATCH_CALLS
 
     @property
@@ -105,7 +105,7 @@ class EmailBackend(EachBackend):
         if isinstance(error.__cause__, Exception):
             self._cleared(error.__cause__)
         response: Any = getattr(error, "response", None)
-        if isinstance(response, requests.Response):
+        if hasattr(response, "_content"):  # of requests, which need not be installed
             response._content = self._without_secrets(_text(response.content)).encode()
         match error:
             case smtplib.SMTPResponseException():
@@ -117,7 +117,7 @@ class EmailBackend(EachBackend):
                 }
             case ssl.SSLCertVerificationError():
                 _say(error, f"The server's certificate was refused: {error.verify_message}.")
-            case requests.RequestException() | smtplib.SMTPException():
+            case smtplib.SMTPException():
                 pass
             case OSError() if error.errno is not None:
                 _say(error, "The connection to the mail server failed.")
@@ -166,6 +166,8 @@ def build(account: MailAccount, secrets: dict[str, str]) -> BaseEmailBackend:
     def make() -> BaseEmailBackend:
         backend: BaseEmailBackend = import_string(kind.backend)(alias=account.alias, **arranged)
         return backend
+
+    from mailroom.backends.anymail_pool import CallsBackend  # needs the extra
 
     return CallsBackend(account.alias, kind.backend, make)
 

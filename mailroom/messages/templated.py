@@ -15,7 +15,7 @@ from django.template.loader_tags import BLOCK_CONTEXT_KEY, BlockContext, BlockNo
 from django.utils import translation
 from templated_mail.mail import BaseEmailMessage
 
-from mailroom.message_types import message_type
+from mailroom.message_types import message_type, template_name
 
 if TYPE_CHECKING:
     from mailroom.models import MailAccount
@@ -48,7 +48,7 @@ class TemplatedMessage(BaseEmailMessage):
         row = message_type(type)
         super().__init__(
             context=dict(context or {}),
-            template_name=f"emails/{type.replace('.', '/', 1)}.html",
+            template_name=template_name(type),
             to=to,
             headers={
                 "Feedback-ID": feedback_id(type),

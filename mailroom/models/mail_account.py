@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from email.utils import parseaddr
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -84,8 +85,9 @@ KINDS: dict[str, tuple[Setting, ...]] = {
 
 
 def kind_choices() -> list[tuple[str, str]]:
-    """The kinds of account with their names."""
-    return [(name, brand(name)) for name in KINDS]
+    """The kinds of account with their names; those of APIs need the extra `anymail`."""
+    has_apis = find_spec("anymail") is not None
+    return [(name, brand(name)) for name in KINDS if has_apis or name not in ANYMAIL]
 
 
 class Secret(str):
@@ -311,7 +313,7 @@ def fernet() -> Any:
     try:
         from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415  (the extra)
     except ModuleNotFoundError:
-        told = "Mail accounts need an extra: pip install 'django-mailroom[accounts]'."
+        told = "Mail accounts need the extra 'accounts': install django-mailroom[accounts]."
         raise ImproperlyConfigured(told) from None
 
     keys: Iterable[str] = getattr(settings, KEYS, ())

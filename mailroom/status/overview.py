@@ -8,6 +8,7 @@ from django.db import DatabaseError
 from django.db.models import Count
 
 from mailroom.config.channels import channel_options, channels, providers
+from mailroom.message_types import message_types
 from mailroom.models import Delivery, MailAccount, OutcomeCount
 from mailroom.outbox import routing
 
@@ -74,5 +75,5 @@ def _channel(alias: str) -> dict[str, Any]:
         "via": options.via,
         "providers": list(providers(options.via)),
         "from": options.from_email,
-        "messages": [name for name, row in settings.MESSAGE_TYPES.items() if row.channel == alias],
+        "messages": [name for name, row in message_types().items() if row.channel == alias],
     }

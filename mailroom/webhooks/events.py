@@ -10,8 +10,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from anymail.signals import EventType
-
 from mailroom.models import Event
 
 Kind = Event.Kind
@@ -302,23 +300,23 @@ EVENTS: dict[str, dict[str, Meaning]] = {
 
 # For the webhook views of others, which send Anymail's signal: only its own types are known.
 ANYMAIL: dict[str, Meaning] = {
-    EventType.QUEUED: ACCEPTED,
-    EventType.SENT: ACCEPTED,
-    EventType.DEFERRED: DEFERRED,
-    EventType.DELIVERED: DELIVERED,
-    EventType.BOUNCED: BY_REPLY,
-    EventType.COMPLAINED: COMPLAINED,
-    EventType.UNSUBSCRIBED: UNSUBSCRIBED,
-    EventType.REJECTED: REJECTED,
+    "queued": ACCEPTED,
+    "sent": ACCEPTED,
+    "deferred": DEFERRED,
+    "delivered": DELIVERED,
+    "bounced": BY_REPLY,
+    "complained": COMPLAINED,
+    "unsubscribed": UNSUBSCRIBED,
+    "rejected": REJECTED,
     "rejected invalid": HARD,
     "rejected bounced": HARD,
     "rejected spam": LISTED,
     "rejected unsubscribed": UNSUBSCRIBED,
-    EventType.FAILED: REJECTED,
-    EventType.AUTORESPONDED: NOTED,
-    EventType.SUBSCRIBED: NOTED,
-    EventType.OPENED: IGNORED,
-    EventType.CLICKED: IGNORED,
+    "failed": REJECTED,
+    "autoresponded": NOTED,
+    "subscribed": NOTED,
+    "opened": IGNORED,
+    "clicked": IGNORED,
 }
 
 

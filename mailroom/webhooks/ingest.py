@@ -3,39 +3,20 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from anymail.exceptions import AnymailError
 from anymail.signals import AnymailTrackingEvent, EventType, tracking
 from anymail.webhooks.base import AnymailCoreWebhookView
-from django.core.exceptions import BadRequest, SuspiciousOperation
-from django.http import HttpRequest, HttpResponseBase, UnreadablePostError
-from django.http.multipartparser import MultiPartParserError
-from django.utils import timezone
+from django.http import HttpRequest, HttpResponseBase
 
 from mailroom.addresses import address_key
-from mailroom.delivery import feedback
 from mailroom.models import Event
 from mailroom.signing import is_signed
-from mailroom.webhooks import events
+from mailroom.webhooks import events, reports
 
-# What Anymail's parsers raise for a body, or an element of it, of another shape than documented.
-MALFORMED = (
-    AnymailError,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    BadRequest,
-    LookupError,
-    MultiPartParserError,
-    RecursionError,
-    SuspiciousOperation,  # too large, or too many fields
-    TypeError,
-    UnreadablePostError,
-    ValueError,
-)
+MALFORMED = (AnymailError, *reports.MALFORMED)
 
 
 class _Collector(list[AnymailTrackingEvent]):
@@ -104,10 +85,7 @@ def connect() -> None:
 
 def store(collected: Iterable[AnymailTrackingEvent], provider: str) -> None:
     """Store events, each once however often it is posted. A worker acts on them later."""
-    rows = [row for event in collected if (row := read(event, provider))]
-    Event.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
-    if rows:
-        feedback.handle_soon()
+    reports.keep([row for event in collected if (row := read(event, provider))])
 
 
 def read(event: AnymailTrackingEvent, provider: str) -> Event | None:
@@ -126,11 +104,11 @@ def read(event: AnymailTrackingEvent, provider: str) -> Event | None:
         event_id=_event_id(event, name),
         kind=kind,
         address=_address(event),
-        description=_storable(words)[:2000],
-        happened_at=_happened_at(event),
+        description=reports.storable(words)[:2000],
+        happened_at=reports.past(event.timestamp),
         told_delivery=int(told) if told.isdecimal() and len(told) < 19 else None,
         is_signed=is_signed(told, str(metadata.get("signature", ""))),
-        told_provider_id=_storable(event.message_id)[:200],
+        told_provider_id=reports.storable(event.message_id)[:200],
     )
 
 
@@ -164,15 +142,7 @@ def _address(event: AnymailTrackingEvent) -> str:
         data = event.esp_event.get("data")
         sources = [event.esp_event, data if isinstance(data, dict) else {}]
         recipient = next((one["email"] for one in sources if isinstance(one.get("email"), str)), "")
-    return address_key(_storable(recipient))[:320]
-
-
-def _happened_at(event: AnymailTrackingEvent) -> datetime:
-    now = timezone.now()
-    at = event.timestamp
-    if not isinstance(at, datetime):
-        return now
-    return min(at if timezone.is_aware(at) else timezone.make_aware(at), now)
+    return address_key(reports.storable(recipient))[:320]
 
 
 def _event_id(event: AnymailTrackingEvent, name: str) -> str:
@@ -191,14 +161,9 @@ def _event_id(event: AnymailTrackingEvent, name: str) -> str:
         parts = (event_id, _address(event))  # hashed, or the address would outlive its erasure
     else:
         parts = (name, event.message_id, event.recipient, event.timestamp)
-    return hashlib.sha256(_storable("\n".join(map(str, parts))).encode()).hexdigest()
+    return hashlib.sha256(reports.storable("\n".join(map(str, parts))).encode()).hexdigest()
 
 
 def _words(event: AnymailTrackingEvent) -> str:
     found = (str(text).strip() for text in (event.description, event.mta_response) if text)
     return "\n".join(dict.fromkeys(found))
-
-
-def _storable(text: object) -> str:
-    """Without what no database takes: NUL, and half a character where a provider cut a text off."""
-    return str(text or "").replace("\x00", "").encode(errors="replace").decode()

@@ -1,112 +1,51 @@
-"""The providers that report here, how each proves who it is, and gaps in Anymail's parsing."""
+"""The providers that report here, and how each proves who it is."""
 
-import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from anymail.signals import AnymailTrackingEvent
-from anymail.webhooks import (
-    mailersend,
-    mailgun,
-    mailjet,
-    mailtrap,
-    mandrill,
-    postal,
-    postmark,
-    sendgrid,
-    sparkpost,
-    unisender_go,
-)
-from anymail.webhooks.base import AnymailBaseWebhookView, AnymailCoreWebhookView
-from anymail.webhooks.brevo import BrevoTrackingWebhookView
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django.conf import settings
 from django.core.mail import mailers
-from django.http import HttpRequest
+from django.utils.module_loading import import_string
 
-from mailroom.webhooks.signatures import SNSTrackingWebhookView, SvixTrackingWebhookView
-
-
-class BrevoView(BrevoTrackingWebhookView):
-    """Anymail's view, also for batched webhooks: a list of events."""
-
-    def parse_events(self, request: HttpRequest) -> list[AnymailTrackingEvent]:
-        told = json.loads(request.body.decode())
-        if isinstance(told, dict) and isinstance(told.get("events"), list):
-            told = told["events"]
-        return [
-            self.esp_to_anymail_event(one) for one in (told if isinstance(told, list) else [told])
-        ]
-
-    def esp_to_anymail_event(self, esp_event: dict[str, Any]) -> AnymailTrackingEvent:
-        event: AnymailTrackingEvent = super().esp_to_anymail_event(esp_event)
-        seconds = esp_event.get("ts_event")
-        if isinstance(seconds, int) and (not event.timestamp or event.timestamp.year < 2000):
-            event.timestamp = datetime.fromtimestamp(seconds, UTC)  # some events lack milliseconds
-        return event
-
-
-class MandrillView(mandrill.MandrillCombinedWebhookView):
-    """Anymail's view for events alone: it refuses a batch in which there is an incoming email."""
-
-    def esp_to_anymail_event(self, esp_event: dict[str, Any]) -> AnymailTrackingEvent:
-        event: AnymailTrackingEvent = self.mandrill_tracking_to_anymail_event(esp_event)
-        return event
-
-
-class SendGridView(sendgrid.SendGridTrackingWebhookView):
-    """Anymail's view without its warning at every post that it no longer supports SendGrid."""
-
-    def __init__(self, *, tracking_webhook_verification_key: str = "", **kwargs: Any) -> None:
-        if key := tracking_webhook_verification_key:
-            pem = f"-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----"
-            self.webhook_verification_key = load_pem_public_key(pem.encode())
-        self.warn_if_no_basic_auth = not key
-        AnymailBaseWebhookView.__init__(self, **kwargs)
-
-
-class UnisenderGoView(unisender_go.UnisenderGoTrackingWebhookView):
-    """Anymail's view, for several users and for events about no email, too."""
-
-    def parse_events(self, request: HttpRequest) -> list[AnymailTrackingEvent]:
-        told: Any = self.parse_json_body(request)
-        if "events_by_user" not in told:
-            return [self.esp_to_anymail_event(told)]
-        events = [one for user in told["events_by_user"] for one in user["events"]]
-        return [
-            self.esp_to_anymail_event(one.get("event_data") if isinstance(one, dict) else one)
-            for one in events
-        ]
+from mailroom.providers import REGISTERED, Provider
 
 
 class Source(NamedTuple):
     """A provider's tracking view.
 
-    key: the view's option for a signing key, "" where the provider signs nothing and is recognized
-    by a secret in the webhook's URL (HTTP Basic, RFC 7617). either: one of both is enough.
+    view: its dotted path; Anymail need not be installed. key: the view's option for a signing key,
+    "" where the provider signs nothing and is recognized by a secret in the webhook's URL (HTTP
+    Basic, RFC 7617). either: one of both is enough.
     """
 
-    view: type[AnymailCoreWebhookView]
+    view: str
     key: str = ""
     either: bool = False
 
 
 # By the name of Anymail's module, which is also the word in the webhook's path.
 SOURCES = {
-    "amazon_ses": Source(SNSTrackingWebhookView),
-    "brevo": Source(BrevoView),
-    "mailersend": Source(mailersend.MailerSendTrackingWebhookView, "signing_secret"),
-    "mailgun": Source(mailgun.MailgunTrackingWebhookView, "webhook_signing_key"),
-    "mailjet": Source(mailjet.MailjetTrackingWebhookView),
-    "mailtrap": Source(mailtrap.MailtrapTrackingWebhookView, "tracking_secret", either=True),
-    "mandrill": Source(MandrillView, "webhook_key"),
-    "postal": Source(postal.PostalTrackingWebhookView, "webhook_key"),
-    "postmark": Source(postmark.PostmarkTrackingWebhookView),
-    "resend": Source(SvixTrackingWebhookView, "signing_secret", either=True),
-    "sendgrid": Source(SendGridView, "tracking_webhook_verification_key", either=True),
-    "sparkpost": Source(sparkpost.SparkPostTrackingWebhookView),
-    "unisender_go": Source(UnisenderGoView, "api_key"),
+    "amazon_ses": Source("mailroom.webhooks.signatures.SNSTrackingWebhookView"),
+    "brevo": Source("mailroom.webhooks.parsers.BrevoView"),
+    "mailersend": Source(
+        "anymail.webhooks.mailersend.MailerSendTrackingWebhookView", "signing_secret"
+    ),
+    "mailgun": Source("anymail.webhooks.mailgun.MailgunTrackingWebhookView", "webhook_signing_key"),
+    "mailjet": Source("anymail.webhooks.mailjet.MailjetTrackingWebhookView"),
+    "mailtrap": Source(
+        "anymail.webhooks.mailtrap.MailtrapTrackingWebhookView", "tracking_secret", either=True
+    ),
+    "mandrill": Source("mailroom.webhooks.parsers.MandrillView", "webhook_key"),
+    "postal": Source("anymail.webhooks.postal.PostalTrackingWebhookView", "webhook_key"),
+    "postmark": Source("anymail.webhooks.postmark.PostmarkTrackingWebhookView"),
+    "resend": Source(
+        "mailroom.webhooks.signatures.SvixTrackingWebhookView", "signing_secret", either=True
+    ),
+    "sendgrid": Source(
+        "mailroom.webhooks.parsers.SendGridView", "tracking_webhook_verification_key", either=True
+    ),
+    "sparkpost": Source("anymail.webhooks.sparkpost.SparkPostTrackingWebhookView"),
+    "unisender_go": Source("mailroom.webhooks.parsers.UnisenderGoView", "api_key"),
 }
 
 
@@ -134,12 +73,25 @@ def missing_secret(
 
 def webhook_faults() -> list[str]:
     """A sentence for each provider in MAILERS whose reports could not be told from forged ones."""
-    return [
+    own = [
+        f"WEBHOOK_SECRET is missing: {scheme} reports by webhook, and without it nobody could tell "
+        "its posts from forged ones."
+        for scheme, one in REGISTERED.items()
+        if _reports_by_secret(one) and not settings.WEBHOOK_SECRETS
+    ]
+    return own + [
         f"{variable} is missing: {name} reports bounces and complaints by webhook, and without it "
         "nobody could tell its posts from forged ones."
         for name in configured()
         if (variable := missing_secret(name))
     ]
+
+
+def _reports_by_secret(provider: type[Provider]) -> bool:
+    """Whether a provider that is in use reports here, and is known by a secret in the URL."""
+    is_used = any(entry.get("BACKEND") == provider.backend for entry in _all())
+    signs = provider.is_genuine.__func__ is not Provider.is_genuine.__func__  # type: ignore[attr-defined]
+    return is_used and provider.has_webhook() and not signs
 
 
 def configured() -> list[str]:
@@ -149,7 +101,7 @@ def configured() -> list[str]:
     return sorted(names & SOURCES.keys())
 
 
-def views(name: str) -> Iterator[AnymailCoreWebhookView]:
+def views(name: str) -> Iterator[Any]:
     """The provider's view, once for each key that is good at this time; none without a secret.
 
     Two keys at a time let one be changed without losing what arrives meanwhile.
@@ -157,11 +109,12 @@ def views(name: str) -> Iterator[AnymailCoreWebhookView]:
     source = SOURCES[name]
     if missing_secret(name):
         return
+    view = import_string(source.view)
     keys = settings.WEBHOOK_KEYS.get(name, []) if source.key else []
     for key in keys:
-        yield source.view(webhook_secret=[], **{source.key: key})
+        yield view(webhook_secret=[], **{source.key: key})
     if not keys:
-        yield source.view(webhook_secret=list(settings.WEBHOOK_SECRETS), **_more(name))
+        yield view(webhook_secret=list(settings.WEBHOOK_SECRETS), **_more(name))
 
 
 def _more(name: str) -> dict[str, Any]:

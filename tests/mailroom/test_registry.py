@@ -117,6 +117,6 @@ def test_templates_without_a_type_and_types_without_a_template_are_told(producti
     found = checks.every_template_has_a_type(None)
 
     assert [(fault.id, fault.obj) for fault in found] == [
-        ("mailroom.E003", "accounts.login_code"),
-        ("mailroom.E004", "accounts.birthday"),
+        ("mailroom.W004", "accounts.login_code"),
+        ("mailroom.W005", "accounts.birthday"),
     ]

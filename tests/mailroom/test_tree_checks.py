@@ -69,7 +69,7 @@ def test_a_key_that_every_mailer_would_fall_back_to_is_told(configure, settings)
     configure()
     settings.ANYMAIL = {"WEBHOOK_SECRET": "a:b", "POSTMARK_SERVER_TOKEN": "hunter2"}
 
-    assert told(checks.no_global_keys) == [("mailroom.E007", "POSTMARK_SERVER_TOKEN")]
+    assert told(checks.no_global_keys) == [("mailroom.W008", "POSTMARK_SERVER_TOKEN")]
 
 
 def test_an_smtp_mailer_without_a_time_out_is_told(configure, settings):

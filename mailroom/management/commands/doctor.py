@@ -4,21 +4,18 @@ import json
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.utils.module_loading import autodiscover_modules
 
-from mailroom.doctor import (  # noqa: F401  (each registers its examinations, in this order)
-    configuration,
-    connections,
-    domains,
-    headers,
-    own_urls,
-    work,
-)
+from mailroom.checks import needs
 from mailroom.doctor.findings import Finding, Means, Status, examine
 from mailroom.doctor.live import send_to
+
+# Each registers its examinations, in this order.
+EXAMINATIONS = ("configuration", "connections", "domains", "headers", "own_urls", "work")
 
 
 class Command(BaseCommand):
@@ -44,6 +41,12 @@ class Command(BaseCommand):
         parser.add_argument("--timeout", type=float, default=4, help="seconds for each answer")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            for name in EXAMINATIONS:
+                import_module(f"mailroom.doctor.{name}")
+        except ModuleNotFoundError as error:
+            told = f"{needs('manage.py doctor', 'doctor')} ({error.name})."
+            raise CommandError(told) from None
         autodiscover_modules("doctor")
         means = Means(tuple(options["nameserver"]), options["timeout"])
         found = list(examine(means, before_release=options["release"]))

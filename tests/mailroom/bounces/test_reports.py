@@ -392,7 +392,7 @@ def test_a_missing_package_is_named_by_a_check(settings, monkeypatch, module):
     monkeypatch.setattr("mailroom.checks._is_there", lambda name: name != module)
     (fault,) = bounces_can_be_read(None)
     assert module in fault.msg
-    assert "django-mailroom[bounces]" in fault.hint
+    assert "django-mailroom[bounces]" in fault.msg
 
 
 def test_without_flufl_bounce_a_standard_report_still_counts(delivery, monkeypatch):
