@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from mailroom.addresses import AddressFormField
 from mailroom.admin.suppression_csv import exported, import_suppressions
 from mailroom.config.channels import channels
-from mailroom.csv import csv_response
+from mailroom.csv_files import csv_response
 from mailroom.messages.links import mask_tokens
 from mailroom.models import Suppression
 

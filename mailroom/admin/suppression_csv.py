@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from mailroom.addresses import clean_address
 from mailroom.config.channels import channels
-from mailroom.csv import Row, read_rows
+from mailroom.csv_files import Row, read_rows
 from mailroom.models import Suppression
 
 COLUMNS = ("address", "channel", "reason", "note", "until")

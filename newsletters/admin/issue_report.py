@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from mailroom.csv import csv_response
+from mailroom.csv_files import csv_response
 from mailroom.models import Delivery
 from newsletters.admin.issue_views import IssueView
 from newsletters.sending import report

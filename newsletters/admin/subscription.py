@@ -14,7 +14,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.admin.timeline import Link, add_links
-from mailroom.csv import csv_response
+from mailroom.csv_files import csv_response
 from mailroom.models import Delivery
 from newsletters.models import SubscriberImport, Subscription
 from newsletters.subscribers.subscribing import confirm_again, want_confirmation

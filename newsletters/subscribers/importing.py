@@ -26,7 +26,7 @@ from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
 from mailroom.addresses import clean_address
-from mailroom.csv import Row, csv_line, read_rows
+from mailroom.csv_files import Row, csv_line, read_rows
 from mailroom.models.queries import locked
 from mailroom.tasks import enqueue
 from newsletters.models import Newsletter, SubscriberImport, Subscription

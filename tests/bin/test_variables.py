@@ -121,7 +121,14 @@ WRONG = {
     **{f"MAILER_URL_{channel}": MAILER[3:9] for channel in (*CHANNELS, "OPS")},
     "MAIL_ACCOUNT_KEYS": ["x", "secret", "a,b", "=" * 44, "x" * 44 + "=", "-"],
     "MAILROOM_ROUTERS": ["x", "no.such.Router", "os", "os.path", "mailroom", "django.core.NoSuch"],
-    "MAILROOM_PROVIDERS": ["acme", "acme=no.such.Provider", "a_b=os.path", "acme=os.path.join", "a=os", "=os.path"],
+    "MAILROOM_PROVIDERS": [
+        "acme",
+        "acme=no.such.Provider",
+        "a_b=os.path",
+        "acme=os.path.join",
+        "a=os",
+        "=os.path",
+    ],
     "MAILROOM_DOMAIN_ROUTES": ["x", "=", "example.com=", "=postmark", "a b=c", "a.b=c=d", ",", " "],
     # Refused in production, whatever they say.
     "MAIL_ACCOUNT_LOOPBACK_HOSTS": ["x", "localhost", "127.0.0.1", "*", "a,b", "h:1"],

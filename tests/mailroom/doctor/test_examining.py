@@ -83,7 +83,7 @@ class TestTheWhole:
 
     def test_a_secret_that_is_missing(self, well, settings):
         settings.WEBHOOK_SECRETS = []
-        assert failed(well()[1]) == {("configuration", "mailroom.E008")}
+        assert well()[1]["configuration", "mailroom.W006"] == "warning"
 
     def test_no_worker(self, well):
         WorkerBeat.objects.all().delete()
