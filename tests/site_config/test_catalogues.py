@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import allauth
@@ -30,8 +31,11 @@ APPS = [
 PLACES = re.compile(r"%(?:\(\w+\))?[sd]|\{[^}]*\}|</?\w+[^>]*>")
 
 
-def catalogue(language, root=ROOT):
-    return polib.pofile(str(root / f"locale/{language}/LC_MESSAGES/django.po"))
+FOLDERS = ["locale", "mailroom/locale"]  # the site's, and the library's own
+
+
+def catalogue(language, folder="locale", root=ROOT):
+    return polib.pofile(str(root / f"{folder}/{language}/LC_MESSAGES/django.po"))
 
 
 def said(entry):
@@ -46,45 +50,46 @@ def places(text):
     return Counter(PLACES.findall(text))
 
 
+@pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("language", LANGUAGES)
 class TestEachCatalogue:
     @pytest.mark.translations
-    def test_says_all_and_guesses_nothing(self, language, record_property):
-        entries = catalogue(language)
+    def test_says_all_and_guesses_nothing(self, language, folder, record_property):
+        entries = catalogue(language, folder)
         missing = [e.msgid for e in entries if not all(said(e)) or e.fuzzy or e.obsolete]
-        record_property(f"untranslated {language}", missing)
+        record_property(f"untranslated {folder} {language}", missing)
         assert missing == []
 
-    def test_keeps_placeholders_and_tags(self, language):
+    def test_keeps_placeholders_and_tags(self, language, folder):
         broken = [
             text
-            for entry in catalogue(language)
+            for entry in catalogue(language, folder)
             for text in filter(None, said(entry))
             if places(text) not in [places(source) for source in asked(entry)]
         ]
         assert broken == []
 
-    def test_keeps_line_ends_and_outer_space(self, language):
+    def test_keeps_line_ends_and_outer_space(self, language, folder):
         outside = re.compile(r"^\s*|\s*$")
         broken = [
             entry.msgid
-            for entry in catalogue(language)
+            for entry in catalogue(language, folder)
             for text in filter(None, said(entry))
             if outside.findall(text) != outside.findall(entry.msgid)
         ]
         assert broken == []
 
-    def test_has_the_plural_forms_that_its_header_tells(self, language):
-        entries = catalogue(language)
+    def test_has_the_plural_forms_that_its_header_tells(self, language, folder):
+        entries = catalogue(language, folder)
         number = int(re.search(r"nplurals=(\d)", entries.metadata["Plural-Forms"])[1])
         plurals = [entry for entry in entries if entry.msgid_plural]
         assert plurals
         assert {len(said(entry)) for entry in plurals} == {number}
 
-    def test_is_compiled_as_it_is_written(self, language):
-        path = ROOT / f"locale/{language}/LC_MESSAGES/django.mo"
+    def test_is_compiled_as_it_is_written(self, language, folder):
+        path = ROOT / f"{folder}/{language}/LC_MESSAGES/django.mo"
         compiled = {(e.msgctxt, e.msgid): said(e) for e in polib.mofile(str(path))}
-        written = catalogue(language).translated_entries()
+        written = catalogue(language, folder).translated_entries()
         assert compiled == {(e.msgctxt, e.msgid): said(e) for e in written}
 
 
@@ -99,9 +104,9 @@ def test_they_have_what_code_and_templates_say_and_nothing_else(tmp_path, record
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=120)
 
     differs = False
-    for language in LANGUAGES:
-        now = {(e.msgctxt, e.msgid) for e in catalogue(language, tmp_path)}
-        written = {(e.msgctxt, e.msgid) for e in catalogue(language)}
+    for language, folder in product(LANGUAGES, FOLDERS):
+        now = {(e.msgctxt, e.msgid) for e in catalogue(language, folder, tmp_path)}
+        written = {(e.msgctxt, e.msgid) for e in catalogue(language, folder)}
         record_property(f"untranslated {language}", [text for _, text in now - written])
         record_property(f"no longer used {language}", [text for _, text in written - now])
         differs = differs or now != written
