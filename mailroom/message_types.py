@@ -107,7 +107,7 @@ def untyped(channel: str) -> MessageType:
     """
     own = [row for row in settings.MESSAGE_TYPES.values() if row.channel == channel]
     is_bulk = bool(own) and all(row.bulk for row in own)
-    is_secret = settings.MAILROOM_SECRET_BY_DEFAULT and not is_bulk
+    is_secret = getattr(settings, "MAILROOM_SECRET_BY_DEFAULT", False) and not is_bulk
     return MessageType(channel=channel, bulk=is_bulk, secret=is_secret, routable=True)
 
 

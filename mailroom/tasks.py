@@ -5,12 +5,21 @@ import time
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 logger = logging.getLogger(__name__)
 
 AWAY_SECONDS = 5.0  # for which a broker that was away is not asked again
 _away_until = 0.0
+
+
+def queue(name: str = "default") -> str:
+    """A queue for a task of ours: `name` where TASKS allows it, else one that the project has."""
+    allowed = settings.TASKS.get("default", {}).get("QUEUES", ["default"])
+    if not allowed or name in allowed:
+        return name
+    return "default" if "default" in allowed else str(next(iter(allowed)))
 
 
 def enqueue(task: Any, *arguments: int) -> None:

@@ -14,6 +14,7 @@ from django.tasks import task
 
 from mailroom.bounces.intake import LARGEST, Result, receive
 from mailroom.config.urls import Mailbox, mailbox_at
+from mailroom.tasks import queue
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def urls() -> list[str]:
     return list(dict.fromkeys(url for url in found if url))
 
 
-@task(queue_name=QUEUE)
+@task(queue_name=queue(QUEUE))
 def read_mailboxes() -> int:
     """Read all mailboxes, one process at a time in each; the number of reports stored.
 

@@ -18,7 +18,7 @@ from mailroom.delivery.complete import erase_finished, keep_overwritten, send_si
 from mailroom.models import Delivery, Event, OutcomeCount, Suppression
 from mailroom.models.delivery import FREE
 from mailroom.models.queries import locked
-from mailroom.tasks import enqueue
+from mailroom.tasks import enqueue, queue
 
 logger = logging.getLogger(__name__)
 _asked_at = float("-inf")
@@ -47,7 +47,7 @@ def handle_soon() -> None:
         enqueue(handle_events)
 
 
-@task()
+@task(queue_name=queue())
 def handle_events() -> int:
     """Handle the events that wait. Repeating or losing it does no harm: the rows are the queue."""
     return handle_waiting()

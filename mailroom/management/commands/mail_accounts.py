@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
+from mailroom.checks import needs
 from mailroom.models import MailAccount
 
 
@@ -27,7 +28,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, new_key: bool, encrypt_again: bool, **options: Any) -> None:
         if new_key:
-            from cryptography.fernet import Fernet  # noqa: PLC0415  (the extra `accounts`)
+            try:
+                from cryptography.fernet import Fernet  # noqa: PLC0415  (the extra `accounts`)
+            except ModuleNotFoundError:
+                raise CommandError(f"{needs('A mail account', 'accounts')}.") from None
 
             self.stdout.write(Fernet.generate_key().decode())
         elif encrypt_again:
