@@ -1,4 +1,3 @@
-from importlib.util import find_spec
 from typing import Any
 
 from django.apps import AppConfig
@@ -26,7 +25,11 @@ class MailroomConfig(AppConfig):
 
     def ready(self) -> None:
         # These register lookups, receivers and jobs, and need the models.
-        from mailroom import checks, conf, providers
+        from mailroom import conf
+
+        if problem := conf.tasks_problem():  # which the import of the first task would run into
+            raise ImproperlyConfigured(problem)
+        from mailroom import checks, providers
         from mailroom.config import mailers
         from mailroom.delivery import breaker  # noqa: F401
         from mailroom.outbox import personal_data
@@ -37,7 +40,7 @@ class MailroomConfig(AppConfig):
         mailers.connect()
         personal_data.register_own()
         checks.register()
-        if find_spec("anymail"):
+        if conf.is_installed("anymail"):
             from mailroom.webhooks import ingest
 
             ingest.connect()

@@ -1,7 +1,6 @@
 """System checks: every alias can be built, every message type is routed."""
 
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ from django.template.loader import get_template
 from django.urls import NoReverseMatch, reverse
 
 from mailroom.addresses import domain_of
+from mailroom.conf import is_installed, needs
 from mailroom.config.channels import channel_options, channels, children, providers
 from mailroom.config.hosts import loopback_hosts, sandbox_urls
 from mailroom.config.schemes import DEVELOPMENT
@@ -78,7 +78,7 @@ def _problem(alias: str) -> str:
     if options.get("problem"):  # of an URL
         return str(options["problem"])
     for start, module, extra in EXTRAS:
-        if path.startswith(start) and not _is_there(module):
+        if path.startswith(start) and not is_installed(module):
             return f"{needs(path.split('.')[-2], extra)}."
     try:
         mailers[alias]
@@ -87,11 +87,6 @@ def _problem(alias: str) -> str:
     via = options.get("via", [])
     missing = [name for name in ([via] if isinstance(via, str) else via) if name not in mailers]
     return f"it names {missing[0]!r}, which MAILERS does not have" if missing else ""
-
-
-def needs(feature: str, extra: str) -> str:
-    """The sentence for a feature whose extra is not installed, without its full stop."""
-    return f"{feature} needs the extra {extra!r}: install django-mailroom[{extra}]"
 
 
 def _without_secrets(text: str, alias: str) -> str:
@@ -173,17 +168,8 @@ def every_webhook_is_verified(app_configs: object, **kwargs: Any) -> Found:
 
 
 def tasks_can_be_run(app_configs: object, **kwargs: Any) -> Found:
-    """mailroom.E011: the backend in TASKS is not installed; mailroom.I001: none outside requests.
-
-    The outbox needs no tasks. What providers report is handled in one.
-    """
+    """mailroom.I001: tasks run inside requests. The outbox needs none."""
     backend = settings.TASKS.get("default", {}).get("BACKEND", "")
-    package = backend.partition(".")[0]
-    if package and not _is_there(package):
-        told = f"TASKS names {package}, which is not installed"
-        if "celery" in package:
-            told = f"TASKS: {needs(package, 'celery')}"
-        return [checks.Error(f"{told}.", id="mailroom.E011")]
     if not backend.startswith("django.tasks.backends.immediate."):
         return []
     text = "TASKS is not set: tasks run inside the request that queues them."
@@ -212,16 +198,9 @@ def bounces_can_be_read(app_configs: object, **kwargs: Any) -> Found:
         "flufl.bounce": settings.MAIL_BOUNCE_ADDRESS or settings.MAIL_BOUNCE_URL,
         "imap_tools": settings.MAIL_BOUNCE_URL or settings.MAIL_UNSUBSCRIBE_URL,
     }
-    missing = [name for name, is_wanted in wanted.items() if is_wanted and not _is_there(name)]
+    missing = [name for name, is_wanted in wanted.items() if is_wanted and not is_installed(name)]
     text = needs("Reading bounces", "bounces")
     return [checks.Error(f"{text} ({one}).", id="mailroom.E010") for one in missing]
-
-
-def _is_there(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:  # of the package that it is in
-        return False
 
 
 def providers_exist(app_configs: object, **kwargs: Any) -> Found:

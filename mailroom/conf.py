@@ -1,6 +1,7 @@
 """The settings of the mailroom that a project may leave out, and what they are then."""
 
 import re
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,6 +36,29 @@ DEFAULTS: dict[str, Any] = {
     "MAIL_UNSUBSCRIBE_URL": "",
 }
 SHORTEST_SENDER, LONGEST_SENDER = 5, 15  # characters that Gmail asks for in Feedback-ID
+
+
+def needs(feature: str, extra: str) -> str:
+    """The sentence for a feature whose extra is not installed, without its full stop."""
+    return f"{feature} needs the extra {extra!r}: install django-mailroom[{extra}]"
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module, such as `flufl.bounce`, can be imported."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # the package that it is in
+        return False
+
+
+def tasks_problem() -> str:
+    """A sentence where TASKS names a backend that is not installed, else ""."""
+    package = settings.TASKS.get("default", {}).get("BACKEND", "").partition(".")[0]
+    if not package or is_installed(package):
+        return ""
+    if "celery" in package:
+        return f"TASKS: {needs(package, 'celery')}."
+    return f"TASKS names {package}, which is not installed."
 
 
 def fill_in() -> None:

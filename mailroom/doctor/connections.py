@@ -169,7 +169,7 @@ def _verdict(answer: requests.Response) -> tuple[Status, str]:
 
 
 def _ses(mailer: Any) -> tuple[Status, str]:
-    from botocore.exceptions import BotoCoreError, ClientError  # there where SES is
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  (SES has it)
 
     try:
         mailer.open()

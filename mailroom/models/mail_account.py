@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterable
 from email.utils import parseaddr
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -16,6 +15,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.addresses import address_key, for_wire, is_address
+from mailroom.conf import is_installed
 from mailroom.config import hosts
 from mailroom.config.channels import ACCOUNT, is_account
 from mailroom.config.schemes import ANYMAIL, brand
@@ -86,7 +86,7 @@ KINDS: dict[str, tuple[Setting, ...]] = {
 
 def kind_choices() -> list[tuple[str, str]]:
     """The kinds of account with their names; those of APIs need the extra `anymail`."""
-    has_apis = find_spec("anymail") is not None
+    has_apis = is_installed("anymail")
     return [(name, brand(name)) for name in KINDS if has_apis or name not in ANYMAIL]
 
 

@@ -25,10 +25,6 @@ EXCUSED = {
         A_MACHINE,
     ),
     "operate.md": ("pg_dump pg_restore", "tests/deploy/test_restoring.py types them"),
-    "reuse.md": (
-        "pip django cp mkdir export",
-        "tests/mailroom/test_reuse.py types all of it, but for pip: the libraries are there",
-    ),
 }
 # In running text, where no block says that it is a command.
 IN_PROSE = re.compile(r"`((?:curl|docker|git|heroku|pip|pre-commit|psql|sudo|systemctl) [^`]+)`")

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.module_loading import autodiscover_modules
 
-from mailroom.checks import needs
+from mailroom.conf import needs
 from mailroom.doctor.findings import Finding, Means, Status, examine
 from mailroom.doctor.live import send_to
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
-from mailroom.checks import needs
+from mailroom.conf import needs
 from mailroom.models import MailAccount
 
 

@@ -389,7 +389,7 @@ def test_a_large_report_is_read_in_part(delivery):
 def test_a_missing_package_is_named_by_a_check(settings, monkeypatch, module):
     settings.MAIL_BOUNCE_URL = "imaps://me:pw@127.0.0.1"
     assert bounces_can_be_read(None) == []
-    monkeypatch.setattr("mailroom.checks._is_there", lambda name: name != module)
+    monkeypatch.setattr("mailroom.checks.is_installed", lambda name: name != module)
     (fault,) = bounces_can_be_read(None)
     assert module in fault.msg
     assert "django-mailroom[bounces]" in fault.msg
