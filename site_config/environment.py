@@ -4,6 +4,7 @@ import hmac
 import os
 import re
 import shlex
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, suppress
 from importlib.util import find_spec
@@ -579,3 +580,20 @@ def tasks(broker_url: str) -> dict[str, Any]:
         backend = "django_tasks_celery.backend.CeleryBackend"
         return {"default": {"BACKEND": backend, "QUEUES": [], "OPTIONS": options}}
     return {"default": {"BACKEND": "django_ox.backend.OxBackend", "QUEUES": []}}
+
+
+# -- Serving --------------------------------------------------------------------------------------
+
+# Gunicorn starts a worker that ended again and again, unless it ended with this number.
+GUNICORN_BOOT_ERROR = 3
+
+
+def refuse_to_serve() -> None:
+    """End the process, listing every fault at once, where the configuration is faulty."""
+    from mailroom.checks import refuse_faulty_configuration  # noqa: PLC0415  (needs the settings)
+
+    try:
+        refuse_faulty_configuration()
+    except SystemExit as refusal:
+        sys.stderr.write(f"{refusal}\n")
+        sys.exit(GUNICORN_BOOT_ERROR)

@@ -117,13 +117,21 @@ class Site:
 
     @contextmanager
     def running(
-        self, *, workers: int = 1, runserver: bool = False, sandbox: bool = False
+        self,
+        *,
+        workers: int = 1,
+        runserver: bool = False,
+        asgi: bool = False,
+        sandbox: bool = False,
     ) -> Iterator["Site"]:
         """Web, workers and, if wanted, the sandbox run in the block; TERM ends them after it."""
         place = f"127.0.0.1:{self.port}"
         web = [sys.executable, "-m", "gunicorn", "--bind", place, "site_config.wsgi"]
         if runserver:
             web = [sys.executable, "manage.py", "runserver", "--noreload", place]
+        if asgi:
+            web = [sys.executable, "-m", "uvicorn", "--port", str(self.port)]
+            web += ["site_config.asgi:application"]
         with self.log.open("ab") as log:
             processes = [
                 subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)

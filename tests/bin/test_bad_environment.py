@@ -27,6 +27,7 @@ SERVERS = {
     "check": ["manage.py", "check"],
     "worker": ["manage.py", "worker"],
     "web": ["-m", "gunicorn", "--bind", f"127.0.0.1:{free_port()}", "site_config.wsgi"],
+    "asgi": ["-m", "uvicorn", "--port", str(free_port()), "site_config.asgi:application"],
 }
 
 
