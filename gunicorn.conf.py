@@ -58,10 +58,10 @@ class JsonLogger(Logger):
 
     def access(self, *args: Any) -> None:
         atoms = self.atoms(*args)
-        told = {"request_id": atoms.get("{x-request-id}o", ""), "remote": atoms["h"]}
-        told |= {"bytes": atoms["B"], "milliseconds": atoms["M"]}
+        details = {"request_id": atoms.get("{x-request-id}o", ""), "remote": atoms["h"]}
+        details |= {"bytes": atoms["B"], "milliseconds": atoms["M"]}
         line = "{m} {U} {s}".format(**atoms)
-        self.access_log.info("%s", line, extra=told)
+        self.access_log.info("%s", line, extra=details)
 
 
 logger_class = JsonLogger

@@ -39,8 +39,8 @@ class AccountAdapter(DefaultAccountAdapter):
         email: str | None = None,
     ) -> None:
         """With the user named: after a change of address, the old one no longer finds them."""
-        told = {**(context or {}), "user": user}
-        super().send_notification_mail(template_prefix, user, told, email)
+        details = {**(context or {}), "user": user}
+        super().send_notification_mail(template_prefix, user, details, email)
 
     def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
         return public_url("account_confirm_email", emailconfirmation.key)
@@ -55,7 +55,7 @@ class AccountAdapter(DefaultAccountAdapter):
         request.session.pop(pending.KEY, None)
         # allauth asks for the password again right after a sign-in, unless it is recorded as one.
         record_authentication(request, user, method="sign_in", reauthenticated=True)
-        known_devices.notice(request, user, is_first=is_first)
+        known_devices.remember_sign_in(request, user, is_first=is_first)
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """As allauth's, except for accounts with neither password nor second factor.

@@ -158,8 +158,8 @@ class UserAdmin(ByRank, DjangoUserAdmin):
             EmailAddress.objects.update_or_create(
                 user=obj, email=obj.email, defaults={"primary": True}
             )
-            told = {"from_email": before, "to_email": obj.email}
-            notify_owner(obj, "account/email/email_changed", to=before, **told)
+            details = {"from_email": before, "to_email": obj.email}
+            notify_owner(obj, "account/email/email_changed", to=before, **details)
 
 
 class WithoutSecret(ByRank):

@@ -25,18 +25,18 @@ def is_bounced(address: str) -> bool:
     return rows.filter(reason=Suppression.Reason.BOUNCED).exists()
 
 
-def tell(sender: object, request: HttpRequest, user: User, **kwargs: Any) -> None:
+def warn_at_sign_in(sender: object, request: HttpRequest, user: User, **kwargs: Any) -> None:
     """At log-in: nothing arrives, and here is what to do."""
     if is_bounced(user.email):
         text = _("Our mails to %(address)s come back, so we stopped sending any.")
         words = text % {"address": user.email}
         page = reverse("account_mend")
-        told = format_html('{} <a href="{}">{}</a>', words, page, _("Mend this"))
+        sentence = format_html('{} <a href="{}">{}</a>', words, page, _("Mend this"))
         # A program that logs in has no messages to show, and no eyes.
-        messages.warning(request, told, fail_silently=True)
+        messages.warning(request, sentence, fail_silently=True)
 
 
-def trial(user: User) -> TemplatedMessage:
+def trial_email(user: User) -> TemplatedMessage:
     """A mail with a link that proves that it arrived."""
     token = _signer.sign_object({"user": user.pk, "email": user.email})
     return TemplatedMessage(
@@ -51,7 +51,7 @@ def trial(user: User) -> TemplatedMessage:
     )
 
 
-def proven(token: str) -> str:
+def proven_address(token: str) -> str:
     """The address that a link proves; "" for a link that is old, forged or of an address left."""
     lasts = message_type("accounts.confirm_email").lasts
     try:
@@ -62,7 +62,7 @@ def proven(token: str) -> str:
     return user.email if user and user.email == told["email"] else ""
 
 
-def arrived(sender: object, **kwargs: Any) -> None:
+def lift_suppression(sender: object, **kwargs: Any) -> None:
     """A link from a mail was followed: allauth confirmed an address, or reset a password."""
     confirmed = kwargs.get("email_address")
     user = kwargs.get("user")
@@ -71,6 +71,6 @@ def arrived(sender: object, **kwargs: Any) -> None:
 
 
 def connect() -> None:
-    user_logged_in.connect(tell, dispatch_uid="accounts-bounced")
-    email_confirmed.connect(arrived, dispatch_uid="accounts-confirmed")
-    password_reset.connect(arrived, dispatch_uid="accounts-reset")
+    user_logged_in.connect(warn_at_sign_in, dispatch_uid="accounts-bounced")
+    email_confirmed.connect(lift_suppression, dispatch_uid="accounts-confirmed")
+    password_reset.connect(lift_suppression, dispatch_uid="accounts-reset")

@@ -22,7 +22,7 @@ MARK = 32  # characters
 MOST = 10  # accounts that one browser remembers
 
 
-def notice(request: HttpRequest, user: User, *, is_first: bool) -> None:
+def remember_sign_in(request: HttpRequest, user: User, *, is_first: bool) -> None:
     """Remember the browser of a sign-in, and send `new_device` if it is a new one.
 
     is_first: nobody has signed in to the account before, so any browser would be new.

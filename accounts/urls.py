@@ -4,10 +4,10 @@ from django.urls import URLPattern, path, re_path
 
 from accounts.transactions import View, in_one_transaction
 from accounts.views import (
+    BouncedAddress,
+    BouncedAddressWorks,
     ConfirmEmail,
     DeleteAccount,
-    Mend,
-    Mended,
     ProfileView,
     Sessions,
     SignInAgain,
@@ -50,7 +50,7 @@ urlpatterns = [
     path("data/", YourData.as_view(), name="account_data"),
     path("delete/", _delete_account, name="account_delete"),
     path("sign-in-again/", SignInAgain.as_view(), name="account_sign_in_again"),
-    path("mend/", Mend.as_view(), name="account_mend"),
-    path("mend/<str:token>/", Mended.as_view(), name="account_mended"),
+    path("mend/", BouncedAddress.as_view(), name="account_mend"),
+    path("mend/<str:token>/", BouncedAddressWorks.as_view(), name="account_mended"),
     *(URLPattern(one.pattern, _protected(one), one.default_args, one.name) for one in CHANGES),
 ]

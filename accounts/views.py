@@ -169,10 +169,10 @@ class SignInAgain(LoginRequiredMixin, TemplateView):
         return redirect(f"{reverse('account_request_login_code')}?{urlencode({'next': after})}")
 
 
-class Mend(LoginRequiredMixin, TemplateView):
+class BouncedAddress(LoginRequiredMixin, TemplateView):
     """Mail to this person's address came back: try again, or give another address."""
 
-    template_name = "account/mend.html"
+    template_name = "account/bounced_address.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         is_bounced = bounced.is_bounced(_person(self.request).email)
@@ -182,15 +182,15 @@ class Mend(LoginRequiredMixin, TemplateView):
         """The outbox lets one such mail a day through, however often it is asked for."""
         user = _person(request)
         with transaction.atomic():
-            bounced.trial(user).send()
+            bounced.trial_email(user).send()
         messages.success(request, gettext("We try once more: look at your mail."))
         return redirect("account_mend")
 
 
-class Mended(TemplateView):
+class BouncedAddressWorks(TemplateView):
     """The link of that mail: a page with a button, since scanners follow links."""
 
-    template_name = "account/mended.html"
+    template_name = "account/bounced_address_works.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(address=self._address(), **kwargs)
@@ -201,7 +201,7 @@ class Mended(TemplateView):
         return redirect("home")
 
     def _address(self) -> str:
-        if address := bounced.proven(self.kwargs["token"]):
+        if address := bounced.proven_address(self.kwargs["token"]):
             return address
         raise Http404(gettext("This link is not one of ours, or has run out."))
 

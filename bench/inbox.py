@@ -57,7 +57,7 @@ def fill(number: int) -> None:
     """Put so many emails of 20 kB into the inbox: a hundred as they arrive, and copies of them."""
     from django.conf import settings
 
-    from sandbox.inbox import Accepted, keep
+    from sandbox.inbox import Accepted, store_email
 
     for one in range(first := min(number, 100)):
         mail = EmailMessage()
@@ -67,6 +67,6 @@ def fill(number: int) -> None:
             f"Number {one}",
         )
         mail.set_content("All is well here.\n" * 1100)
-        keep(Accepted("mailgun:example.com", mail, [f"reader{one}@example.com"]))
+        store_email(Accepted("mailgun:example.com", mail, [f"reader{one}@example.com"]))
     with closing(sqlite3.connect(settings.INBOX_FILE)) as file, file:
         file.execute(REPEAT, [number // first])

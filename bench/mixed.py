@@ -109,10 +109,12 @@ def _visit(url: str, end: float, done: Counter[str]) -> None:
 
 def _report(url: str) -> None:
     """Mailgun reports that an email was delivered."""
-    from sandbox.webhooks import Event, post_of
+    from sandbox.webhooks import ProviderEvent, post_of
 
     reader = f"reader{random.randrange(SUBSCRIBERS)}@example.com"
-    post = post_of("mailgun", Event("delivered", reader, f"<{next(numbers)}@example.com>"), "bench")
+    post = post_of(
+        "mailgun", ProviderEvent("delivered", reader, f"<{next(numbers)}@example.com>"), "bench"
+    )
     headers = {**post.headers, "Content-Type": post.content_type}
     address = f"{url}/mail/webhooks/mailgun/tracking/"
     answer = requests.post(address, post.body, headers=headers, timeout=30)

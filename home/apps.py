@@ -26,10 +26,10 @@ def connect_signals() -> None:
     """Connect one app's signals to another app: the only place where two apps meet."""
     from notifications import receivers  # needs the models, which Django loads after the apps
 
-    new_device.connect(receivers.sign_in, dispatch_uid="notify-sign-in")
-    issue_published.connect(receivers.new_issue, dispatch_uid="notify-new-issue")
-    issue_sent.connect(receivers.issue_sent, dispatch_uid="notify-issue-sent")
-    issue_stopped.connect(receivers.issue_stopped, dispatch_uid="notify-issue-stopped")
+    new_device.connect(receivers.notify_sign_in, dispatch_uid="notify-sign-in")
+    issue_published.connect(receivers.notify_new_issue, dispatch_uid="notify-new-issue")
+    issue_sent.connect(receivers.notify_issue_sent, dispatch_uid="notify-issue-sent")
+    issue_stopped.connect(receivers.notify_issue_stopped, dispatch_uid="notify-issue-stopped")
 
 
 def environment_is_whole(app_configs: object, **kwargs: Any) -> list[checks.CheckMessage]:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from mailroom.config.channels import children
 from mailroom.config.schemes import brand
 from mailroom.models import Delivery
-from mailroom.status.overview import carried, describe, in_flight, waiting
+from mailroom.status.overview import carried, describe_mailers, in_flight, waiting
 
 State = Delivery.State
 IN_DEVELOPMENT = {
@@ -93,8 +93,8 @@ def channel_rows() -> list[ChannelRow]:
 
     Read from the kept counts and the queue, however much was sent.
     """
-    told = describe()
-    kinds = {one["alias"]: kind_of(one["url"]) for one in told["providers"]}
+    told = describe_mailers()
+    kinds = {one["alias"]: provider_name(one["url"]) for one in told["providers"]}
     counts, sending = carried(), in_flight()
     rows = [
         _row(one, kinds, counts[one["alias"]], sending.get(one["alias"], 0))
@@ -104,7 +104,7 @@ def channel_rows() -> list[ChannelRow]:
     return sorted(rows, key=lambda row: order.index(row.alias) if row.alias in order else -1)
 
 
-def kind_of(url: str) -> Promise | str:
+def provider_name(url: str) -> Promise | str:
     """The name of the kind of provider that a mailer URL is for, such as `Amazon SES`."""
     scheme = url.partition(":")[0]
     return IN_DEVELOPMENT.get(scheme) or brand(scheme)

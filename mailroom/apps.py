@@ -20,8 +20,8 @@ class MailroomConfig(AppConfig):
         engine = settings.DATABASES.get("default", {}).get("ENGINE", "")
         if engine.startswith("django.db.backends.") and not engine.endswith(SUPPORTED):
             name = engine.rpartition(".")[2]
-            told = f"mailroom does not support {name}: use SQLite or PostgreSQL."
-            raise ImproperlyConfigured(told if name != "dummy" else "mailroom needs DATABASES.")
+            text = f"mailroom does not support {name}: use SQLite or PostgreSQL."
+            raise ImproperlyConfigured(text if name != "dummy" else "mailroom needs DATABASES.")
 
     def ready(self) -> None:
         # These register lookups, receivers and jobs, and need the models.

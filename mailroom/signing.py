@@ -131,6 +131,6 @@ def delivery_named(purpose: str, *texts: str) -> int | None:
     return next((pk for token in tokens if (pk := unseal(purpose, token)) is not None), None)
 
 
-def recipients(email: Message) -> list[str]:
+def delivered_to(email: Message) -> list[str]:
     """The headers of an incoming email that may hold the address it was delivered to."""
     return [str(value) for name in DELIVERED for value in email.get_all(name, [])]

@@ -28,5 +28,5 @@ class NewslettersConfig(AppConfig):
         signals.complained.connect(receivers.leave, dispatch_uid="newsletters-complaint")
         signals.unsubscribed.connect(receivers.leave, dispatch_uid="newsletters-unsubscribed")
         signals.account_refused.connect(
-            auto_pause.account_refused, dispatch_uid="newsletters-account-refused"
+            auto_pause.stop_for_refused_account, dispatch_uid="newsletters-account-refused"
         )

@@ -80,7 +80,7 @@ def issue_to(issue: Issue, personal: Mapping[str, str]) -> TemplatedMessage:
         context={
             **values,
             "newsletter": newsletter,
-            "tracking": tracking.sentence(),
+            "tracking": tracking.tracking_notice(),
             "subject": fill(issue.subject, values),
             "preheader": fill(issue.preheader, values),
             "greets": _greets(issue.body),

@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 
-def mark(message: Any) -> None:
+def request_tracking(message: Any) -> None:
     """Ask the mailer to record what the site wants recorded; else say nothing, as most can't.
 
     https://anymail.dev/en/stable/sending/anymail_additions/ (track_opens, track_clicks)
@@ -19,7 +19,7 @@ def mark(message: Any) -> None:
         setattr(message, f"track_{what}", True)
 
 
-def sentence() -> str | Promise:
+def tracking_notice() -> str | Promise:
     """What readers are told about it; "" where nothing is recorded."""
     match "opens" in settings.NEWSLETTER_TRACKING, "clicks" in settings.NEWSLETTER_TRACKING:
         case True, True:

@@ -9,7 +9,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from notifications import announcement_views
-from notifications.announcements import Progress
+from notifications.announcements import AnnouncementProgress
 from notifications.models import Announcement, Notification
 
 CONTENT = ("title", "body", "audience", "language")
@@ -29,8 +29,8 @@ class AnnouncementAdmin(admin.ModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         views = {
             "send": announcement_views.Send,
-            "preview": announcement_views.Preview,
-            "frame": announcement_views.PreviewFrame,
+            "preview": announcement_views.PreviewAnnouncement,
+            "frame": announcement_views.AnnouncementFrame,
             "progress": announcement_views.ShowProgress,
         }
         own = [
@@ -73,7 +73,7 @@ class AnnouncementAdmin(admin.ModelAdmin):
         row = kwargs.get("obj")
         if row:
             context["may_send"] = row.is_draft and self.has_send_permission(request)
-            context["progress"] = None if row.is_draft else Progress(row)
+            context["progress"] = None if row.is_draft else AnnouncementProgress(row)
         return super().render_change_form(request, context, *args, **kwargs)
 
 

@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.views.generic import DetailView
 
 from mailroom.messages.preview import as_mail_frame, framed
-from mailroom.status.overview import describe
+from mailroom.status.overview import describe_mailers
 from notifications import emails
-from notifications.announcements import KIND, Progress, audience, send
+from notifications.announcements import KIND, AnnouncementProgress, audience, send
 from notifications.kinds import KINDS
 from notifications.models import Announcement
 from notifications.preview import preview
@@ -59,7 +59,7 @@ class Send(AnnouncementView):
         return self._go_on(is_new=send(self.get_object()))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        channels = {channel["alias"]: channel for channel in describe()["channels"]}
+        channels = {channel["alias"]: channel for channel in describe_mailers()["channels"]}
         return super().get_context_data(
             title=_("Send"),
             people=audience(self.object).count(),
@@ -75,7 +75,7 @@ class Send(AnnouncementView):
         return redirect(CHANGE, self.kwargs["pk"])
 
 
-class Preview(AnnouncementView):
+class PreviewAnnouncement(AnnouncementView):
     template_name = "admin/notifications/announcement/preview.html"
 
     @cached_property
@@ -102,7 +102,7 @@ class Preview(AnnouncementView):
 
 
 @method_decorator(as_mail_frame, name="dispatch")
-class PreviewFrame(Preview):
+class AnnouncementFrame(PreviewAnnouncement):
     """The mail's HTML alone, in a frame of its own address and policy."""
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
@@ -113,4 +113,4 @@ class ShowProgress(AnnouncementView):
     template_name = "admin/notifications/announcement/_progress.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(progress=Progress(self.object), **kwargs)
+        return super().get_context_data(progress=AnnouncementProgress(self.object), **kwargs)

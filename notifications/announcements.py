@@ -46,17 +46,17 @@ def send(announcement: Announcement) -> bool:
 def tell_everybody(announcement_id: int) -> None:
     sending = Announcement.objects.filter(state=Announcement.State.SENDING)
     if announcement := sending.filter(pk=announcement_id).first():
-        tell(announcement)
+        notify_audience(announcement)
 
 
-def tell(announcement: Announcement) -> None:
+def notify_audience(announcement: Announcement) -> None:
     """Tell the audience of an announcement that is being sent, then mark it as sent."""
     notify(
         audience(announcement),
         KIND,
         actor=announcement.author,
         target=reverse("notifications:announcement", args=[announcement.pk]),
-        dedupe_key=key_of(announcement),
+        dedupe_key=dedupe_key_of(announcement),
         **announcement.values(),
     )
     Announcement.objects.filter(pk=announcement.pk).update(
@@ -64,19 +64,19 @@ def tell(announcement: Announcement) -> None:
     )
 
 
-def told(announcement: Announcement) -> QuerySet[Notification]:
+def notifications_of(announcement: Announcement) -> QuerySet[Notification]:
     """The notifications that an announcement has made so far."""
-    return Notification.objects.filter(kind=KIND, dedupe_key=key_of(announcement))
+    return Notification.objects.filter(kind=KIND, dedupe_key=dedupe_key_of(announcement))
 
 
-def mails(announcement: Announcement) -> dict[str, int]:
+def count_emails(announcement: Announcement) -> dict[str, int]:
     """How many of its mails are in each state; states without any are left out."""
-    own = Mailing.objects.filter(kind=KIND, event=key_of(announcement)).values("message")
+    own = Mailing.objects.filter(kind=KIND, event=dedupe_key_of(announcement)).values("message")
     counted = Delivery.objects.filter(message__in=own).order_by().values_list("state")
     return dict(counted.annotate(Count("pk")))
 
 
-def key_of(announcement: Announcement) -> str:
+def dedupe_key_of(announcement: Announcement) -> str:
     return f"announcement:{announcement.pk}"
 
 
@@ -87,23 +87,23 @@ OPEN = (Delivery.State.QUEUED, Delivery.State.SENDING)
 
 
 @dataclass
-class Progress:
+class AnnouncementProgress:
     announcement: Announcement
 
     @cached_property
-    def told(self) -> int:
+    def notified(self) -> int:
         """How many have it among their notifications."""
-        return told(self.announcement).count()
+        return notifications_of(self.announcement).count()
 
     @cached_property
     def total(self) -> int:
         """How many are told; while that goes on, the audience."""
         is_told = self.announcement.state == Announcement.State.SENT
-        return self.told if is_told else max(self.told, audience(self.announcement).count())
+        return self.notified if is_told else max(self.notified, audience(self.announcement).count())
 
     @cached_property
     def _mails(self) -> dict[str, int]:
-        return mails(self.announcement)
+        return count_emails(self.announcement)
 
     @property
     def counts(self) -> dict[str, int]:

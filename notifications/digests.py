@@ -37,7 +37,7 @@ LATER = timedelta(hours=1)  # what fails is tried again, and holds up nobody els
 
 
 @dataclass
-class Group:
+class DigestGroup:
     """Several notifications with one batch key; title: what they have in common, "" for nothing."""
 
     title: str
@@ -45,9 +45,9 @@ class Group:
 
 
 @dataclass
-class Section:
+class DigestSection:
     label: str | Promise
-    groups: list[Group]
+    groups: list[DigestGroup]
 
 
 @task()
@@ -114,7 +114,7 @@ def _mail(user: Any, address: str, rows: Sequence[Notification], more: int) -> N
     add_deliveries(message, [Recipient(address, values=values)])
 
 
-def sections(rows: Sequence[Notification]) -> list[Section]:
+def sections(rows: Sequence[Notification]) -> list[DigestSection]:
     """Notifications by kind, in the order of the kinds, and within one by batch key."""
     found: dict[str, dict[str, list[Notification]]] = defaultdict(lambda: defaultdict(list))
     for one in rows:
@@ -122,8 +122,8 @@ def sections(rows: Sequence[Notification]) -> list[Section]:
     return [_section(kind, found[key]) for key, kind in KINDS.items() if key in found]
 
 
-def _section(kind: Kind, groups: dict[str, list[Notification]]) -> Section:
-    return Section(kind.label, [Group(title, lines) for title, lines in groups.items()])
+def _section(kind: Kind, groups: dict[str, list[Notification]]) -> DigestSection:
+    return DigestSection(kind.label, [DigestGroup(title, lines) for title, lines in groups.items()])
 
 
 def plan_forgotten(limit: int = 1000) -> None:

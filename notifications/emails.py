@@ -69,7 +69,7 @@ def switch_headers() -> dict[str, str]:
 def personal_values(delivery: Delivery) -> dict[str, str]:
     """The slots of one delivery, filled when it is sent."""
     user, kind = delivery.values["user"], delivery.values["kind"]
-    switch = tokens.make(user, kind, delivery.address)
+    switch = tokens.make_token(user, kind, delivery.address)
     opened = (
         public_url("notifications:list")
         if kind == DIGEST

@@ -10,7 +10,7 @@ from mailroom.messages.links import absolute
 TAGS = {"a", "blockquote", "br", "code", "em", "h2", "h3", "li", "ol", "p", "pre", "strong", "ul"}
 
 
-def render_html(text: str) -> SafeString:
+def announcement_html(text: str) -> SafeString:
     """Raw HTML in the text stays text; what is left is reduced to a few harmless tags.
 
     Links to pages of ours become absolute: a mail has no page that they could be relative to.

@@ -42,23 +42,25 @@ def connect() -> None:
 def mailer(sender: Any, event: str, alias: str, carried_by: str, **kwargs: Any) -> None:
     """Something happened to a mailer: tell staff."""
     staff = get_user_model().objects.filter(is_staff=True, is_active=True)
-    told = {"event": event, "alias": alias, "carried_by": carried_by}
-    notify(staff, "mailer", target=reverse("mail_status"), **told)
+    details = {"event": event, "alias": alias, "carried_by": carried_by}
+    notify(staff, "mailer", target=reverse("mail_status"), **details)
 
 
-def sign_in(sender: Any, user: AbstractBaseUser, ip: str, browser: str, **kwargs: Any) -> None:
+def notify_sign_in(
+    sender: Any, user: AbstractBaseUser, ip: str, browser: str, **kwargs: Any
+) -> None:
     """Somebody logged in from a new device, maybe not the owner of the account."""
     notify(user, "sign_in", target=reverse("usersessions_list"), ip=ip, browser=browser)
 
 
-def issue_sent(
+def notify_issue_sent(
     sender: Any, issue: Any, editors: QuerySet[AbstractBaseUser], failed: int = 0, **kwargs: Any
 ) -> None:
     """All mails of an issue have left: tell its editors."""
     _to_editors("issue_sent", issue, editors, f"issue:{issue.pk}", failed=failed)
 
 
-def issue_stopped(
+def notify_issue_stopped(
     sender: Any, issue: Any, editors: QuerySet[AbstractBaseUser], reason: str, **kwargs: Any
 ) -> None:
     """The sending of an issue stopped: tell its editors, each time that it does."""
@@ -79,7 +81,7 @@ def _to_editors(
     )
 
 
-def new_issue(
+def notify_new_issue(
     sender: Any, issue: Any, recipients: QuerySet[AbstractBaseUser], **kwargs: Any
 ) -> None:
     """An issue is out: tell its subscribers who have an account."""

@@ -30,12 +30,12 @@ class Reader(NamedTuple):
     is_current: bool
 
 
-def make(user_id: int, kind: str, address: str) -> str:
+def make_token(user_id: int, kind: str, address: str) -> str:
     """For an email of a kind to an address of a user."""
     return _choices.sign_object({"u": user_id, "k": kind, "a": _proofs(address)[0]})
 
 
-def read(token: str) -> Reader | None:
+def read_token(token: str) -> Reader | None:
     """None for a token that is forged, or whose user is gone or switched off."""
     try:
         content = _choices.unsign_object(token)

@@ -17,6 +17,6 @@ urlpatterns = [
     # Some mailbox providers post without the slash, and a redirect would lose the POST.
     path("switch/<str:token>", views.Switch.as_view()),
     path("switch/<str:token>/back/", views.SwitchBack.as_view(), name="switch_back"),
-    path("export/", views.Export.as_view(), name="export"),
+    path("export/", views.DownloadNotifications.as_view(), name="export"),
     path("announcements/<int:pk>/", views.ReadAnnouncement.as_view(), name="announcement"),
 ]

@@ -32,7 +32,7 @@ BAD_TOKEN, INVALID_JSON, INVALID_EMAIL, OUT_OF_CREDITS, INACTIVE, TOO_MANY = (
 POSTMARK_BATCH, POSTMARK_RECIPIENTS, MAILGUN_RECIPIENTS = 500, 50, 1000
 
 
-class Call(NamedTuple):
+class ApiCall(NamedTuple):
     """A request that was made, for tests to look at."""
 
     path: str
@@ -72,7 +72,7 @@ class LocalServer(ThreadingHTTPServer):
 
     def __init__(self, handler: type[BaseHTTPRequestHandler], port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), handler)
-        self.calls: list[Call] = []
+        self.calls: list[ApiCall] = []
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -118,7 +118,7 @@ class APIServer(LocalServer):
         self.poster = poster
         self.more = more
 
-    def account(self, call: Call) -> Account | Answer:
+    def account(self, call: ApiCall) -> Account | Answer:
         """The account that a call is for, or how it is refused."""
         headers = {name.lower(): value for name, value in call.headers.items()}
         if domain := DOMAIN_PATH.fullmatch(call.path):
@@ -140,7 +140,7 @@ class APIServer(LocalServer):
             return Answer(401, {"ErrorCode": BAD_TOKEN, "Message": text})
         return Answer(404, {"message": "The sandbox does not know this address."})
 
-    def answer(self, account: Account, mode: Mode, call: Call) -> Answer:
+    def answer(self, account: Account, mode: Mode, call: ApiCall) -> Answer:
         """What a provider that is asked for something by its customer says to it."""
         if account.kind == "postmark":
             return _down(mode) or _postmark(mode, call)
@@ -169,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.close_connection = True
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        call = Call(self.path.partition("?")[0], dict(self.headers), body)
+        call = ApiCall(self.path.partition("?")[0], dict(self.headers), body)
         self.server.calls.append(call)
         account = self.server.account(call)
         if isinstance(account, Answer) and account.status == 401:
@@ -222,7 +222,7 @@ def _rate_limited() -> Answer:
 # -- Postmark: https://postmarkapp.com/developer/api/email-api -------------------------------------
 
 
-def _postmark(mode: Mode, call: Call) -> Answer:
+def _postmark(mode: Mode, call: ApiCall) -> Answer:
     is_batch = call.path.endswith("/batch")
     try:
         given = call.json
@@ -303,7 +303,7 @@ def _postmark_mail(told: dict[str, Any]) -> EmailMessage:
 # -- Mailgun: https://documentation.mailgun.com/docs/mailgun/api-reference/openapi-final/tag/Messages
 
 
-def _mailgun(account: Account, mode: Mode, call: Call) -> Answer:
+def _mailgun(account: Account, mode: Mode, call: ApiCall) -> Answer:
     form, files = _form(call)
     if problem := _mailgun_problem(form):
         return Answer(400, {"message": problem})
@@ -376,7 +376,7 @@ def _mailgun_mail(form: dict[str, list[str]], files: list[tuple[str, str, bytes]
     return _mail(headers, form.get("text", [""])[0], form.get("html", [""])[0], files)
 
 
-def _form(call: Call) -> tuple[dict[str, list[str]], list[tuple[str, str, bytes]]]:
+def _form(call: ApiCall) -> tuple[dict[str, list[str]], list[tuple[str, str, bytes]]]:
     """The fields of a form, and its files as name, content type, content."""
     kind = {name.lower(): value for name, value in call.headers.items()}.get("content-type", "")
     fields: dict[str, list[str]] = {}

@@ -49,7 +49,7 @@ def mode_of(alias: str) -> Mode:
     return Mode(cache.get(_key(alias), ""))
 
 
-def set_mode(alias: str, mode: Mode) -> None:
+def set_behaviour(alias: str, mode: Mode) -> None:
     """Make a provider behave so, in all processes, until another mode is set."""
     cache.set(_key(alias), mode.value, None)
 

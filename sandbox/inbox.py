@@ -65,7 +65,7 @@ class Email:
     message_id: str
 
 
-def keep(accepted: Accepted) -> None:
+def store_email(accepted: Accepted) -> None:
     """Store an email that was delivered; the oldest ones and those of long ago go."""
     mail, now = accepted.mail, datetime.now(UTC)
     row: dict[str, Any] = {
@@ -78,7 +78,7 @@ def keep(accepted: Accepted) -> None:
         "message_id": str(mail["Message-ID"] or "").strip(),
     }
     about = [row["subject"], row["sender"], row["recipients"], str(mail["To"] or "")]
-    text = text_of(mail, "plain")[:SEARCHED_CHARACTERS]
+    text = body_of(mail, "plain")[:SEARCHED_CHARACTERS]
     row |= {"searched": "\n".join([*about, text]).casefold(), "raw": mail.as_bytes()}
     with _file() as file:
         names = ", ".join(row)
@@ -98,7 +98,7 @@ class EmailBackend(BaseEmailBackend):
         number = 0
         alias: str = getattr(self, "alias", None) or "inbox"
         for message in email_messages:
-            keep(Accepted(alias, parsed(message), message.recipients()))
+            store_email(Accepted(alias, parsed(message), message.recipients()))
             number += 1
         return number
 
@@ -164,7 +164,7 @@ def choices() -> tuple[list[str], list[str]]:
     return sorted(channels), sorted(providers)
 
 
-def one(number: int) -> tuple[Email, EmailMessage] | None:
+def read_email(number: int) -> tuple[Email, EmailMessage] | None:
     """An email and its content; None for one that is gone."""
     with _file() as file:
         query = f"SELECT {COLUMNS}, raw FROM email WHERE id = ?"  # noqa: S608
@@ -172,7 +172,7 @@ def one(number: int) -> tuple[Email, EmailMessage] | None:
     return (_email(row[:-1]), _read(row[-1])) if row else None
 
 
-def delivery_of(message_id: str, recipients: Iterable[str]) -> Delivery | None:
+def delivery_with(message_id: str, recipients: Iterable[str]) -> Delivery | None:
     """The delivery that an email with this Message-ID, which these addresses got, is."""
     if found := OUR_MESSAGE_ID.match(message_id):
         keys = [address_key(one) for one in recipients]
@@ -183,7 +183,7 @@ def delivery_of(message_id: str, recipients: Iterable[str]) -> Delivery | None:
     return None
 
 
-def text_of(mail: EmailMessage, kind: str) -> str:
+def body_of(mail: EmailMessage, kind: str) -> str:
     """The body of a kind ("plain", "html"); "" where there is none."""
     part = mail.get_body((kind,))
     if part is None:
@@ -232,7 +232,7 @@ def _read(raw: bytes) -> EmailMessage:
 
 def _channel_of(mail: EmailMessage, recipients: Iterable[str]) -> str:
     """The channel of an email that arrived; "" where it is none of ours."""
-    if delivery := delivery_of(str(mail["Message-ID"] or "").strip(), recipients):
+    if delivery := delivery_with(str(mail["Message-ID"] or "").strip(), recipients):
         return delivery.channel
     parts = str(mail["Feedback-ID"] or "").split(":")
     return parts[1] if len(parts) == 4 else ""

@@ -24,7 +24,7 @@ from mailroom.admin.timeline import timeline
 from mailroom.messages.preview import MAIL_POLICY
 from sandbox import inbox
 from sandbox.accounts import accounts
-from sandbox.behaviour import PERSONAS, Mode, mode_of, set_mode
+from sandbox.behaviour import PERSONAS, Mode, mode_of, set_behaviour
 
 EMAILS_A_PAGE = 50
 RAW_SHOWN = 200_000  # characters; all of it can be downloaded
@@ -82,7 +82,7 @@ def mode(request: HttpRequest) -> HttpResponse:
     alias, wanted = request.POST.get("alias", ""), request.POST.get("mode", "")
     if wanted not in Mode.values or alias not in {one.alias for one in accounts()}:
         return HttpResponseBadRequest()
-    set_mode(alias, Mode(wanted))
+    set_behaviour(alias, Mode(wanted))
     told = {"alias": alias, "how": Mode(wanted).label}
     messages.success(request, _("%(alias)s %(how)s.") % told)
     return redirect("sandbox:providers")
@@ -131,7 +131,7 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
 def email_page(request: HttpRequest, number: int) -> HttpResponse:
     """Show one email as HTML, text, headers or raw, and what happened to its delivery."""
     email, mail = _one(number)
-    delivery = inbox.delivery_of(email.message_id, email.recipients.split(", "))
+    delivery = inbox.delivery_with(email.message_id, email.recipients.split(", "))
     may_open = request.user.is_staff and request.user.has_perm("mailroom.view_delivery")
     context = {
         "email": email,
@@ -217,7 +217,7 @@ def _language(request: HttpRequest) -> str:
 
 
 def _one(number: int) -> tuple[inbox.Email, EmailMessage]:
-    found = inbox.one(number) if number < 2**63 else None
+    found = inbox.read_email(number) if number < 2**63 else None
     if not found:
         raise Http404
     return found
@@ -225,7 +225,7 @@ def _one(number: int) -> tuple[inbox.Email, EmailMessage]:
 
 def _content(request: HttpRequest, mail: EmailMessage) -> dict[str, Any]:
     """What the page of an email shows of it, in the look that was asked for."""
-    html, look = inbox.text_of(mail, "html"), request.GET.get("look", "")
+    html, look = inbox.body_of(mail, "html"), request.GET.get("look", "")
     if look not in LOOKS or (look == "html" and not html):
         look = "html" if html else "text"
     raw = mail.as_bytes().decode(errors="replace") if look == "raw" else ""
@@ -236,14 +236,14 @@ def _content(request: HttpRequest, mail: EmailMessage) -> dict[str, Any]:
         "sender": str(mail["From"] or ""),
         "to": str(mail["To"] or ""),
         "headers": mail.items(),
-        "text": inbox.text_of(mail, "plain"),
+        "text": inbox.body_of(mail, "plain"),
         "raw": raw[:RAW_SHOWN],
         "is_cut": len(raw) > RAW_SHOWN,
     }
 
 
 def _framed(mail: EmailMessage) -> HttpResponse:
-    html, base = inbox.text_of(mail, "html"), '<base target="_top">'
+    html, base = inbox.body_of(mail, "html"), '<base target="_top">'
     head = re.search(r"<head\b[^>]*>", html, re.IGNORECASE)
     place = head.end() if head else 0
     return HttpResponse(html[:place] + base + html[place:])

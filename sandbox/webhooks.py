@@ -29,7 +29,7 @@ RETRY_SECONDS = (0.5, 2, 5, 15)
 
 
 @dataclass(frozen=True)
-class Event:
+class ProviderEvent:
     """What happened to an email.
 
     name: the provider's own words, as in `mailroom.webhooks.events`, for instance
@@ -66,7 +66,7 @@ COURSES: dict[str, dict[str, Course]] = {
 }
 
 
-class Post(NamedTuple):
+class WebhookPost(NamedTuple):
     """An HTTP request to a webhook."""
 
     body: bytes
@@ -74,7 +74,7 @@ class Post(NamedTuple):
     content_type: str = "application/json"
 
 
-def postmark_event(event: Event) -> dict[str, Any]:
+def postmark_event(event: ProviderEvent) -> dict[str, Any]:
     """Build Postmark's payload: https://postmarkapp.com/developer/webhooks/bounce-webhook ff."""
     kind, _, detail = event.name.partition(" ")
     payload: dict[str, Any] = {
@@ -116,7 +116,7 @@ def postmark_event(event: Event) -> dict[str, Any]:
     }
 
 
-def mailgun_event(event: Event) -> dict[str, Any]:
+def mailgun_event(event: ProviderEvent) -> dict[str, Any]:
     """Build the event of Mailgun's payload, which is to be signed.
 
     https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads
@@ -144,10 +144,10 @@ def mailgun_event(event: Event) -> dict[str, Any]:
     return {"event-data": data}
 
 
-def basic(payload: Any, secret: str) -> Post:
+def basic(payload: Any, secret: str) -> WebhookPost:
     """Authenticate a payload by `user:password` (RFC 7617), as Postmark does."""
     token = base64.b64encode(secret.encode()).decode()
-    return Post(json.dumps(payload).encode(), {"Authorization": f"Basic {token}"})
+    return WebhookPost(json.dumps(payload).encode(), {"Authorization": f"Basic {token}"})
 
 
 def mailgun_signature(key: str) -> dict[str, str]:
@@ -157,12 +157,12 @@ def mailgun_signature(key: str) -> dict[str, str]:
     return {"timestamp": stamp, "token": token, "signature": digest}
 
 
-def post_of(kind: str, event: Event, key: str) -> Post:
+def post_of(kind: str, event: ProviderEvent, key: str) -> WebhookPost:
     """Build the request by which a provider (`postmark`, `mailgun`) reports an event."""
     if kind == "postmark":
         return basic(postmark_event(event), key)
     signed = {"signature": mailgun_signature(key), **mailgun_event(event)}
-    return Post(json.dumps(signed).encode(), {})
+    return WebhookPost(json.dumps(signed).encode(), {})
 
 
 class Poster:
@@ -173,7 +173,7 @@ class Poster:
 
     def __init__(self, delay: float = 0) -> None:
         self.delay = delay
-        self._waiting: queue.Queue[tuple[float, Account, Event]] = queue.Queue()
+        self._waiting: queue.Queue[tuple[float, Account, ProviderEvent]] = queue.Queue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
 
@@ -185,7 +185,7 @@ class Poster:
         self._stopping.set()
         self._thread.join(5)
 
-    def report(self, account: Account, events: Sequence[Event]) -> None:
+    def report(self, account: Account, events: Sequence[ProviderEvent]) -> None:
         """Queue the events of an email's course; nothing where the site has no webhook."""
         if account.webhook_url:
             for number, event in enumerate(events, start=1):
@@ -201,7 +201,7 @@ class Poster:
                 return
             self._post(account, event)
 
-    def _post(self, account: Account, event: Event) -> None:
+    def _post(self, account: Account, event: ProviderEvent) -> None:
         for wait in (*RETRY_SECONDS, None):
             made = post_of(account.kind, event, account.webhook_key)
             headers = {**made.headers, "Content-Type": made.content_type}
@@ -217,7 +217,7 @@ class Poster:
         logger.warning("%s could not post to %s: %s", account.alias, account.webhook_url, said)
 
 
-def course(kind: str, persona: str, **fields: Any) -> list[Event]:
+def course(kind: str, persona: str, **fields: Any) -> list[ProviderEvent]:
     """The events of an accepted email to a recipient, in order. fields: of Event."""
     steps = COURSES[kind].get(persona) or COURSES[kind][""]
-    return [Event(name, reply=reply or NO_MAILBOX, **fields) for name, reply in steps]
+    return [ProviderEvent(name, reply=reply or NO_MAILBOX, **fields) for name, reply in steps]

@@ -23,7 +23,7 @@ from psycopg.conninfo import make_conninfo
 from mailroom.addresses import for_wire, is_address
 from mailroom.config.hosts import is_ip
 from mailroom.config.schemes import ANYMAIL
-from mailroom.config.urls import Fault, mailbox_at
+from mailroom.config.urls import VariableFault, mailbox_at
 
 # Django refuses an empty key at import, which would break a build that has no variables. Nothing is
 # served with this one: see faults().
@@ -66,16 +66,16 @@ seconds: Any = between(0, 86_400)
 count: Any = between(1, 1_000_000)
 
 
-def read_file(env: Env, default: Path) -> list[Fault]:
+def read_file(env: Env, default: Path) -> list[VariableFault]:
     """Read ENV_FILE, or the default where there is one; what is in the environment already wins."""
     given = os.environ.get("ENV_FILE", str(default))
     if given and "ENV_FILE" in os.environ and not Path(given).exists():
-        return [Fault("ENV_FILE", "names a file that does not exist")]
+        return [VariableFault("ENV_FILE", "names a file that does not exist")]
     try:
         if given:
             env.read_env(given, recurse=False)
     except (OSError, ValueError):
-        return [Fault("ENV_FILE", "names something that can't be read as a text file")]
+        return [VariableFault("ENV_FILE", "names something that can't be read as a text file")]
     return []
 
 
@@ -141,8 +141,8 @@ def picture_storage(env: Env) -> dict[str, Any]:
 
 
 def faults(
-    env: Env, *, debug: bool, hosts: list[str], secret_key: str, mail: list[Fault]
-) -> list[Fault]:
+    env: Env, *, debug: bool, hosts: list[str], secret_key: str, mail: list[VariableFault]
+) -> list[VariableFault]:
     """All that is missing or wrong in the environment, each with the variable's name.
 
     Keys and secrets that can be guessed, and a site without TLS, are faults outside development.
@@ -150,14 +150,14 @@ def faults(
     public_url = env.str("PUBLIC_URL", "")
     found = [*mail, *_public_url_faults(public_url, debug)]
     if secret_key == PLACEHOLDER_KEY:
-        found.append(Fault("SECRET_KEY", "is missing: set it to a long random text"))
+        found.append(VariableFault("SECRET_KEY", "is missing: set it to a long random text"))
     if not debug:
         if not env.str("DATABASE_URL", ""):
             told = "is missing: for instance postgres://user:pw@host/name"
-            found.append(Fault("DATABASE_URL", told))
+            found.append(VariableFault("DATABASE_URL", told))
         found += [*_weak_keys(env), *_host_faults(hosts, public_url)]
         found += [
-            Fault(name, "is for development only: remove it")
+            VariableFault(name, "is for development only: remove it")
             for name in ("MAIL_ACCOUNT_LOOPBACK_HOSTS", "MAIL_ACCOUNT_API_URLS")
             if env.str(name, "")
         ]
@@ -166,15 +166,15 @@ def faults(
     routes = env.str("MAILROOM_DOMAIN_ROUTES", "")
     if routes and not all(map(ROUTE.fullmatch, routes.split(","))):
         told = "must look like example.com=postmark,example.org=account:7"
-        found.append(Fault("MAILROOM_DOMAIN_ROUTES", told))
+        found.append(VariableFault("MAILROOM_DOMAIN_ROUTES", told))
     token = env.str("METRICS_TOKEN", "")
     if token and (not re.fullmatch(r"[\w.~+/=-]+", token, re.A) or _is_weak(token, KEY_LENGTH)):
         told = f"must be a random text of {KEY_LENGTH} letters and digits or more"
-        found.append(Fault("METRICS_TOKEN", told))
+        found.append(VariableFault("METRICS_TOKEN", told))
     for name, (is_right, told) in LISTS.items():
         values: list[str] = env.list(name, [])
         if not all(map(is_right, values)):
-            found.append(Fault(name, told))
+            found.append(VariableFault(name, told))
     env.int("PORT", 8000, validate=between(1, 65_535))
     env.int("WEB_CONCURRENCY", 2, validate=between(1, 1000))
     found += _gunicorn_faults(env)
@@ -183,14 +183,14 @@ def faults(
     return found + [fault for fault in _blank(env) if fault.variable not in named]
 
 
-def _blank(env: Env) -> Iterator[Fault]:
+def _blank(env: Env) -> Iterator[VariableFault]:
     """A space is not a value, and a line break would end a header or a log line."""
     for name in sorted(env.dump()):
         value = os.environ.get(name, "")
         if value and not value.strip():
-            yield Fault(name, "is blank: give it a value, or remove it")
+            yield VariableFault(name, "is blank: give it a value, or remove it")
         elif not value.isprintable():
-            yield Fault(name, "holds a line break or another control character")
+            yield VariableFault(name, "holds a line break or another control character")
 
 
 def is_mailbox(text: str) -> bool:
@@ -234,28 +234,30 @@ def _is_weak(secret: str, length: int) -> bool:
     return is_short or repeats or bool(PLACEHOLDER.search(secret))
 
 
-def _weak_keys(env: Env) -> Iterator[Fault]:
-    told = f"can be guessed: make it a random text of at least {KEY_LENGTH} characters"
+def _weak_keys(env: Env) -> Iterator[VariableFault]:
+    text = f"can be guessed: make it a random text of at least {KEY_LENGTH} characters"
     for name, keys in {
         "SECRET_KEY": [env.str("SECRET_KEY", "")],
         "SECRET_KEY_FALLBACKS": env.list("SECRET_KEY_FALLBACKS", []),
     }.items():
         if (keys != [""]) and any(_is_weak(key, KEY_LENGTH) for key in keys):
-            yield Fault(name, told)
+            yield VariableFault(name, text)
 
 
-def _webhook_faults(env: Env, debug: bool) -> Iterator[Fault]:
+def _webhook_faults(env: Env, debug: bool) -> Iterator[VariableFault]:
     secrets: list[str] = env.list("WEBHOOK_SECRET", [])
     parts = [secret.partition(":") for secret in secrets]
     if not all(user and password for user, _colon, password in parts):
-        yield Fault("WEBHOOK_SECRET", "must look like user:password, as in the webhook's URL")
+        yield VariableFault(
+            "WEBHOOK_SECRET", "must look like user:password, as in the webhook's URL"
+        )
     elif not debug and any(
         _is_weak(password, PASSWORD_LENGTH) for _user, _colon, password in parts
     ):
-        told = (
+        text = (
             f"has a password that can be guessed: use {PASSWORD_LENGTH} random characters or more"
         )
-        yield Fault("WEBHOOK_SECRET", told)
+        yield VariableFault("WEBHOOK_SECRET", text)
 
 
 # -- Addresses ------------------------------------------------------------------------------------
@@ -267,9 +269,9 @@ PUBLIC_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*/*")
 LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
-def _public_url_faults(public_url: str, debug: bool) -> list[Fault]:
+def _public_url_faults(public_url: str, debug: bool) -> list[VariableFault]:
     problem = _public_url_problem(public_url, is_debug=debug)
-    return [Fault("PUBLIC_URL", problem)] if problem else []
+    return [VariableFault("PUBLIC_URL", problem)] if problem else []
 
 
 def _public_url_problem(public_url: str, *, is_debug: bool) -> str:
@@ -330,16 +332,16 @@ def _host_problem(host: str, netloc: str) -> str:
     return ""
 
 
-def _host_faults(hosts: list[str], public_url: str) -> Iterator[Fault]:
+def _host_faults(hosts: list[str], public_url: str) -> Iterator[VariableFault]:
     host = split_url(public_url).hostname or ""
     if not host and not any(set("/*") & set(one) for one in hosts):
         return
     names = [one.strip("[]").lower() for one in hosts]
     is_in = any(host == one or (one[:1] == "." and f".{host}".endswith(one)) for one in names)
     if any("/" in one or "*" in one for one in hosts):
-        yield Fault("ALLOWED_HOSTS", "must hold host names, without scheme, path or *")
+        yield VariableFault("ALLOWED_HOSTS", "must hold host names, without scheme, path or *")
     elif host and not is_in:
-        yield Fault("ALLOWED_HOSTS", "must hold the host of PUBLIC_URL, or be left empty")
+        yield VariableFault("ALLOWED_HOSTS", "must hold the host of PUBLIC_URL, or be left empty")
 
 
 # -- Services -------------------------------------------------------------------------------------
@@ -351,22 +353,22 @@ SCHEMES = {
 }
 
 
-def _url_faults(env: Env) -> Iterator[Fault]:
+def _url_faults(env: Env) -> Iterator[VariableFault]:
     for name, schemes in SCHEMES.items():
         url = env.str(name, "")
         scheme, mark, _rest = url.partition("://")
         if url and (not mark or scheme not in schemes):
             known = " and ".join(f"{scheme}://…" for scheme in schemes)
-            yield Fault(name, f"has an unknown scheme: {known} work")
+            yield VariableFault(name, f"has an unknown scheme: {known} work")
         elif url and (problem := _url_problem(url)):
-            yield Fault(name, problem)
+            yield VariableFault(name, problem)
         elif url and not urlsplit(url).hostname:
-            yield Fault(name, f"has no host: it must look like {scheme}://host")
+            yield VariableFault(name, f"has no host: it must look like {scheme}://host")
         elif scheme in CACHE_SCHEMES and not re.fullmatch(r"(/\d*)?", urlsplit(url).path):
-            yield Fault(name, f"must end with a number of a database: {scheme}://host/0")
+            yield VariableFault(name, f"must end with a number of a database: {scheme}://host/0")
 
 
-def _gunicorn_faults(env: Env) -> Iterator[Fault]:
+def _gunicorn_faults(env: Env) -> Iterator[VariableFault]:
     """What gunicorn would refuse: the release step says so before a web process fails by it."""
     if not (given := env.str("GUNICORN_CMD_ARGS", "").strip()):
         return
@@ -383,17 +385,19 @@ def _gunicorn_faults(env: Env) -> Iterator[Fault]:
         assert config.address
     except (SystemExit, AttributeError, OSError, RuntimeError, TypeError, ValueError) as error:
         reason = (told.getvalue().splitlines() or [str(error)])[-1].rpartition("error: ")[2]
-        yield Fault("GUNICORN_CMD_ARGS", f"has what gunicorn refuses: {reason[:100]}")
+        yield VariableFault("GUNICORN_CMD_ARGS", f"has what gunicorn refuses: {reason[:100]}")
 
 
-def _storage_faults(env: Env) -> Iterator[Fault]:
+def _storage_faults(env: Env) -> Iterator[VariableFault]:
     wanted = env.str("PICTURE_STORAGE", "")
     if wanted.startswith("file:///"):
         is_right = wanted.strip("/") != "file:"
     else:
         is_right = not wanted or _is_in_module(*wanted.rpartition(".")[::2])
     if not is_right:
-        yield Fault("PICTURE_STORAGE", "must be file:///folder or the dotted name of a storage")
+        yield VariableFault(
+            "PICTURE_STORAGE", "must be file:///folder or the dotted name of a storage"
+        )
 
 
 def _is_in_module(module: str, name: str) -> bool:
@@ -409,10 +413,10 @@ def _is_in_module(module: str, name: str) -> bool:
 POSTGRES = {"postgres", "postgresql", "pgsql"}
 
 
-def _database_faults(env: Env, debug: bool) -> list[Fault]:
+def _database_faults(env: Env, debug: bool) -> list[VariableFault]:
     url = env.str("DATABASE_URL", "")
     problem = _database_problem(url, debug) if url.strip() else ""
-    return [Fault("DATABASE_URL", problem)] if problem else []
+    return [VariableFault("DATABASE_URL", problem)] if problem else []
 
 
 def _database_problem(url: str, debug: bool) -> str:
@@ -470,28 +474,32 @@ def _is_libpq(name: str) -> bool:
     return True
 
 
-def _mailbox_faults(env: Env) -> list[Fault]:
+def _mailbox_faults(env: Env) -> list[VariableFault]:
     found = []
     for variable in ("MAIL_BOUNCE_ADDRESS", "MAIL_UNSUBSCRIBE"):
         address = env.str(variable, "")
         if address and (not is_address(address) or set(address) & set("+ <>")):
-            found.append(Fault(variable, "must be a bare address such as bounces@example.com"))
+            found.append(
+                VariableFault(variable, "must be a bare address such as bounces@example.com")
+            )
     for variable in ("MAIL_BOUNCE_URL", "MAIL_UNSUBSCRIBE_URL"):
         try:
             mailbox_at(env.str(variable, "") or "imaps://user:password@host")
         except ValueError as error:
-            found.append(Fault(variable, str(error)))
+            found.append(VariableFault(variable, str(error)))
     if env.str("MAIL_BOUNCE_URL", "") and not env.str("MAIL_BOUNCE_ADDRESS", ""):
-        found.append(Fault("MAIL_BOUNCE_ADDRESS", "is missing: the address of MAIL_BOUNCE_URL"))
+        found.append(
+            VariableFault("MAIL_BOUNCE_ADDRESS", "is missing: the address of MAIL_BOUNCE_URL")
+        )
     return found
 
 
-def _unreadable(env: Env) -> list[Fault]:
+def _unreadable(env: Env) -> list[VariableFault]:
     try:
         env.seal()
     except EnvValidationError as error:
         messages: Any = error.error_messages  # by variable, when an Env that isn't eager is sealed
-        return [Fault(name, "; ".join(texts)) for name, texts in messages.items()]
+        return [VariableFault(name, "; ".join(texts)) for name, texts in messages.items()]
     return []
 
 

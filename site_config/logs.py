@@ -81,7 +81,7 @@ class AsWarning(logging.Filter):
         return True
 
 
-def configuration(debug: bool) -> dict[str, Any]:
+def logging_config(debug: bool) -> dict[str, Any]:
     """Everything to stdout; errors also to ADMINS, through the mailer that never raises."""
     return {
         "version": 1,
@@ -345,7 +345,7 @@ def key_of(record: logging.LogRecord) -> str:
     return f"{kind.__name__} {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
 
 
-def forget() -> None:
+def forget_errors() -> None:
     """Forget what is kept in memory."""
     _memory.clear()
 

@@ -14,7 +14,7 @@ from environs import Env
 from mailroom.addresses import address_key, for_wire
 from mailroom.config.mailers import MailerTree
 from mailroom.config.schemes import DEVELOPMENT
-from mailroom.config.urls import Fault, MailerUrlError, parse
+from mailroom.config.urls import MailerUrlError, VariableFault, parse
 from mailroom.message_types import MessageType, asked_for, bulk, transactional
 from mailroom.providers import register
 from site_config.environment import is_mailbox
@@ -93,7 +93,7 @@ class MailVariables:
     def __init__(self, env: Env, *, debug: bool, own_providers: Mapping[str, str]) -> None:
         self.env = env
         self.debug = debug
-        self.faults: list[Fault] = []
+        self.faults: list[VariableFault] = []
         for problem in register(own_providers):
             self._add("MAILROOM_PROVIDERS", problem)
         self.tree: MailerTree = MailerTree()
@@ -182,12 +182,12 @@ class MailVariables:
             self._add(variable, "names inbox:, which is for development only")
 
     def _add(self, variable: str, problem: str) -> None:
-        fault = Fault(variable, problem)
+        fault = VariableFault(variable, problem)
         if fault not in self.faults:
             self.faults.append(fault)
 
 
-def own_address(host: str | None) -> str:
+def default_from(host: str | None) -> str:
     """The From of a site that names none: mailroom@ its own host."""
     host = host or "localhost"
     domain = (

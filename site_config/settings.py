@@ -196,7 +196,7 @@ MAILROOM_PROVIDERS = environment.pairs(env, "MAILROOM_PROVIDERS")
 mail = mailers.MailVariables(env, debug=DEBUG, own_providers=MAILROOM_PROVIDERS)
 
 MAILER_URL = mail.url("MAILER_URL", environment.add_on_url(env) or ("inbox:" if DEBUG else ""))
-MAIL_FROM = mail.address("MAIL_FROM", mailers.own_address(_public.hostname))
+MAIL_FROM = mail.address("MAIL_FROM", mailers.default_from(_public.hostname))
 MAIL_REPLY_TO = mail.address("MAIL_REPLY_TO")
 
 MAILERS: dict[str, dict[str, Any]] = {
@@ -353,7 +353,7 @@ SILENCED_SYSTEM_CHECKS = environment.SILENCED
 
 # -- Logs -----------------------------------------------------------------------------------------
 
-LOGGING = logs.configuration(DEBUG)
+LOGGING = logs.logging_config(DEBUG)
 
 CONFIGURATION_FAULTS = env_file_faults + environment.faults(
     env, debug=DEBUG, hosts=ALLOWED_HOSTS, secret_key=SECRET_KEY, mail=mail.faults

@@ -69,7 +69,7 @@ def _nothing_left_over() -> Iterator[None]:
     shutdown._wanted.clear()
     breaker.forget()
     tasks._away_until = 0
-    logs.forget()
+    logs.forget_errors()
     translation.deactivate()  # a request leaves its visitor's language to the thread
 
 

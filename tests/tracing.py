@@ -90,7 +90,7 @@ def trace_sign_up() -> Trace:
     from mailroom.delivery.engine import Lanes
 
     trace, lanes = Trace(), Lanes()
-    unsubscribe = wakeups.subscribe(lanes.wake)
+    unsubscribe = wakeups.listen(lanes.wake)
     worker = threading.Thread(target=lanes.run, name="lanes")
     with profiled(trace):
         worker.start()

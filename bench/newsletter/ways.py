@@ -50,7 +50,7 @@ def mails(number: int) -> Iterator[EmailMultiAlternatives]:
     """
     from django.template import engines
 
-    from mailroom.messages.merge_fields import SLOT, fill
+    from mailroom.messages.merge_fields import SLOT, fill_slots
     from newsletters import emails
     from newsletters.models import Issue
     from newsletters.subscribers.tokens import member_token
@@ -65,7 +65,7 @@ def mails(number: int) -> Iterator[EmailMultiAlternatives]:
         values = emails.reader_values(member_token(n, n), f"Reader {n}", language)
         subject, text, html = (template.render(values) for template in templates)
         to, sender = [f"Reader {n} <p{n}@example.com>"], "news@example.com"
-        headers = {name: fill(value, values) for name, value in one.extra_headers.items()}
+        headers = {name: fill_slots(value, values) for name, value in one.extra_headers.items()}
         mail = EmailMultiAlternatives(subject, text, sender, to, headers=headers)
         mail.attach_alternative(html, "text/html")
         yield mail

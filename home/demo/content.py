@@ -22,7 +22,7 @@ def administrator() -> User:
     return _user("admin@example.com", "Ada Admin", is_staff=True, is_superuser=True)
 
 
-def reader() -> User:
+def demo_reader() -> User:
     return _user("reader@example.com", "Robin Reader")
 
 
@@ -93,7 +93,7 @@ def subscribers(newsletter: Newsletter) -> None:
         )
 
 
-def issue(newsletter: Newsletter, author: User) -> Issue:
+def draft_issue(newsletter: Newsletter, author: User) -> Issue:
     """A draft, for the editor to publish."""
     picture = absolute(static("demo/letter.svg"))
     body = (FOLDER / "issue.md").read_text("utf-8").replace("IMAGE_URL", picture)

@@ -46,7 +46,7 @@ BOUNCING, COMPLAINING = 8, 24
 
 
 @transaction.atomic
-def make(newsletter: Newsletter, admin: User, reader: User) -> None:
+def make_past(newsletter: Newsletter, admin: User, reader: User) -> None:
     """Make the past, once: nothing changes where it is there."""
     if Message.objects.filter(uid__in=UIDS).exists():
         return

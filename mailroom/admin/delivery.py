@@ -81,7 +81,7 @@ class DeliveryAdmin(RecordAdmin):
         return sending_again.ask_or_do(self, request, queryset)
 
     def send_one_again(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return sending_again.one(self, request, pk)
+        return sending_again.send_one_again(self, request, pk)
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any

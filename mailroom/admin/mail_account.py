@@ -205,16 +205,16 @@ class MailAccountAdmin(admin.ModelAdmin):
             account.active = to
             account.save(update_fields=["active"])
             self.log_change(request, account, "Activated." if to else "Deactivated.")
-        told = _("The mail accounts are active.") if to else _("The mail accounts are deactivated.")
-        self.message_user(request, told, messages.SUCCESS)
+        text = _("The mail accounts are active.") if to else _("The mail accounts are deactivated.")
+        self.message_user(request, text, messages.SUCCESS)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """An account that email waits for is protected, as one that something refers to."""
         found, counts, needed, protected = super().get_deleted_objects(objs, request)
         for one in objs:
             if number := _waiting(one):
-                told = gettext("Emails that wait for %(name)s: %(number)s")
-                protected.append(told % {"name": one.name, "number": number})
+                text = gettext("Emails that wait for %(name)s: %(number)s")
+                protected.append(text % {"name": one.name, "number": number})
         return found, counts, needed, protected
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[MailAccount]) -> None:

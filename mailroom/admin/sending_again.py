@@ -31,7 +31,7 @@ def ask_or_do(
     return _ask(admin, request, chosen)
 
 
-def one(admin: "DeliveryAdmin", request: HttpRequest, pk: int) -> HttpResponse:
+def send_one_again(admin: "DeliveryAdmin", request: HttpRequest, pk: int) -> HttpResponse:
     """The page of one delivery: GET asks, POST sends."""
     if not admin.has_again_permission(request) or not admin.has_view_permission(request):
         raise PermissionDenied
@@ -69,5 +69,5 @@ def _queue(admin: "DeliveryAdmin", request: HttpRequest, chosen: DeliveryQuerySe
         queued += queue_again(Delivery.objects.filter(pk__in=ids))
         rows = Delivery.objects.filter(pk__in=ids).only("pk", "address")
         LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, _("Sent again."))
-    told = ngettext("%d delivery is queued again.", "%d deliveries are queued again.", queued)
-    admin.message_user(request, told % queued, messages.SUCCESS if queued else messages.WARNING)
+    text = ngettext("%d delivery is queued again.", "%d deliveries are queued again.", queued)
+    admin.message_user(request, text % queued, messages.SUCCESS if queued else messages.WARNING)

@@ -138,9 +138,9 @@ class SuppressionAdmin(admin.ModelAdmin):
         problems: list[str] = []
         if request.method == "POST" and form.is_valid():
             counts, problems = import_suppressions(form.cleaned_data["import_file"].file)
-            told = _("%(new)s new, %(changed)s changed, %(problems)s lines left out.")
-            told %= {"new": counts["new"], "changed": counts["changed"], "problems": len(problems)}
-            self.message_user(request, told, messages.WARNING if problems else messages.SUCCESS)
+            text = _("%(new)s new, %(changed)s changed, %(problems)s lines left out.")
+            text %= {"new": counts["new"], "changed": counts["changed"], "problems": len(problems)}
+            self.message_user(request, text, messages.WARNING if problems else messages.SUCCESS)
             if not problems:
                 return redirect("admin:mailroom_suppression_changelist")
         context = {

@@ -46,8 +46,8 @@ def import_suppressions(file: BinaryIO) -> tuple[Counter[str], list[str]]:
             try:
                 one = _suppression(row, dict(zip(names, row.cells, strict=False)))
             except ValidationError as error:
-                told = {"line": row.line, "problem": " ".join(error.messages)}
-                problems.append(_("Line %(line)s: %(problem)s") % told)
+                details = {"line": row.line, "problem": " ".join(error.messages)}
+                problems.append(_("Line %(line)s: %(problem)s") % details)
                 continue
             found[one.address, one.channel] = one
         counts += _store(list(found.values()))
@@ -74,15 +74,15 @@ def _suppression(row: Row, cells: dict[str, str]) -> Suppression:
         try:
             address = clean_address(address)
         except ValidationError as error:
-            told = _("“%s” is not an email address.") % address[:100]
-            raise ValidationError(f"{told} {error.messages[0]}") from None
+            text = _("“%s” is not an email address.") % address[:100]
+            raise ValidationError(f"{text} {error.messages[0]}") from None
     if channel and channel not in channels():
         raise ValidationError(_("There is no channel “%s”.") % channel[:50])
     reason = cells.get("reason") or Suppression.Reason.MANUAL
     if reason not in Suppression.Reason:
         reasons = ", ".join(Suppression.Reason.values)
-        told = _("The reason “%(reason)s” is not known. There are: %(reasons)s.")
-        raise ValidationError(told % {"reason": reason[:50], "reasons": reasons})
+        text = _("The reason “%(reason)s” is not known. There are: %(reasons)s.")
+        raise ValidationError(text % {"reason": reason[:50], "reasons": reasons})
     note = "".join(one for one in cells.get("note", "") if one != "\0")
     return Suppression(
         address=address, channel=channel, reason=reason, note=note, until=_until(cells)

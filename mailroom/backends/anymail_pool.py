@@ -15,7 +15,7 @@ from mailroom.backends.deadlines import DeadlineResponse
 from mailroom.bulk.batch_api import BATCH_CALLS, batch_mail, groups
 from mailroom.bulk.merge_mail import PersonalMail
 from mailroom.bulk.precompiled import header
-from mailroom.messages.merge_fields import fill
+from mailroom.messages.merge_fields import fill_slots
 from mailroom.messages.mime import Mail, folded
 from mailroom.messages.serializers import thaw_extras
 from mailroom.outcomes import (
@@ -226,7 +226,7 @@ class RawMail(Mail):
         delivery = mail.delivery
         frozen = delivery.message
         super().__init__(
-            subject=fill(frozen.subject, mail.values),
+            subject=fill_slots(frozen.subject, mail.values),
             from_email=frozen.from_email,
             to=[delivery.address],
             headers={"Message-ID": delivery.message_id_header},

@@ -55,7 +55,7 @@ class RouteBackend(EachBackend):
 
 
 @dataclass(slots=True, eq=False)
-class Attempt:
+class MessageOnRoute:
     """A message on its way through the route: who was tried, and what the last one said."""
 
     message: EmailMessage
@@ -73,17 +73,17 @@ class EmailBackend(RouteBackend):
     """
 
     def send_each(self, email_messages: Sequence[EmailMessage]) -> list[Exception | None]:
-        attempts = [Attempt(message) for message in email_messages]
+        attempts = [MessageOnRoute(message) for message in email_messages]
         waiting = attempts
         while waiting:
-            groups: dict[str, list[Attempt]] = {}
+            groups: dict[str, list[MessageOnRoute]] = {}
             for attempt in waiting:
                 if alias := self._next(attempt):
                     groups.setdefault(alias, []).append(attempt)
             waiting = [one for alias, group in groups.items() for one in self._try(group, alias)]
         return [attempt.error for attempt in attempts]
 
-    def _try(self, group: list[Attempt], alias: str) -> list[Attempt]:
+    def _try(self, group: list[MessageOnRoute], alias: str) -> list[MessageOnRoute]:
         """Hand what goes to one mailer over together; what of it may go to the next."""
         errors = self.carry_each([attempt.message for attempt in group], alias)
         if None in errors:
@@ -93,7 +93,7 @@ class EmailBackend(RouteBackend):
             attempt.error = error
         return [one for one in group if one.error and _may_go_on(one.error)]
 
-    def _next(self, attempt: Attempt) -> str | None:
+    def _next(self, attempt: MessageOnRoute) -> str | None:
         """Who to try next; None where the attempt is at its end."""
         for alias in self._order(attempt.message):
             if alias not in attempt.tried and breaker.admits(alias):

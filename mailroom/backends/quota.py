@@ -23,7 +23,9 @@ class EmailBackend(failover.EmailBackend):
             raise InvalidMailer("'via' must be two mailers, and 'number' above 0.", alias=alias)
         self._limit = limit
 
-    def _try(self, group: list[failover.Attempt], alias: str) -> list[failover.Attempt]:
+    def _try(
+        self, group: list[failover.MessageOnRoute], alias: str
+    ) -> list[failover.MessageOnRoute]:
         if alias != self.via[0]:
             return super()._try(group, alias)
         taken = self._limit.take(len(group))

@@ -159,7 +159,7 @@ def _reply_in(text: str) -> str:
 def delivery_of(email: Message) -> int | None:
     """Our delivery that a report is about, by a signed address of ours: where the report was sent,
     or the envelope sender of our email in it (Return-Path, Original-Mail-From)."""
-    texts = signing.recipients(email)
+    texts = signing.delivered_to(email)
     for part in email.walk():
         if part is not email and part.get("Return-Path"):
             texts.append(str(part["Return-Path"]))
@@ -176,7 +176,7 @@ def _unsubscribes(email: Message) -> int | None:
     """The delivery whose unsubscribe address an email was sent to, unless it is an answer."""
     if email.get_content_type() == "multipart/report" or is_auto_reply(email):
         return None
-    return signing.delivery_named(signing.UNSUBSCRIBE, *signing.recipients(email))
+    return signing.delivery_named(signing.UNSUBSCRIBE, *signing.delivered_to(email))
 
 
 def _groups(part: Message) -> Iterator[Message]:

@@ -8,7 +8,7 @@ from django.utils.html import escape
 
 from mailroom.bulk.merge_mail import PersonalMail
 from mailroom.bulk.precompiled import has_control
-from mailroom.messages.merge_fields import OPEN, fill, slots_in
+from mailroom.messages.merge_fields import OPEN, fill_slots, slots_in
 from mailroom.messages.serializers import frozen_mail, headers_of, mailbox, metadata_of
 from mailroom.models import Message
 
@@ -59,10 +59,12 @@ def batch_mail(mails: Sequence[PersonalMail], call: BatchCall) -> EmailMultiAlte
     in_text = {name: call.variable.format(name) for name in names}
     in_html = {name: call.variable.format(f"{name}_html") for name in names}
     mail = frozen_mail(message)
-    mail.subject = fill(str(mail.subject), in_text)
-    mail.body = fill(str(mail.body), in_html if mail.content_subtype == "html" else in_text)
+    mail.subject = fill_slots(str(mail.subject), in_text)
+    mail.body = fill_slots(str(mail.body), in_html if mail.content_subtype == "html" else in_text)
     mail.alternatives = [
-        EmailAlternative(fill(str(content), in_html if kind == "text/html" else in_text), kind)
+        EmailAlternative(
+            fill_slots(str(content), in_html if kind == "text/html" else in_text), kind
+        )
         for content, kind in mail.alternatives
     ]
     personal = {name for name, value in headers_of(message).items() if OPEN in value}
@@ -84,7 +86,7 @@ def _data(mail: PersonalMail, names: Iterable[str]) -> dict[str, str]:
 
 def _headers(mail: PersonalMail, personal: Iterable[str]) -> dict[str, str]:
     headers = mail.delivery.message.headers
-    own = {name: fill(headers[name], mail.values) for name in personal}
+    own = {name: fill_slots(headers[name], mail.values) for name in personal}
     return {**own, "Message-ID": mail.delivery.message_id_header}
 
 

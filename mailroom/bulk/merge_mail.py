@@ -59,8 +59,8 @@ class PersonalMail(Mail):
                     values=self.values,
                 )
         except NotExpressible as reason:
-            told = {"delivery_id": one.pk}
-            logger.info("Delivery %s is built whole: %s", one.pk, reason, extra=told)
+            details = {"delivery_id": one.pk}
+            logger.info("Delivery %s is built whole: %s", one.pk, reason, extra=details)
             return None
 
     def whole(self) -> Mail:

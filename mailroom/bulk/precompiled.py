@@ -16,7 +16,7 @@ from django.core.mail import EmailAlternative
 from django.utils.crypto import get_random_string
 
 from mailroom.addresses import is_plain_address
-from mailroom.messages.merge_fields import OPEN, SLOT, WHOLE, fill
+from mailroom.messages.merge_fields import OPEN, SLOT, WHOLE, fill_slots
 from mailroom.messages.mime import READ, Mail, folded
 from mailroom.messages.serializers import headers_of, thaw_content
 from mailroom.models import Message
@@ -60,7 +60,7 @@ class Skeleton:
         than its gap allows, LookupError for a slot without a value.
         """
         lines = [mailbox_header("To", name, address), _header("Message-ID", message_id)]
-        lines += [_header(name, fill(text, values)) for name, text in self._personal.items()]
+        lines += [_header(name, fill_slots(text, values)) for name, text in self._personal.items()]
         pieces: list[Any] = self._pieces.copy()
         for gap, places in self._places.items():
             quoted = _quoted(gap, _text_for(gap, values))

@@ -101,7 +101,7 @@ def is_ip(text: str) -> bool:
     return True
 
 
-def connect(host: str, port: int, timeout: float) -> socket.socket:
+def connect_to_host(host: str, port: int, timeout: float) -> socket.socket:
     """Connect to a checked address of a host: its name is not resolved again for that.
 
     timeout: seconds for each address. Raises AddressRefused, and OSError that tells nothing about

@@ -254,7 +254,7 @@ TOKENS = re.compile(r"(?:failover|split|quota)\(|\)|[^\s()]+")
 A_DAY = re.compile(r"(\d{1,9})/day")
 
 
-class Fault(NamedTuple):
+class VariableFault(NamedTuple):
     """Something wrong in the environment: the variable's name, and what is wrong with it."""
 
     variable: str

@@ -314,17 +314,17 @@ def alert(event: str, alias: str, *, error: str = "", carried_by: str = "") -> N
     if not ClockLease.win(f"alert:{event}:{alias}", ALERT_EVERY[event]):
         return
     logger.warning("Provider %s: %s %s %s", alias, event, carried_by, error)
-    told = {"event": event, "alias": alias, "error": error, "carried_by": carried_by}
-    for _receiver, answer in mailer_alert.send_robust(None, **told):
+    details = {"event": event, "alias": alias, "error": error, "carried_by": carried_by}
+    for _receiver, answer in mailer_alert.send_robust(None, **details):
         if isinstance(answer, Exception):
             logger.error("A receiver of mailer_alert failed.", exc_info=answer)
     if OPS in mailers.settings:
         label = MailAccount.objects.label
-        subject = sentence(event, label(alias), label(carried_by))
+        subject = alert_text(event, label(alias), label(carried_by))
         mail_admins(subject, error or "–", using=OPS)
 
 
-def sentence(event: str, alias: str, carried_by: str = "") -> str:
+def alert_text(event: str, alias: str, carried_by: str = "") -> str:
     """What happened, in one sentence of the active language."""
     match event:
         case "opened":

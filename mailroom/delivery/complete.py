@@ -322,7 +322,7 @@ def _log(one: Delivery, outcome: Outcome) -> None:
 def _send(signal: Any, delivery: Delivery, **more: Any) -> None:
     if not signal.has_listeners(Delivery):
         return
-    told = {"channel": delivery.channel, "alias": delivery.alias, "delivery": delivery, **more}
-    for _, answer in signal.send_robust(Delivery, **told):
+    details = {"channel": delivery.channel, "alias": delivery.alias, "delivery": delivery, **more}
+    for _, answer in signal.send_robust(Delivery, **details):
         if isinstance(answer, Exception):
             logger.error("A receiver of an email signal failed.", exc_info=answer)

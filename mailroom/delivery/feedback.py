@@ -216,19 +216,19 @@ WEIGHT = {Reason.SOFT: 0, Reason.MANUAL: 1, Reason.COMPLAINED: 1, Reason.BOUNCED
 
 def _stop(event: Event, reason: Suppression.Reason, *, channel: str = "", days: int = 0) -> None:
     until = timezone.now() + timedelta(days=days) if days else None
-    told = {"reason": reason, "until": until, "evidence": _evidence(event), "tried_at": None}
+    details = {"reason": reason, "until": until, "evidence": _evidence(event), "tried_at": None}
     scope = Suppression.objects.of(event.address).filter(channel=channel)
     known = scope.select_for_update().first()
     if known is None:
         # Two workers may handle two bounces of one address at once: the second finds a row here.
-        row = Suppression(address=event.address, channel=channel, **told)
+        row = Suppression(address=event.address, channel=channel, **details)
         Suppression.objects.bulk_create([row], ignore_conflicts=True)
         known = scope.select_for_update().first()
     if known is None or (known.is_active and WEIGHT[Reason(known.reason)] >= WEIGHT[reason]):
         return
     if known.until and known.until <= timezone.now() and event.happened_at <= known.until:
         return  # it is about the time before somebody lifted the suppression
-    Suppression.objects.filter(pk=known.pk).update(**told, created_at=timezone.now())
+    Suppression.objects.filter(pk=known.pk).update(**details, created_at=timezone.now())
 
 
 def _evidence(event: Event) -> str:

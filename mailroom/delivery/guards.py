@@ -74,7 +74,7 @@ def _may_try(message: Message, delivery: Delivery) -> bool:
 
     The mailbox may work again, and nothing else could tell.
     """
-    if not message.row.asked:
+    if not message.type_entry.asked:
         return False
     is_retry = delivery.attempts > 1  # of the email that was let through
     return is_retry or Suppression.objects.try_once_a_day(delivery.address)
@@ -82,10 +82,10 @@ def _may_try(message: Message, delivery: Delivery) -> bool:
 
 def _ask_hook(message: Message, rows: Sequence[Delivery], found: Checked) -> None:
     """Ask the `gate` hook of the message's type; one that raises is asked about each row alone."""
-    if not message.row.gate or not rows:
+    if not message.type_entry.gate or not rows:
         return
     try:
-        found.skip.update(_reasons(message.row.gate, rows))
+        found.skip.update(_reasons(message.type_entry.gate, rows))
     except Exception as error:
         if is_database_away(error):
             raise
@@ -113,16 +113,16 @@ def _cancelled(rows: Sequence[Delivery], alias: str) -> dict[int, str]:
 
 
 def _decision(delivery: Delivery, alias: str) -> str:
-    told = {"channel": delivery.channel, "alias": alias, "delivery": delivery}
+    details = {"channel": delivery.channel, "alias": alias, "delivery": delivery}
     try:
-        about_to_send.send(Delivery, **told)
+        about_to_send.send(Delivery, **details)
     except Cancel as decision:
         return str(decision) or "cancelled"
     except Exception as error:
         if is_database_away(error):
             raise
         logger.exception("A receiver of about_to_send failed; the others are asked.")
-        answers = [answer for _, answer in about_to_send.send_robust(Delivery, **told)]
+        answers = [answer for _, answer in about_to_send.send_robust(Delivery, **details)]
         return next((str(a) or "cancelled" for a in answers if isinstance(a, Cancel)), "")
     return ""
 
@@ -154,8 +154,8 @@ def redirect_on_staging(mail: EmailMessage) -> None:
         setattr(mail, name, [text for text in texts if _is_allowed(parseaddr(text)[1])])
     if strangers and _stand_in() not in map(address_key, meant):
         mail.to = [*mail.to, _stand_in()]
-    told = f" (for {', '.join(strangers)})" if strangers else ""
-    mail.subject = f"{STAGING_MARK} {mail.subject}{told}"
+    sentence = f" (for {', '.join(strangers)})" if strangers else ""
+    mail.subject = f"{STAGING_MARK} {mail.subject}{sentence}"
 
 
 def _stand_in() -> str:

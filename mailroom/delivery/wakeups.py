@@ -42,7 +42,7 @@ def wake(channel: str = "", route: str = "") -> None:
     transaction.on_commit(wakeup, robust=True)  # type: ignore[arg-type]  # it can be called
 
 
-def subscribe(listener: Callable[[Wakeup], None]) -> Callable[[], None]:
+def listen(listener: Callable[[Wakeup], None]) -> Callable[[], None]:
     """Call `listener` for each wake-up of this process; the function that ends it."""
     _listeners.append(listener)
     return lambda: _listeners.remove(listener)

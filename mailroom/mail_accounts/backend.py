@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 from mailroom.backends import EachBackend, smtp
 from mailroom.backends.smtp.session import Connection, SecureConnection
 from mailroom.bulk.batch_api import BATCH_CALLS
-from mailroom.config.hosts import connect, sandbox_urls
+from mailroom.config.hosts import connect_to_host, sandbox_urls
 from mailroom.config.schemes import ANYMAIL, SMTP_TIMEOUT_SECONDS
 from mailroom.delivery.transport import pool_of
 from mailroom.models import MailAccount
@@ -68,7 +68,7 @@ class EmailBackend(EachBackend):
             self.close()
             secrets = account.secrets()
             self._secrets = _forms(account, secrets)
-            self._mailer, self._opened = build(account, secrets), account
+            self._mailer, self._opened = build_backend(account, secrets), account
         try:
             return bool(self._mailer.open())
         except Exception as error:  # noqa: BLE001  (raised again, without what it must not say)
@@ -141,7 +141,7 @@ def backend_path(alias: str) -> str:
     return SMTP_PATH if account.kind == "smtp" else ANYMAIL[account.kind].backend
 
 
-def build(account: MailAccount, secrets: dict[str, str]) -> BaseEmailBackend:
+def build_backend(account: MailAccount, secrets: dict[str, str]) -> BaseEmailBackend:
     """The backend that an account's row describes."""
     plain = account.options
     if account.kind == "smtp":
@@ -197,12 +197,12 @@ def _text(words: str | bytes) -> str:
 
 class _CheckedConnection(Connection):
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        return connect(host, port, timeout)
+        return connect_to_host(host, port, timeout)
 
 
 class _CheckedSecureConnection(SecureConnection):
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        sock = connect(host, port, timeout)
+        sock = connect_to_host(host, port, timeout)
         own: Any = self  # smtplib's context and host name
         secure: socket.socket = own.context.wrap_socket(sock, server_hostname=own._host)
         return secure

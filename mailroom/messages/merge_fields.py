@@ -29,7 +29,7 @@ def slot(name: str) -> str:
     return f"{OPEN}{name}{CLOSE}"
 
 
-def fill(text: str, values: Mapping[str, str], *, html: bool = False) -> str:
+def fill_slots(text: str, values: Mapping[str, str], *, html: bool = False) -> str:
     """Put the values in their slots, escaped where the text is HTML.
 
     Raises LookupError for a slot that has no value.
@@ -140,8 +140,10 @@ def _unfit(
 
 
 def _filled(message: TemplatedMessage, values: Values) -> list[object]:
-    html = fill(str(message.html or ""), values, html=True)
-    return _comparable(fill(str(message.subject), values), fill(str(message.body), values), html)
+    html = fill_slots(str(message.html or ""), values, html=True)
+    return _comparable(
+        fill_slots(str(message.subject), values), fill_slots(str(message.body), values), html
+    )
 
 
 def _as_it_is(message: TemplatedMessage) -> list[object]:

@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 
 from mailroom.addresses import address_key
 from mailroom.config.channels import is_account
-from mailroom.messages.merge_fields import fill
+from mailroom.messages.merge_fields import fill_slots
 from mailroom.messages.mime import Mail
 from mailroom.models import Delivery, Message
 from mailroom.signing import return_path, signature_of
@@ -178,8 +178,12 @@ def _note(mail: EmailMultiAlternatives, delivery: Delivery) -> None:
 
 def metadata_of(delivery: Delivery) -> dict[str, str]:
     """Our id for the provider to repeat in its reports; signed where it means one recipient."""
-    told = {"delivery": str(delivery.pk)}
-    return told if delivery.message.is_grouped else {**told, "signature": signature_of(delivery.pk)}
+    details = {"delivery": str(delivery.pk)}
+    return (
+        details
+        if delivery.message.is_grouped
+        else {**details, "signature": signature_of(delivery.pk)}
+    )
 
 
 def _address_visibly(mail: EmailMultiAlternatives, message: Message, waiting: set[str]) -> None:
@@ -201,18 +205,20 @@ def _address_alone(
     mail: EmailMultiAlternatives, delivery: Delivery, values: Mapping[str, Any]
 ) -> None:
     mail.to = [mailbox(delivery.name, delivery.address)]
-    mail.subject = fill(str(mail.subject), values)
-    mail.body = fill(str(mail.body), values, html=mail.content_subtype == "html")
+    mail.subject = fill_slots(str(mail.subject), values)
+    mail.body = fill_slots(str(mail.body), values, html=mail.content_subtype == "html")
     mail.alternatives = [
-        EmailAlternative(fill(str(content), values, html=mimetype == "text/html"), mimetype)
+        EmailAlternative(fill_slots(str(content), values, html=mimetype == "text/html"), mimetype)
         for content, mimetype in mail.alternatives
     ]
-    mail.extra_headers = {name: fill(value, values) for name, value in mail.extra_headers.items()}
+    mail.extra_headers = {
+        name: fill_slots(value, values) for name, value in mail.extra_headers.items()
+    }
 
 
 def personal_values(delivery: Delivery) -> dict[str, Any]:
     """What fills the slots of a delivery: its own small values, and what its type's hook adds."""
-    hook = delivery.message.row.personal
+    hook = delivery.message.type_entry.personal
     more = import_string(hook)(delivery) if hook else {}
     if not isinstance(more, Mapping):
         raise TypeError(f"{hook} must return a dict of values, not {more!r:.80}")

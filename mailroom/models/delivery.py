@@ -193,5 +193,5 @@ class Delivery(models.Model):
         """
         if own := self.message.own_message_id:
             return own
-        told = f"{self.message.uid.hex}:{self.address}"
-        return f"<{sha256(told.encode()).hexdigest()[:24]}.{self.message.id_right}>"
+        text = f"{self.message.uid.hex}:{self.address}"
+        return f"<{sha256(text.encode()).hexdigest()[:24]}.{self.message.id_right}>"

@@ -226,8 +226,8 @@ class MailAccount(models.Model):
         try:
             text = fernet().decrypt(self.encrypted.encode())
         except InvalidToken:
-            told = f"{KEYS} has no key that opens the credentials of mail account {self.pk}."
-            raise ImproperlyConfigured(told) from None
+            sentence = f"{KEYS} has no key that opens the credentials of mail account {self.pk}."
+            raise ImproperlyConfigured(sentence) from None
         return {name: Secret(value) for name, value in json.loads(text).items()}
 
     def set_secrets(self, **values: str) -> None:
@@ -313,16 +313,16 @@ def fernet() -> Any:
     try:
         from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415  (the extra)
     except ModuleNotFoundError:
-        told = "Mail accounts need the extra 'accounts': install django-mailroom[accounts]."
-        raise ImproperlyConfigured(told) from None
+        text = "Mail accounts need the extra 'accounts': install django-mailroom[accounts]."
+        raise ImproperlyConfigured(text) from None
 
     keys: Iterable[str] = getattr(settings, KEYS, ())
     try:
         ring = [Fernet(key) for key in keys]
     except ValueError:
-        told = f"{KEYS} has a key that is none. Make one: manage.py mail_accounts --new-key"
-        raise ImproperlyConfigured(told) from None
+        text = f"{KEYS} has a key that is none. Make one: manage.py mail_accounts --new-key"
+        raise ImproperlyConfigured(text) from None
     if not ring:
-        told = f"{KEYS} is missing: it encrypts mail accounts. Make a key: manage.py mail_accounts"
-        raise ImproperlyConfigured(f"{told} --new-key")
+        text = f"{KEYS} is missing: it encrypts mail accounts. Make a key: manage.py mail_accounts"
+        raise ImproperlyConfigured(f"{text} --new-key")
     return MultiFernet(ring)

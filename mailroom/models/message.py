@@ -88,8 +88,8 @@ class Message(models.Model):
         return f"{self.type or self.channel} {self.pk}"
 
     @property
-    def row(self) -> MessageType:
-        """This message's row in the table of types."""
+    def type_entry(self) -> MessageType:
+        """This message's entry in the table of types."""
         return type_or_untyped(self.type, self.channel)
 
     @cached_property

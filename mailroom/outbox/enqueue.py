@@ -138,7 +138,7 @@ def add_deliveries(message: Message, recipients: Iterable[Recipient]) -> int:
 
 def delivery_to(message: Message, recipient: Recipient, now: datetime) -> Delivery:
     """The row, not yet stored, of a message that is queued to one recipient at `now`."""
-    lasts = message.row.lasts
+    lasts = message.type_entry.lasts
     return Delivery(
         message=message,
         channel=message.channel,

@@ -96,13 +96,13 @@ def routers() -> list[Any]:
     ]
 
 
-def name_of(router: Any) -> str:
+def router_name(router: Any) -> str:
     """A router's class, for people."""
     return f"{type(router).__module__}.{type(router).__qualname__}"
 
 
 def _may_leave(message: Message) -> bool:
-    return not message.is_secret or message.row.routable
+    return not message.is_secret or message.type_entry.routable
 
 
 def _asks_recipients(router: Any) -> bool:
@@ -119,7 +119,7 @@ def _ask(asked: list[Any], message: Message, recipient: str | None, known: dict[
             if not _asks_recipients(router):
                 known[place] = answer
         if answer is not None:
-            return _accepted(answer, message, f"The router {name_of(router)}")
+            return _accepted(answer, message, f"The router {router_name(router)}")
     return ""
 
 
@@ -129,8 +129,8 @@ def _opinion(router: Any, message: Message, recipient: str | None) -> Any:
     except DatabaseError:
         raise
     except Exception as error:
-        told = f"The router {name_of(router)} failed for {message.type or message.channel}"
-        raise RoutingError(f"{told}: {type(error).__name__}: {error}") from error
+        text = f"The router {router_name(router)} failed for {message.type or message.channel}"
+        raise RoutingError(f"{text}: {type(error).__name__}: {error}") from error
 
 
 def _accepted(answer: Any, message: Message, who: str) -> str:
@@ -145,12 +145,12 @@ def _accepted(answer: Any, message: Message, who: str) -> str:
             raise RoutingError(f"{who} names a mail account that is not saved.")
         if not answer.allows(message.channel):
             allowed = ", ".join(answer.channels)
-            told = f"{who} names the mail account {answer.name!r} for {message.channel!r}"
-            raise RoutingError(f"{told}; it may be used for {allowed}.")
+            text = f"{who} names the mail account {answer.name!r} for {message.channel!r}"
+            raise RoutingError(f"{text}; it may be used for {allowed}.")
         return answer.alias
     if not isinstance(answer, str):
-        told = f"{who} answers {answer!r:.80}: an alias, a mail account or None is wanted."
-        raise RoutingError(told)
+        text = f"{who} answers {answer!r:.80}: an alias, a mail account or None is wanted."
+        raise RoutingError(text)
     if answer in channels():
         answer = channel_options(answer).via
     entry = mailers.settings.get(answer)

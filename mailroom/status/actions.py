@@ -20,13 +20,13 @@ Mode = MailerHealth.Mode
 label = MailAccount.objects.label  # a provider for people: a mail account by its name
 
 
-def pause(alias: str, request: HttpRequest) -> Told:
+def pause_provider(alias: str, request: HttpRequest) -> Told:
     """Hand it nothing until it is resumed; its mail goes by others, or waits."""
     breaker.set_mode(alias, Mode.PAUSED)
     return messages.SUCCESS, _("%s is paused: it gets nothing until it is resumed.") % label(alias)
 
 
-def drain(alias: str, request: HttpRequest) -> Told:
+def drain_provider(alias: str, request: HttpRequest) -> Told:
     """Hand it only what nobody else can carry."""
     breaker.set_mode(alias, Mode.DRAINING)
     return messages.SUCCESS, _("%s is draining: it gets only what no other can carry.") % label(
@@ -34,7 +34,7 @@ def drain(alias: str, request: HttpRequest) -> Told:
     )
 
 
-def resume(alias: str, request: HttpRequest) -> Told:
+def resume_provider(alias: str, request: HttpRequest) -> Told:
     """Give it back to its breaker."""
     breaker.set_mode(alias, Mode.AUTOMATIC)
     return messages.SUCCESS, _("%s is in use.") % label(alias)
@@ -72,19 +72,19 @@ def test(alias: str, request: HttpRequest) -> Told:
         return _refused(alias, error)
     finally:
         mailer.close()
-    told = {"alias": label(alias), "address": address}
-    return messages.SUCCESS, _("%(alias)s accepted a test mail to %(address)s.") % told
+    details = {"alias": label(alias), "address": address}
+    return messages.SUCCESS, _("%(alias)s accepted a test mail to %(address)s.") % details
 
 
 def _refused(alias: str, error: Exception) -> Told:
-    told = {"alias": label(alias), "error": classify(error).error}
-    return messages.ERROR, _("%(alias)s says: %(error)s") % told
+    details = {"alias": label(alias), "error": classify(error).error}
+    return messages.ERROR, _("%(alias)s says: %(error)s") % details
 
 
 ACTIONS: dict[str, Callable[[str, HttpRequest], Told]] = {
-    "pause": pause,
-    "drain": drain,
-    "resume": resume,
+    "pause": pause_provider,
+    "drain": drain_provider,
+    "resume": resume_provider,
     "probe": probe,
     "test": test,
 }

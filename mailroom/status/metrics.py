@@ -51,10 +51,10 @@ class DatabaseCollector(Collector):
 
 
 def _queue() -> Iterator[GaugeMetricFamily]:
-    told = "Emails in the queue and not on hold; 10001 for any number above 10000"
-    size = GaugeMetricFamily("mailroom_queue_size", told, labels=["channel"])
-    told = "Seconds that the email due longest has been due; 0 for none"
-    age = GaugeMetricFamily("mailroom_queue_age_seconds", told, labels=["channel"])
+    text = "Emails in the queue and not on hold; 10001 for any number above 10000"
+    size = GaugeMetricFamily("mailroom_queue_size", text, labels=["channel"])
+    text = "Seconds that the email due longest has been due; 0 for none"
+    age = GaugeMetricFamily("mailroom_queue_age_seconds", text, labels=["channel"])
     for channel in channels():
         size.add_metric([channel], waiting(channel))
         due = min(_due_since(channel), default=None)
@@ -77,17 +77,17 @@ def _due_since(channel: str) -> Iterator[datetime]:
 
 
 def _outcomes() -> GaugeMetricFamily:
-    told = "Deliveries by outcome, from the beginning; one that is corrected changes its outcome"
+    text = "Deliveries by outcome, from the beginning; one that is corrected changes its outcome"
     labels = ["channel", "provider", "outcome"]
-    found = GaugeMetricFamily("mailroom_deliveries", told, labels=labels)
+    found = GaugeMetricFamily("mailroom_deliveries", text, labels=labels)
     for key, number in OutcomeCount.objects.totals("channel", "alias", "state").items():
         found.add_metric(list(map(str, key)), number)
     return found
 
 
 def _breakers() -> GaugeMetricFamily:
-    told = "1 while a provider gets no email after failures, 0.5 while it is tried, 0 otherwise"
-    found = GaugeMetricFamily("mailroom_breaker_open", told, labels=["provider"])
+    text = "1 while a provider gets no email after failures, 0.5 while it is tried, 0 otherwise"
+    found = GaugeMetricFamily("mailroom_breaker_open", text, labels=["provider"])
     values = {MailerHealth.State.OPEN.value: 1.0, MailerHealth.State.HALF_OPEN.value: 0.5}
     states = dict(MailerHealth.objects.values_list("alias", "state"))
     for alias in sorted({*settings.MAILER_URLS, *states}):
@@ -99,6 +99,6 @@ def _workers() -> Iterator[GaugeMetricFamily]:
     alive = WorkerBeat.alive()
     yield GaugeMetricFamily("mailroom_workers", "Workers that are alive", value=alive.count())
     last = WorkerBeat.objects.aggregate(last=Max("beat_at"))["last"]
-    told = "Unix time of the last sign of life of any worker; 0 for none"
+    text = "Unix time of the last sign of life of any worker; 0 for none"
     seconds = last.timestamp() if last else 0
-    yield GaugeMetricFamily("mailroom_worker_heartbeat_timestamp_seconds", told, value=seconds)
+    yield GaugeMetricFamily("mailroom_worker_heartbeat_timestamp_seconds", text, value=seconds)

@@ -13,7 +13,7 @@ from mailroom.models import Delivery, MailAccount, OutcomeCount
 from mailroom.outbox import routing
 
 
-def describe() -> dict[str, list[Any]]:
+def describe_mailers() -> dict[str, list[Any]]:
     """Channels with their providers, From and message types; providers; routers."""
     return {
         "channels": [_channel(alias) for alias in channels()],
@@ -21,7 +21,7 @@ def describe() -> dict[str, list[Any]]:
             {"alias": alias, "backend": mailers.settings[alias]["BACKEND"], "url": url}
             for alias, url in settings.MAILER_URLS.items()
         ],
-        "routers": list(map(routing.name_of, routing.routers())),
+        "routers": list(map(routing.router_name, routing.routers())),
     }
 
 

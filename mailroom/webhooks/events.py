@@ -435,7 +435,7 @@ NAMES: dict[str, Callable[[Any], tuple[Any, ...]]] = {
 }
 
 
-def name_of(provider: str, event: Any) -> str:
+def event_name(provider: str, event: Any) -> str:
     """The provider's own words for an event, most general first; "" where it has none."""
     try:
         words = NAMES[provider](event)
@@ -454,7 +454,7 @@ def meaning(provider: str, name: str) -> Meaning:
     return UNKNOWN
 
 
-def kind_of(provider: str, name: str, reply: str = "") -> str | None:
+def event_kind(provider: str, name: str, reply: str = "") -> str | None:
     """The kind of an event by its name and the SMTP reply that it quotes; None to ignore it."""
     found = meaning(provider, name)
     if found == BY_REPLY:

@@ -74,24 +74,24 @@ def _unreadable(raw: Any, error: Exception) -> AnymailTrackingEvent:
     )
 
 
-def keep(sender: object, event: AnymailTrackingEvent, esp_name: str, **kwargs: Any) -> None:
+def store_event(sender: object, event: AnymailTrackingEvent, esp_name: str, **kwargs: Any) -> None:
     """Store an event of Anymail's tracking signal: a project's own webhook view may send it."""
     store([event], esp_name)
 
 
 def connect() -> None:
-    tracking.connect(keep, dispatch_uid="mailroom-keep-event")
+    tracking.connect(store_event, dispatch_uid="mailroom-keep-event")
 
 
 def store(collected: Iterable[AnymailTrackingEvent], provider: str) -> None:
     """Store events, each once however often it is posted. A worker acts on them later."""
-    reports.keep([row for event in collected if (row := read(event, provider))])
+    reports.keep([row for event in collected if (row := event_row(event, provider))])
 
 
-def read(event: AnymailTrackingEvent, provider: str) -> Event | None:
+def event_row(event: AnymailTrackingEvent, provider: str) -> Event | None:
     """The row of an event, not saved; None for opens and clicks, which are not stored."""
     name = _name(event, provider)
-    kind = events.kind_of(provider, name, _reply(event))
+    kind = events.event_kind(provider, name, _reply(event))
     if kind is None:
         return None
     words = _words(event)
@@ -114,7 +114,7 @@ def read(event: AnymailTrackingEvent, provider: str) -> Event | None:
 
 def _name(event: AnymailTrackingEvent, provider: str) -> str:
     if provider in events.NAMES:
-        return events.name_of(provider, event.esp_event)
+        return events.event_name(provider, event.esp_event)
     reason = event.reject_reason if event.event_type == EventType.REJECTED else ""
     return f"{event.event_type} {reason or ''}".strip()
 

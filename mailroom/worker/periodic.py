@@ -75,7 +75,7 @@ def _log_failure(what: str, work: Callable[..., object], error: Exception) -> No
         logger.error("%s failed for %s; it is tried again.", name, what, exc_info=error)
 
 
-class Schedule:
+class JobSchedule:
     """When this process asks next whether a job is due. Others may have run it meanwhile."""
 
     def __init__(self) -> None:

@@ -37,11 +37,11 @@ def run() -> None:
     name = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
     _warm_up()
     lanes, tasks = Lanes(), task_queue()
-    wakeups.subscribe(lanes.wake)
-    wakeups.subscribe(tasks.wake)
+    wakeups.listen(lanes.wake)
+    wakeups.listen(tasks.wake)
     threads = [
         _thread("heartbeat", lambda: _beat(name)),
-        _thread("periodic", periodic.Schedule().run),
+        _thread("periodic", periodic.JobSchedule().run),
         _thread("lanes", lambda: _again_and_again(lanes.run)),
         _thread("tasks", lambda: _again_and_again(tasks.run)),
         _thread("watcher", lambda: _watch(lanes, tasks)),

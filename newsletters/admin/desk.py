@@ -152,7 +152,7 @@ def checks(issue: Issue, faults: list[str] | None = None) -> dict[str, Any]:
 
     faults: of a text that is being typed, which may lack whatever a finished one needs.
     """
-    mail = preflight.sample(issue)
+    mail = preflight.made_up_email(issue)
     if faults is None:
         faults = preflight.errors(issue, mail)
     elif not faults:
@@ -225,11 +225,11 @@ class SaveDraft(DeskView):
     @staticmethod
     def _conflict(issue: Issue) -> JsonResponse:
         if not issue.is_draft:
-            told = _("This issue was published while you were writing.")
+            text = _("This issue was published while you were writing.")
         else:
-            told = _("%(who)s saved this draft in another window after you had opened it.")
-            told %= {"who": last_editor(issue)}
-        return _refused(told, HTTPStatus.CONFLICT)
+            text = _("%(who)s saved this draft in another window after you had opened it.")
+            text %= {"who": last_editor(issue)}
+        return _refused(text, HTTPStatus.CONFLICT)
 
 
 def _refused(error: str, status: HTTPStatus) -> JsonResponse:
@@ -237,7 +237,7 @@ def _refused(error: str, status: HTTPStatus) -> JsonResponse:
 
 
 @method_decorator(never_cache, name="dispatch")
-class Session(DeskView):
+class SessionPage(DeskView):
     """Who is signed in, for a page whose session expired; a page for the window that signed in."""
 
     http_method_names = ["get"]
@@ -269,7 +269,7 @@ class UploadPicture(DeskView):
         try:
             if not form.is_valid():
                 raise ValidationError([e for errors in form.errors.values() for e in errors])
-            picture = pictures.keep(form.cleaned_data["picture"], request.user)
+            picture = pictures.store_picture(form.cleaned_data["picture"], request.user)
             context |= {"picture": picture, "markup": markup(picture, form.cleaned_data["alt"])}
         except ValidationError as error:
             context["faults"] = error.messages

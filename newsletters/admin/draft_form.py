@@ -68,11 +68,11 @@ class DraftForm(forms.ModelForm):
 
     def _ask(self, stored: Issue) -> None:
         """Show both texts; saving once more replaces what is stored."""
-        told = _(
+        text = _(
             "%(who)s saved this draft after you had opened it. Your text is below, not saved yet. "
             "Save again to replace what is stored, or take over what you want to keep of it."
         )
-        self.add_error(None, told % {"who": last_editor(stored)})
+        self.add_error(None, text % {"who": last_editor(stored)})
         self.differences = list(self._compare(stored))
         self.data = self.data.copy()  # type: ignore[attr-defined]
         self.data[self.add_prefix("seen_version")] = str(stored.version)  # type: ignore[index]

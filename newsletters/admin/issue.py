@@ -18,11 +18,11 @@ from newsletters.admin import (
     publish_views,
 )
 from newsletters.admin.draft_form import DraftForm, too_late
-from newsletters.composing.preview import is_tested, text_of
+from newsletters.composing.preview import generated_text, is_tested
 from newsletters.markdown import PLACEHOLDERS
 from newsletters.models import Issue, Newsletter, Subscription
 from newsletters.sending import controls
-from newsletters.sending.progress import Progress
+from newsletters.sending.progress import IssueProgress
 
 WRITTEN = ("newsletter", "subject", "slug", "web_title", "preheader", "body")
 AUDIENCE = ("for_language", "joined_from", "joined_before")
@@ -56,15 +56,15 @@ class IssueAdmin(admin.ModelAdmin):
             "schedule": publish_views.ScheduleIssue,
             "undo": publish_views.Undo,
             "preview": issue_views.PreviewIssue,
-            "frame": issue_views.PreviewFrame,
-            "progress": issue_views.IssueProgress,
+            "frame": issue_views.IssueFrame,
+            "progress": issue_views.IssueProgressPage,
             "pause": issue_steps.Pause,
             "resume": issue_steps.Resume,
-            "cancel": issue_steps.Cancel,
+            "cancel": issue_steps.CancelIssue,
             "retry": issue_steps.RetryFailed,
             "duplicate": issue_steps.Duplicate,
             "test": issue_steps.SendTest,
-            "report": issue_report.Report,
+            "report": issue_report.IssueReportPage,
             "recipients": issue_report.RecipientsCSV,
             "count-as-sent": issue_steps.CountAsSent,
             "send-again": issue_steps.SendAgain,
@@ -74,7 +74,7 @@ class IssueAdmin(admin.ModelAdmin):
             "checks": desk.DraftChecks,
             "picture": desk.UploadPicture,
             "save": desk.SaveDraft,
-            "session": desk.Session,
+            "session": desk.SessionPage,
         }
         own = [
             path(
@@ -135,7 +135,7 @@ class IssueAdmin(admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Change a draft only as long as it is one: a colleague may publish it meanwhile."""
         if "_text" in request.POST:
-            obj.text = form.cleaned_data["text"] = text_of(obj.body)
+            obj.text = form.cleaned_data["text"] = generated_text(obj.body)
         if not change:
             obj.author = request.user
             super().save_model(request, obj, form, change)
@@ -202,7 +202,7 @@ class IssueAdmin(admin.ModelAdmin):
             }
         if issue:
             context |= {
-                "progress": None if issue.is_draft else Progress(issue),
+                "progress": None if issue.is_draft else IssueProgress(issue),
                 "history": issue_history.latest(issue),
                 **self.steps(request),
             }

@@ -15,7 +15,7 @@ from newsletters.admin.issue_views import IssueView
 from newsletters.sending import report
 
 
-class Report(IssueView):
+class IssueReportPage(IssueView):
     template_name = "admin/newsletters/issue/report.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -31,7 +31,7 @@ class Report(IssueView):
                 urgent, more_urgent = report.page_of(
                     report.recipients(self.object, report.ATTENTION), ""
                 )
-        figures = report.Report(self.object)
+        figures = report.IssueReport(self.object)
         labels = {key: label for key, label, _number, _part in figures.figures}
         labels[report.ATTENTION] = _("need attention")
         return super().get_context_data(

@@ -56,7 +56,7 @@ class Resume(IssueStep):
             messages.info(request, _("It was not paused."))
 
 
-class Cancel(IssueStep):
+class CancelIssue(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
         if controls.cancel(issue, request.user):
             messages.success(request, _("Cancelled. The remaining recipients won’t receive it."))
@@ -67,8 +67,8 @@ class Cancel(IssueStep):
 class RetryFailed(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
         number = controls.retry_failed(issue, request.user)
-        told = ngettext("%(n)s mail is tried again.", "%(n)s mails are tried again.", number)
-        messages.info(request, told % {"n": number})
+        text = ngettext("%(n)s mail is tried again.", "%(n)s mails are tried again.", number)
+        messages.info(request, text % {"n": number})
 
 
 class Uncertain(IssueStep):
@@ -87,8 +87,8 @@ class CountAsSent(Uncertain):
     def take(self, request: HttpRequest, issue: Issue) -> HttpResponse:
         only = self.only(request)
         number = controls.count_uncertain_as_sent(issue, request.user, only=only)
-        told = ngettext("%(n)s mail counts as sent.", "%(n)s mails count as sent.", number)
-        messages.info(request, told % {"n": number})
+        text = ngettext("%(n)s mail counts as sent.", "%(n)s mails count as sent.", number)
+        messages.info(request, text % {"n": number})
         return self.back(issue.pk)
 
 
@@ -96,8 +96,8 @@ class SendAgain(Uncertain):
     def take(self, request: HttpRequest, issue: Issue) -> HttpResponse:
         only = self.only(request)
         number = controls.send_uncertain_again(issue, request.user, only=only)
-        told = ngettext("%(n)s mail is sent again.", "%(n)s mails are sent again.", number)
-        messages.info(request, told % {"n": number})
+        text = ngettext("%(n)s mail is sent again.", "%(n)s mails are sent again.", number)
+        messages.info(request, text % {"n": number})
         return self.back(issue.pk)
 
 
@@ -133,8 +133,8 @@ def _cleaned(address: str) -> str:
     try:
         return clean_address(address)
     except ValidationError as error:
-        told = _("%(address)s is not an address.") % {"address": address}
-        raise ValidationError(f"{told} {error.messages[0]}") from None
+        text = _("%(address)s is not an address.") % {"address": address}
+        raise ValidationError(f"{text} {error.messages[0]}") from None
 
 
 class SendTest(IssueStep):
@@ -151,8 +151,8 @@ class SendTest(IssueStep):
             name = request.user.get_full_name()  # type: ignore[union-attr]
             send_test(issue, addresses, name, by=request.user)
             record(issue, Step.TESTED, request.user, ", ".join(addresses))
-            told = _("A test is on its way to %(addresses)s.")
-            messages.success(request, told % {"addresses": ", ".join(addresses)})
+            text = _("A test is on its way to %(addresses)s.")
+            messages.success(request, text % {"addresses": ", ".join(addresses)})
         except ValidationError as error:
             for fault in error.messages:
                 messages.error(request, fault)

@@ -18,7 +18,7 @@ from newsletters.admin.desk import LOOKS, checks
 from newsletters.admin.issue_steps import TestForm
 from newsletters.composing.preview import is_tested, preview, reader, tests_of
 from newsletters.models import Issue, Subscription
-from newsletters.sending.progress import Progress
+from newsletters.sending.progress import IssueProgress
 
 
 class IssueView(DetailView):
@@ -91,7 +91,7 @@ class PreviewIssue(IssueView):
 
 
 @method_decorator(as_mail_frame, name="dispatch")
-class PreviewFrame(PreviewIssue):
+class IssueFrame(PreviewIssue):
     """The mail's HTML alone, in a frame of its own address and policy."""
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
@@ -99,14 +99,14 @@ class PreviewFrame(PreviewIssue):
         return framed(self.mail, scheme="dark" if is_dark else "light")
 
 
-class IssueProgress(IssueView):
+class IssueProgressPage(IssueView):
     """The part of the page that looks for news by itself."""
 
     template_name = "admin/newsletters/issue/_progress.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(
-            progress=Progress(self.object),
+            progress=IssueProgress(self.object),
             **self.model_admin.steps(self.request),
             **kwargs,
         )

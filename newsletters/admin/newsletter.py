@@ -26,7 +26,7 @@ class NewsletterForm(forms.ModelForm):
         """Store the picture, written anew as those of issues are."""
         file: UploadedFile | None = self.cleaned_data["logo_file"]
         if file:
-            self.instance.logo = pictures.keep(file)
+            self.instance.logo = pictures.store_picture(file)
         return file
 
     def clean(self) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from mailroom.status.overview import describe
+from mailroom.status.overview import describe_mailers
 from newsletters import emails
 from newsletters.admin.issue_steps import IssueStep
 from newsletters.admin.issue_views import IssueView
@@ -49,17 +49,17 @@ class PublishIssue(IssueView):
         return super().is_allowed(request) and self.model_admin.has_publish_permission(request)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        channels = {channel["alias"]: channel for channel in describe()["channels"]}
+        channels = {channel["alias"]: channel for channel in describe_mailers()["channels"]}
         issue = self.object
         people = issue.audience().count()
         skipped = preflight.suppressed_among(issue)
-        mail = preflight.sample(issue) if issue.is_draft else None
+        mail = preflight.made_up_email(issue) if issue.is_draft else None
         context = {
             "title": _("Publish"),
             "people": people,
             "skipped": preflight.people_sentence(people, skipped),
             "minutes": preflight.minutes(issue, people),
-            "days": preflight.days(issue, people),
+            "days": preflight.sending_days(issue, people),
             "faults": preflight.errors(issue, mail) if issue.is_draft else [],
             "warnings": preflight.warnings(issue, people, mail) if issue.is_draft else [],
             "sender": emails.sender(issue.newsletter),
@@ -82,8 +82,8 @@ class PublishIssue(IssueView):
         try:
             done = self.publish(issue, version)
         except publish.Changed:
-            told = _("It was changed after you opened this page. Please check it again.")
-            messages.error(request, told)
+            text = _("It was changed after you opened this page. Please check it again.")
+            messages.error(request, text)
             return redirect("admin:newsletters_issue_publish", pk)
         except ValidationError as error:
             for fault in error.messages:
@@ -100,12 +100,12 @@ class PublishIssue(IssueView):
     def publish(self, issue: Issue, version: int | None) -> bool:
         done = publish.publish_now(issue, self.request.user, version=version)
         if done and (seconds := settings.PUBLISH_GRACE_SECONDS):
-            told = ngettext(
+            text = ngettext(
                 "Published. You have %(n)s second to undo.",
                 "Published. You have %(n)s seconds to undo.",
                 seconds,
             )
-            messages.success(self.request, told % {"n": seconds})
+            messages.success(self.request, text % {"n": seconds})
         elif done:
             messages.success(self.request, _("Published. The emails are being sent."))
         return done

@@ -82,7 +82,7 @@ class SubscriberImportAdmin(admin.ModelAdmin):
     def start(self, request: HttpRequest, pk: int) -> HttpResponse:
         job = self._job(request, pk)
         if request.method == "POST":
-            importing.start(job)
+            importing.start_import(job)
         return redirect(PAGE, pk)
 
     def progress(self, request: HttpRequest, pk: int) -> HttpResponse:

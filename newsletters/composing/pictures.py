@@ -45,7 +45,7 @@ BROKEN = (
 )
 
 
-def keep(upload: UploadedFile, user: Any = None) -> Picture:
+def store_picture(upload: UploadedFile, user: Any = None) -> Picture:
     """Store an uploaded picture, once however often it comes.
 
     Raises ValidationError for what is no PNG, JPEG, GIF or WebP, is broken, or is too large.
@@ -93,8 +93,8 @@ def _rewritten(content: bytes) -> tuple[bytes, str, tuple[int, int]]:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             return _moving(image) if _count_frames(image) > 1 else _still(image)
     except BROKEN as error:
-        told = _("This is not a picture that can be shown: PNG, JPEG, GIF and WebP are.")
-        raise ValidationError(told, "picture") from error
+        text = _("This is not a picture that can be shown: PNG, JPEG, GIF and WebP are.")
+        raise ValidationError(text, "picture") from error
 
 
 def _count_frames(image: Image.Image) -> int:
@@ -111,8 +111,8 @@ def _count_frames(image: Image.Image) -> int:
                 raise ValidationError(_("It has too many pixels."), "pixels")
             frames += 1
             if frames > MOST_FRAMES:
-                told = _("It has more than %(most)s frames.")
-                raise ValidationError(told % {"most": MOST_FRAMES}, "frames")
+                text = _("It has more than %(most)s frames.")
+                raise ValidationError(text % {"most": MOST_FRAMES}, "frames")
             image.seek(frames)
     except EOFError:
         image.seek(0)

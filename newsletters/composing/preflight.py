@@ -24,7 +24,7 @@ from mailroom.models import Suppression
 from newsletters.composing.preview import is_tested, preview
 from newsletters.emails import sender
 from newsletters.markdown import size_fault, visible_tags
-from newsletters.markdown.parser import inline_tokens, parse
+from newsletters.markdown.parser import inline_tokens, parse_markdown
 from newsletters.models import Issue, Newsletter, Picture
 
 CHANNEL = "newsletters"
@@ -47,7 +47,7 @@ def of_the_text(issue: Issue, mail: Mail | None = None) -> list[str]:
     mail: what `sample` returned, where it is at hand.
     """
     dead = dead_links(issue.body, issue.get_absolute_url())
-    return [*dead, *_about_the_way_out(issue, mail or sample(issue))]
+    return [*dead, *_about_the_way_out(issue, mail or made_up_email(issue))]
 
 
 def warnings(issue: Issue, people: int, mail: Mail | None = None) -> list[str]:
@@ -71,15 +71,15 @@ def about_the_text(issue: Issue, mail: Mail | None = None) -> list[str]:
                 "require one in bulk email: add it in the newsletter’s settings."
             )
         )
-    mail = mail or sample(issue)
+    mail = mail or made_up_email(issue)
     size = len(html_of(mail).encode()) if mail else 0
     if size > CLIPPED_AT:
-        told = _("The email has %(size)s kB of HTML. Gmail shows only the first 102 kB.")
-        found.append(told % {"size": size // 1024})
+        text = _("The email has %(size)s kB of HTML. Gmail shows only the first 102 kB.")
+        found.append(text % {"size": size // 1024})
     return found
 
 
-def sample(issue: Issue) -> Mail | None:
+def made_up_email(issue: Issue) -> Mail | None:
     """The mail as somebody made up gets it; None for what can't be sent, which an error says."""
     try:
         return preview(issue, "Ada Lovelace", "ada@example.com")
@@ -99,7 +99,7 @@ def minutes(issue: Issue, people: int) -> int | None:
     return max(1, round(max(rates) / 60)) if rates else None
 
 
-def days(issue: Issue, people: int) -> int:
+def sending_days(issue: Issue, people: int) -> int:
     """On how many days emails of it go out, by the daily cap; 1 where there is none."""
     daily = _limits(issue).daily
     return max((1 + -(-max(0, people - one.left()) // one.number) for one in daily), default=1)
@@ -181,9 +181,9 @@ def dead_links(body: str, own: str = "") -> list[str]:
 
     own: the path that the text will have on the web, and has not yet.
     """
-    told = _("Line %(line)s: %(url)s leads to nothing on this site.")
+    text = _("Line %(line)s: %(url)s leads to nothing on this site.")
     return [
-        told % {"line": line, "url": url}
+        text % {"line": line, "url": url}
         for line, _kind, url in _targets(body)
         if (path := _own_path(url)) not in (None, own_path(own)) and not _exists(path)
     ]
@@ -201,23 +201,23 @@ def _about_tags(body: str) -> Iterator[str]:
         lines.setdefault(line, tag)
     if lines:
         shown = ", ".join(map(str, sorted(lines)[:20])) + ("…" if len(lines) > 20 else "")
-        told = _(
+        text = _(
             "Line %(lines)s: readers would see the HTML as it is written, such as %(tag)s. "
             "Use Markdown instead, or paste the formatted text rather than its source."
         )
-        yield told % {"lines": shown, "tag": next(iter(lines.values()))[:60]}
+        yield text % {"lines": shown, "tag": next(iter(lines.values()))[:60]}
 
 
 def _about_links(body: str) -> Iterator[str]:
     for line, kind, url in _targets(body):
-        told = {"line": line, "url": url}
+        details = {"line": line, "url": url}
         path = _own_path(url)
         if path is None and not _is_public(url):
-            yield _("Line %(line)s: %(url)s can’t be reached from elsewhere.") % told
+            yield _("Line %(line)s: %(url)s can’t be reached from elsewhere.") % details
         elif path is not None and path.strip("/").split("/")[0] in STAFF:
-            yield _("Line %(line)s: %(url)s is for staff only.") % told
+            yield _("Line %(line)s: %(url)s is for staff only.") % details
         elif kind == "image" and urlsplit(url).scheme == "http" and path is None:
-            yield _("Line %(line)s: webmail may not show %(url)s, which is not https.") % told
+            yield _("Line %(line)s: webmail may not show %(url)s, which is not https.") % details
     yield from _about_empty_links(body)
 
 
@@ -233,16 +233,20 @@ def _about_empty_links(body: str) -> Iterator[str]:
 
 
 def _about_pictures(body: str) -> Iterator[str]:
-    images = [(line, token) for line, token in inline_tokens(parse(body)) if token.type == "image"]
+    images = [
+        (line, token)
+        for line, token in inline_tokens(parse_markdown(body))
+        if token.type == "image"
+    ]
     if mute := [str(line) for line, token in images if not token.content.strip()]:
-        told = _("Line %(lines)s: an image has no text for who doesn’t see it.")
-        yield told % {"lines": ", ".join(mute)}
+        text = _("Line %(lines)s: an image has no text for who doesn’t see it.")
+        yield text % {"lines": ", ".join(mute)}
     sizes = _sizes({str(token.attrs["src"]) for _line, token in images})
     for line, token in images:
         size = sizes.get(str(token.attrs["src"]), 0)
         if size > HEAVY:
-            told = _("Line %(line)s: the image has %(size)s kB; readers on the road wait for it.")
-            yield told % {"line": line, "size": size // 1024}
+            text = _("Line %(line)s: the image has %(size)s kB; readers on the road wait for it.")
+            yield text % {"line": line, "size": size // 1024}
     if sum(sizes.values()) > ALL_HEAVY:
         yield _("Its images have %(size)s kB together.") % {"size": sum(sizes.values()) // 1024}
 
@@ -260,14 +264,14 @@ def _sizes(urls: set[str]) -> dict[str, int]:
 
 def _targets(body: str) -> Iterator[tuple[int, str, str]]:
     """Line, kind and address of each link and image; placeholders are no addresses."""
-    for line, token in inline_tokens(parse(body)):
+    for line, token in inline_tokens(parse_markdown(body)):
         url = str(token.attrs.get("href") or token.attrs.get("src") or "")
         if token.type in ("link_open", "image") and url.startswith(("http:", "https:")):
             yield line, token.type, url
 
 
 def _blocks(body: str) -> Iterator[tuple[int, list[Token]]]:
-    for block in parse(body):
+    for block in parse_markdown(body):
         if block.children:
             yield block.map[0] + 1 if block.map else 1, block.children
 

@@ -61,7 +61,7 @@ def nobodys_values(issue: Issue, name: str) -> dict[str, object]:
     return {"subscription": NOBODY, "name": name, "language": issue.language_code}
 
 
-def text_of(body: str) -> str:
+def generated_text(body: str) -> str:
     """The text version that is made from a body, its placeholders still to be filled."""
     return render_text(body, {name: f"{{{name}}}" for name in KNOWN})
 

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from markdown_it.token import Token
 
-from newsletters.markdown.parser import inline_tokens, parse
+from newsletters.markdown.parser import inline_tokens, parse_markdown
 from newsletters.markdown.placeholders import KNOWN, LINKS, PLACEHOLDER, TEXTS, used_in
 
 # Rendering time grows with both: at these limits a preview takes less than a second.
@@ -47,14 +47,14 @@ def size_fault(body: str) -> str:
     blocks = [block.split("\n") for block in _BLANK_LINE.split(text) if "|" in block]
     cells = sum(max(line.count("|") for line in lines) * len(lines) for lines in blocks)
     if cells > MAX_CELLS:
-        told = _("The tables have about %(cells)s cells; at most %(most)s are possible.")
-        return told % {"cells": cells, "most": MAX_CELLS}
+        sentence = _("The tables have about %(cells)s cells; at most %(most)s are possible.")
+        return sentence % {"cells": cells, "most": MAX_CELLS}
     return ""
 
 
 def _too_long(text: str) -> str:
-    told = _("The text has %(length)s characters; at most %(most)s are possible.")
-    return told % {"length": len(text), "most": MAX_CHARACTERS}
+    sentence = _("The text has %(length)s characters; at most %(most)s are possible.")
+    return sentence % {"length": len(text), "most": MAX_CHARACTERS}
 
 
 def _raise_for(found: Iterator[tuple[int, str]]) -> None:
@@ -79,7 +79,7 @@ _TAG = re.compile(r"</?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>|<!--|<!DOCTYPE", re.IGNOR
 def visible_tags(body: str) -> list[tuple[int, str]]:
     """The line and the text of each tag that readers would see; code that is fenced is meant."""
     found = []
-    for block in parse(body):
+    for block in parse_markdown(body):
         text = block.content if block.type == "code_block" else _shown_text(block.children or [])
         line = block.map[0] + 1 if block.map else 1
         found += [(line + text.count("\n", 0, tag.start()), tag[0]) for tag in _TAG.finditer(text)]
@@ -97,7 +97,7 @@ def _shown_text(tokens: Sequence[Token]) -> str:
 
 
 def _faults(body: str) -> Iterator[tuple[int, str]]:
-    for line, token in inline_tokens(parse(body)):
+    for line, token in inline_tokens(parse_markdown(body)):
         if token.type == "text":
             yield from ((line, fault) for fault in _unknown(token.content))
         elif token.type == "link_open":

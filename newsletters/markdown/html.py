@@ -10,7 +10,7 @@ from markdown_it.common.utils import escapeHtml
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
-from newsletters.markdown.parser import OPTIONS, parse
+from newsletters.markdown.parser import OPTIONS, parse_markdown
 from newsletters.markdown.placeholders import LINK_IN_TEXT, as_html, fill_marks, mark, mark_link
 
 BLOCKS = {"blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "ul"}
@@ -42,7 +42,7 @@ def render_html(
     widths: in pixels, of the pictures that are known, by address. The others take the column,
     unless their title says how wide they are ("width=200").
     """
-    written = _writer.render(parse(body), OPTIONS, {"widths": widths or {}})
+    written = _writer.render(parse_markdown(body), OPTIONS, {"widths": widths or {}})
     clean = nh3.clean(
         written,
         tags=TAGS,

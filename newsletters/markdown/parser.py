@@ -15,7 +15,7 @@ _WHOLE_LINK = re.compile(rf"\{{{NAME}\}}")
 
 
 @lru_cache(maxsize=4)  # a text is checked, then written as HTML and as text
-def parse(body: str) -> tuple[Token, ...]:
+def parse_markdown(body: str) -> tuple[Token, ...]:
     """The tokens of a text, not to be changed. Placeholders in links stay as they were typed."""
     return tuple(_markdown.parse(body))
 

@@ -5,7 +5,7 @@ from textwrap import indent
 
 from markdown_it.token import Token
 
-from newsletters.markdown.parser import parse
+from newsletters.markdown.parser import parse_markdown
 from newsletters.markdown.placeholders import fill_marks, mark, mark_link
 
 WIDEST = 72  # characters of a line in a table
@@ -19,7 +19,7 @@ Tokens = Iterator[Token]
 
 def render_text(body: str, values: Mapping[str, str]) -> str:
     """The text of a text with the placeholders filled: links as `text (url)`, tables aligned."""
-    return fill_marks("\n\n".join(_blocks(iter(parse(body)))), values, str)
+    return fill_marks("\n\n".join(_blocks(iter(parse_markdown(body)))), values, str)
 
 
 def _blocks(tokens: Tokens) -> list[str]:

@@ -236,8 +236,8 @@ class Issue(models.Model):
     def clean(self) -> None:
         start, end = self.joined_from, self.joined_before
         if start and end and start >= end:
-            told = _("Nobody can have joined from %(start)s on and before %(end)s.")
-            raise ValidationError({"joined_before": told % {"start": start, "end": end}})
+            text = _("Nobody can have joined from %(start)s on and before %(end)s.")
+            raise ValidationError({"joined_before": text % {"start": start, "end": end}})
 
     def progress(self) -> dict[str, int]:
         """How many mails are in which delivery state, in one query; empty before publishing."""
@@ -288,11 +288,11 @@ class HistoryEntry(models.Model):
 def record(issue: Issue, step: Step, by: Any = None, note: str = "") -> None:
     """Write down that somebody did something; by: a user, None for the site itself."""
     HistoryEntry.objects.create(
-        issue=issue, step=step, user=by, who=name_of(by), note=str(note)[:500]
+        issue=issue, step=step, user=by, who=display_name(by), note=str(note)[:500]
     )
 
 
-def name_of(user: Any) -> str:
+def display_name(user: Any) -> str:
     return (user.get_full_name() or str(user))[:200] if user else ""
 
 

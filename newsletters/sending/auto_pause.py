@@ -24,7 +24,7 @@ from newsletters.sending import controls
 LATEST = 500  # outcomes that are looked through for a run of failures
 
 
-def account_refused(sender: object, delivery: Delivery, error: str, **kwargs: Any) -> None:
+def stop_for_refused_account(sender: object, delivery: Delivery, error: str, **kwargs: Any) -> None:
     """The provider refuses our account: somebody must fix that first.
 
     One refusal may be about one message only, so it takes as many in a row as open the breaker.
@@ -33,9 +33,9 @@ def account_refused(sender: object, delivery: Delivery, error: str, **kwargs: An
         return
     if health(delivery.alias).failures < OPENS_AFTER:
         return
-    told = _("The mailer %(alias)s refuses our account: %(error)s")
+    text = _("The mailer %(alias)s refuses our account: %(error)s")
     for issue in _being_sent().filter(message=delivery.message_id):
-        controls.stop(issue, told % {"alias": delivery.alias, "error": error})
+        controls.stop(issue, text % {"alias": delivery.alias, "error": error})
 
 
 def look() -> None:
@@ -69,8 +69,8 @@ def _run_of_failures(issue: Issue, latest: Iterable[Any]) -> str:
     is_run = len(last) == settings.ISSUE_STOP_FAILURES
     if not is_run or any(one["state"] != Delivery.State.FAILED for one in last):
         return ""
-    told = _("The last %(count)s mails all failed: %(error)s")
-    return told % {"count": len(last), "error": last[0]["error"]}
+    text = _("The last %(count)s mails all failed: %(error)s")
+    return text % {"count": len(last), "error": last[0]["error"]}
 
 
 def _too_many(issue: Issue) -> str:
@@ -86,19 +86,19 @@ def _too_many(issue: Issue) -> str:
     if complaints >= settings.ISSUE_STOP_MINIMUM and (
         complaints > settings.ISSUE_STOP_COMPLAINTS * ended
     ):
-        told = ngettext(
+        text = ngettext(
             "%(count)s reader out of %(ended)s complained.",
             "%(count)s readers out of %(ended)s complained.",
             complaints,
         )
-        return told % {"count": complaints, "ended": ended}
+        return text % {"count": complaints, "ended": ended}
     if bounces >= settings.ISSUE_STOP_MINIMUM and bounces > settings.ISSUE_STOP_BOUNCES * ended:
-        told = ngettext(
+        text = ngettext(
             "%(count)s mail out of %(ended)s was refused for good.",
             "%(count)s mails out of %(ended)s were refused for good.",
             bounces,
         )
-        return told % {"count": bounces, "ended": ended}
+        return text % {"count": bounces, "ended": ended}
     return ""
 
 

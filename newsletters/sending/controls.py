@@ -16,7 +16,7 @@ from mailroom.outbox import control
 from mailroom.tasks import enqueue
 from newsletters.models import Issue
 from newsletters.models.issue import Step, record
-from newsletters.sending.publish import queue_issue, tell_stopped
+from newsletters.sending.publish import notify_stopped, queue_issue
 from newsletters.sending.skip import CANCELLED
 
 State = Issue.State
@@ -44,7 +44,7 @@ def stop(issue: Issue, reason: str) -> bool:
         return False
     control.hold(_message(issue))
     record(issue, Step.STOPPED, None, reason)
-    tell_stopped(issue, reason)
+    notify_stopped(issue, reason)
     return True
 
 
@@ -67,8 +67,8 @@ def cancel(issue: Issue, by: Any = None) -> bool:
     if not any(_turn(issue, one, State.CANCELLED) for one in (State.PAUSED, State.SENDING)):
         return False
     skipped = control.cancel(_message(issue), CANCELLED)
-    told = ngettext("%(n)s mail was not sent.", "%(n)s mails were not sent.", skipped)
-    record(issue, Step.CANCELLED, by, told % {"n": skipped})
+    text = ngettext("%(n)s mail was not sent.", "%(n)s mails were not sent.", skipped)
+    record(issue, Step.CANCELLED, by, text % {"n": skipped})
     return True
 
 
@@ -93,8 +93,8 @@ def count_uncertain_as_sent(
         return 0
     settled = control.count_as_sent(_message(issue), only=only)
     if settled:
-        told = ngettext("%(n)s mail counts as sent.", "%(n)s mails count as sent.", settled)
-        record(issue, Step.RESOLVED, by, told % {"n": settled})
+        text = ngettext("%(n)s mail counts as sent.", "%(n)s mails count as sent.", settled)
+        record(issue, Step.RESOLVED, by, text % {"n": settled})
     return settled
 
 
@@ -119,8 +119,8 @@ def _again(issue: Issue, by: Any, step: Step, queue: Any) -> int:
     if again:
         # What failed or bounced before was looked at, and must not stop it again at once.
         _turn(issue, State.SENT, State.SENDING, resumed_at=timezone.now())
-        told = ngettext("%(n)s mail was queued again.", "%(n)s mails were queued again.", again)
-        record(issue, step, by, told % {"n": again})
+        text = ngettext("%(n)s mail was queued again.", "%(n)s mails were queued again.", again)
+        record(issue, step, by, text % {"n": again})
     return again
 
 

@@ -22,7 +22,7 @@ SOON = timedelta(minutes=2)
 
 
 @dataclass
-class Progress:
+class IssueProgress:
     issue: Issue
 
     @cached_property

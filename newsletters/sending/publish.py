@@ -44,14 +44,14 @@ def publish(issue: Issue, by: Any = None) -> bool:
 
     Raises ValidationError for content that may not go out.
     """
-    if not start(issue, Issue.objects.drafts()):
+    if not start_sending(issue, Issue.objects.drafts()):
         return False
     record(issue, Step.PUBLISHED, by)
     return True
 
 
 @transaction.atomic
-def start(issue: Issue, ready: QuerySet[Issue]) -> bool:
+def start_sending(issue: Issue, ready: QuerySet[Issue]) -> bool:
     """Freeze an issue that is among `ready` and start its sending; False if it no longer is.
 
     Raises ValidationError for content that may not go out.
@@ -70,7 +70,7 @@ def _freeze(issue: Issue) -> None:
     issue.full_clean()
     try:
         mail = emails.issue(issue)
-        tracking.mark(mail)
+        tracking.request_tracking(mail)
         issue.message = freeze(mail)
         issue.save(update_fields=["message"])
         validate(issue)
@@ -158,7 +158,7 @@ def _finish(issue: Issue) -> None:
         issue_sent.send(sender=Issue, issue=issue, editors=editors(), failed=failed)
 
 
-def tell_stopped(issue: Issue, reason: str) -> None:
+def notify_stopped(issue: Issue, reason: str) -> None:
     """Tell the editors that an issue stopped by itself and waits for them."""
     issue_stopped.send(sender=Issue, issue=issue, editors=editors(), reason=reason)
 
@@ -254,7 +254,7 @@ def _check_version(issue: Issue, version: int | None) -> None:
 def _start_due(issue: Issue) -> None:
     try:
         with transaction.atomic():
-            if start(issue, Issue.objects.due()):
+            if start_sending(issue, Issue.objects.due()):
                 record(issue, Step.BEGUN)
     except ValidationError as error:  # it was good when it was scheduled, and is not any more
         _give_back(issue, " ".join(error.messages))
@@ -264,7 +264,7 @@ def _start_due(issue: Issue) -> None:
 def _give_back(issue: Issue, reason: str) -> None:
     if Issue.objects.due().filter(pk=issue.pk).update(state=State.DRAFT, publish_at=None):
         record(issue, Step.UNDONE, None, reason)
-        tell_stopped(issue, reason)
+        notify_stopped(issue, reason)
 
 
 def _zone() -> str:

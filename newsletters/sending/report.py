@@ -25,7 +25,7 @@ PAGE = 50
 
 
 @dataclass
-class Report:
+class IssueReport:
     issue: Issue
 
     @cached_property
@@ -209,7 +209,7 @@ def as_rows(rows: DeliveryQuerySet) -> Iterator[list[Any]]:
 MOST_BARS = 60
 FEWEST = 24  # as wide as that: a single bar would fill the page
 
-Volumes = dict[datetime, Counter[str]]
+MinuteVolumes = dict[datetime, Counter[str]]
 
 
 class Minute(Func):
@@ -247,7 +247,7 @@ def chart(deliveries: DeliveryQuerySet) -> Chart:
     """The chart of some deliveries, in the active time zone; one query."""
     ended = deliveries.filter(state__in=STATES, finished_at__isnull=False).order_by()
     rows = ended.values_list(Minute("finished_at"), "state").annotate(Count("pk"))
-    minutes: Volumes = {}
+    minutes: MinuteVolumes = {}
     for text, state, number in rows:
         moment = timezone.localtime(datetime.fromisoformat(text).replace(tzinfo=UTC))
         minutes.setdefault(moment, Counter())[state] += number
@@ -267,8 +267,8 @@ def _unit(span: timedelta) -> tuple[str, timedelta, dict[str, int]]:
     return _("day"), timedelta(days=1), {"hour": 0, "minute": 0}
 
 
-def _by(minutes: Volumes, parts: dict[str, Any]) -> Volumes:
-    volumes: Volumes = {}
+def _by(minutes: MinuteVolumes, parts: dict[str, Any]) -> MinuteVolumes:
+    volumes: MinuteVolumes = {}
     for moment, counts in minutes.items():
         volumes.setdefault(moment.replace(**parts), Counter()).update(counts)
     return volumes

@@ -220,8 +220,8 @@ def _person(row: Row, columns: Columns, newsletter: Newsletter) -> Person:
 
     other = cell("newsletter")
     if other and other not in (newsletter.slug, newsletter.name):
-        told = _("This row is for the newsletter “%(other)s”.")
-        raise ValidationError(told % {"other": other[:100]})
+        text = _("This row is for the newsletter “%(other)s”.")
+        raise ValidationError(text % {"other": other[:100]})
     email, name_beside = _address(cell("email"))
     name = cell("name") or f"{cell('first_name')} {cell('last_name')}".strip() or name_beside
     left = filter(None, map(_moment, cells("left_at") + cells("cleaned_at")))
@@ -286,8 +286,8 @@ def _state(cells: Callable[[str], list[str]]) -> str:
     first, *others = [_words(cell) for cell in cells("state")] or [""]
     state = _STATE.get(first, "") if first else State.CONFIRMED
     if not state:
-        told = _("The state “%(state)s” is not known.")
-        raise ValidationError(told % {"state": cells("state")[0][:50]})
+        text = _("The state “%(state)s” is not known.")
+        raise ValidationError(text % {"state": cells("state")[0][:50]})
     if any(_STATE.get(one) == State.UNSUBSCRIBED for one in others):
         return State.UNSUBSCRIBED
     if any(map(_says_no, filter(None, cells("subscribed")))) or not all(
@@ -433,7 +433,7 @@ def check_columns(job: SubscriberImport, columns: dict[str, int]) -> bool:
     return _begin(job, before, states.CHECKING, **anew)
 
 
-def start(job: SubscriberImport) -> bool:
+def start_import(job: SubscriberImport) -> bool:
     """Import what was checked: True for the one caller whose call began it."""
     states = SubscriberImport.State
     return _begin(job, (states.READY,), states.RUNNING, counts={})
@@ -465,9 +465,9 @@ def go_on(job: SubscriberImport) -> None:
         step(job)
     except Exception:
         # Whoever waits for it must learn of it; to import the same people again does no harm.
-        told = _("An unexpected error stopped the import. Please check the columns and try again.")
+        text = _("An unexpected error stopped the import. Please check the columns and try again.")
         SubscriberImport.objects.filter(pk=job.pk, state=job.state).update(
-            state=SubscriberImport.State.FAULTY, faults=[told]
+            state=SubscriberImport.State.FAULTY, faults=[text]
         )
         raise
 

@@ -90,7 +90,7 @@ def is_ours(token: str) -> bool:
     return True
 
 
-def delivery_of(token: str) -> int | None:
+def delivery_id_of(token: str) -> int | None:
     """The id of the delivery whose link this is; None for one of another page."""
     try:
         named: int | None = _member.unsign_object(token).get("d")

@@ -1,13 +1,13 @@
 from newsletters.views.membership import (
     AllPreferences,
     Confirm,
-    Preferences,
     SayWhy,
     SendLink,
+    SubscriptionPreferences,
     UndoUnsubscribe,
     Unsubscribe,
 )
-from newsletters.views.own_data import Export, Forget
+from newsletters.views.own_data import DownloadOwnData, Forget
 from newsletters.views.pictures import PictureFile
 from newsletters.views.reading import IssuePage, NewsletterList
 from newsletters.views.subscribing import Join, NewsletterPage
@@ -15,16 +15,16 @@ from newsletters.views.subscribing import Join, NewsletterPage
 __all__ = [
     "AllPreferences",
     "Confirm",
-    "Export",
+    "DownloadOwnData",
     "Forget",
     "IssuePage",
     "Join",
     "NewsletterList",
     "NewsletterPage",
     "PictureFile",
-    "Preferences",
     "SayWhy",
     "SendLink",
+    "SubscriptionPreferences",
     "UndoUnsubscribe",
     "Unsubscribe",
 ]

@@ -92,7 +92,7 @@ class Unsubscribe(TokenMixin, TemplateView):
         return super().get_context_data(why=why, is_current=is_current, **kwargs)
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
-        self.subscription.unsubscribe(delivery=tokens.delivery_of(token))
+        self.subscription.unsubscribe(delivery=tokens.delivery_id_of(token))
         return _left() if is_one_click(request) else redirect(request.path)
 
 
@@ -124,7 +124,7 @@ class UndoUnsubscribe(TokenMixin):
         return redirect("newsletters:unsubscribe", token)
 
 
-class PreferencesPage(FormView):
+class SubscriptionPreferencesPage(FormView):
     """Newsletters on or off for one address, and the language of its emails.
 
     address: whose they are; newsletters: those that can be changed here.
@@ -192,7 +192,7 @@ class PreferencesPage(FormView):
         return _("Saved.")
 
 
-class Preferences(TokenMixin, PreferencesPage):
+class SubscriptionPreferences(TokenMixin, SubscriptionPreferencesPage):
     """By the link in an issue: this one subscription, since issues are forwarded."""
 
     read_token = staticmethod(tokens.current_member)
@@ -248,7 +248,7 @@ class AddressMixin(View):
         return response
 
 
-class AllPreferences(AddressMixin, PreferencesPage):
+class AllPreferences(AddressMixin, SubscriptionPreferencesPage):
     """All newsletters of the site, on or off for one address."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

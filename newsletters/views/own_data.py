@@ -11,7 +11,7 @@ from newsletters.forms import ForgetForm
 from newsletters.views.membership import AddressMixin
 
 
-class Export(AddressMixin):
+class DownloadOwnData(AddressMixin):
     """A POST: a scanner that follows links has no use for anybody's data."""
 
     http_method_names = ["post"]

@@ -27,7 +27,7 @@ def wording(newsletter: Newsletter) -> str:
     agreed = _(
         "Send me %(newsletter)s by e-mail. I can leave at any time by the link in every issue."
     ) % {"newsletter": newsletter.name}
-    return f"{agreed} {tracking.sentence()}".strip()
+    return f"{agreed} {tracking.tracking_notice()}".strip()
 
 
 def own_address(request: HttpRequest) -> str:

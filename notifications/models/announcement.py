@@ -57,9 +57,9 @@ class Announcement(models.Model):
 
     def clean(self) -> None:
         if len(self.body) > MAX_CHARACTERS:
-            told = _("The text has %(length)s characters; at most %(most)s are possible.")
+            text = _("The text has %(length)s characters; at most %(most)s are possible.")
             values = {"length": len(self.body), "most": MAX_CHARACTERS}
-            raise ValidationError({"body": ValidationError(told, params=values)})
+            raise ValidationError({"body": ValidationError(text, params=values)})
 
     def get_absolute_url(self) -> str:
         return reverse("notifications:announcement", args=[self.pk])

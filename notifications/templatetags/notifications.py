@@ -6,7 +6,7 @@ from django.template.base import Template
 from django.template.loader import get_template
 from django.utils.safestring import SafeString, mark_safe
 
-from notifications.markdown import render_html
+from notifications.markdown import announcement_html
 from notifications.models import Notification
 
 register = template.Library()
@@ -15,7 +15,7 @@ register = template.Library()
 @register.filter
 def markdown(text: str) -> SafeString:
     """`{{ body|markdown }}`: safe HTML."""
-    return render_html(text)
+    return announcement_html(text)
 
 
 @register.simple_tag(takes_context=True)

@@ -9,7 +9,7 @@ from notifications.views.inbox import (
     Visit,
 )
 from notifications.views.preferences import (
-    Export,
+    DownloadNotifications,
     Preferences,
     PreferencesByToken,
     Switch,
@@ -18,7 +18,7 @@ from notifications.views.preferences import (
 
 __all__ = [
     "Badge",
-    "Export",
+    "DownloadNotifications",
     "Inbox",
     "MarkRead",
     "MarkUnread",

@@ -95,7 +95,7 @@ class TokenMixin(View):
 
     @cached_property
     def reader(self) -> tokens.Reader:
-        found = tokens.read(self.kwargs["token"])
+        found = tokens.read_token(self.kwargs["token"])
         if found and (found.is_current or not self.needs_current):
             return found
         raise Http404(_("This link is not one of ours, or its account is gone."))
@@ -153,7 +153,7 @@ class SwitchBack(TokenMixin):
         return redirect("notifications:switch", token)
 
 
-class Export(LoginRequiredMixin, View):
+class DownloadNotifications(LoginRequiredMixin, View):
     def get(self, request: HttpRequest) -> HttpResponse:
         headers = {"Content-Disposition": 'attachment; filename="notifications.json"'}
         return JsonResponse(export(request.user), headers=headers)

@@ -110,7 +110,7 @@ OTHERS = (
 def account_links(client, ann, sign_up, drain) -> dict[str, str]:
     """A link of each kind, as it is sent."""
     found = {}
-    bounced.trial(ann).send()
+    bounced.trial_email(ann).send()
     client.post(RESET, {"email": ann.email})
     sign_up("new@example.com")
     drain()
@@ -162,7 +162,7 @@ def works(client, kind: str, link: str, ann) -> bool:
 class TestEmailsArriveAgain:
     @pytest.fixture
     def trial(self, ann, the_mail) -> str:
-        bounced.trial(ann).send()
+        bounced.trial_email(ann).send()
         link = path_in(the_mail())
         Suppression.objects.create(address=ann.email, reason="bounced")
         return link

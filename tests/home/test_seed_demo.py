@@ -14,7 +14,7 @@ from home.demo.environment import PASSWORD
 from mailroom.models import Attempt, Delivery, Event, Message, OutcomeCount, Suppression
 from newsletters.models import Issue, Newsletter, Subscription
 from newsletters.sending.publish import publish
-from newsletters.sending.report import Report
+from newsletters.sending.report import IssueReport
 from notifications.models import Notification
 
 State = Subscription.State
@@ -76,7 +76,7 @@ def test_200_subscribers_get_200_mails_each_their_own_however_often_it_is_publis
 def test_the_past_has_a_report_a_failover_and_suppressions(seeded) -> None:
     call_command("seed_demo", "--past", verbosity=0)
 
-    report = Report(seeded.issues.get(slug=past.SLUG))
+    report = IssueReport(seeded.issues.get(slug=past.SLUG))
     figures = {key: number for key, _label, number, _part in report.figures}
     assert figures["bounced"] == 3
     assert (figures["complained"], figures["unsubscribed"], figures["skipped"]) == (1, 1, 1)

@@ -32,7 +32,12 @@ def test_an_issues_estimate_counts_the_days(outbox_mailers, settings):
     settings.MAILERS = outbox_mailers
     settings.MAILERS["newsletters"]["OPTIONS"]["daily_cap"] = 100
     issue = Newsletter.objects.create(name="W", slug="w").issues.create(subject="Hi", slug="hi")
-    assert [preflight.days(issue, people) for people in (100, 101, 200, 201)] == [1, 2, 2, 3]
+    assert [preflight.sending_days(issue, people) for people in (100, 101, 200, 201)] == [
+        1,
+        2,
+        2,
+        3,
+    ]
 
 
 def test_a_server_is_greeted_by_the_sites_own_name(smtp, settings):

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 
 from mailroom.config import hosts
-from mailroom.mail_accounts.backend import build
+from mailroom.mail_accounts.backend import build_backend
 from mailroom.models import MailAccount
 from tests.mailroom.fakes.smtp import SMTPServer
 from tests.mailroom.fakes.tls import server_context
@@ -91,7 +91,7 @@ def _no_exceptions(settings):
 @pytest.mark.parametrize("host", INTERNAL)
 def test_a_spelling_of_an_internal_address_is_refused_at_connection_time(host):
     with pytest.raises(OSError, match=r"not|no address"):
-        hosts.connect(host, 587, timeout=0.1)
+        hosts.connect_to_host(host, 587, timeout=0.1)
 
 
 @pytest.mark.parametrize("host", INTERNAL)
@@ -136,7 +136,7 @@ def test_a_name_that_resolves_differently_the_second_time_is_refused_then(names)
     account.clean()
 
     with pytest.raises(hosts.AddressRefused):
-        build(account, {}).open()
+        build_backend(account, {}).open()
 
 
 def test_one_internal_address_among_public_ones_is_enough(names):
@@ -157,7 +157,7 @@ def test_the_checked_address_is_connected_to_and_tls_verifies_the_name(
             names[host] = [["127.0.0.1"], ["10.255.255.1"]]  # asked twice, it would be elsewhere
             options = {"host": host, "port": server.port, "security": security}
             account = MailAccount(pk=1, name="a", kind="smtp", options=options)
-            mailer = build(account, {})
+            mailer = build_backend(account, {})
             if host.startswith("right"):
                 mailer.open()
                 assert mailer.connection.sock.getpeername()[0] == "127.0.0.1"

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from mailroom import tasks
 from mailroom.delivery.feedback import handle_events
-from mailroom.delivery.wakeups import Wakeup, subscribe
+from mailroom.delivery.wakeups import Wakeup, listen
 from mailroom.models import Delivery, Message
 from mailroom.outbox import Recipient, add_deliveries, freeze
 from tests.mailroom.conftest import deliver, queue
@@ -36,7 +36,7 @@ def test_a_change_that_is_rolled_back_leaves_no_mail():
 
 def test_workers_are_woken_at_the_commit_once_for_each_lane():
     woken: list[Wakeup] = []
-    unsubscribe = subscribe(woken.append)
+    unsubscribe = listen(woken.append)
     try:
         with transaction.atomic():
             queue()
@@ -50,7 +50,7 @@ def test_workers_are_woken_at_the_commit_once_for_each_lane():
 
 def test_nobody_is_woken_for_what_is_rolled_back():
     woken: list[Wakeup] = []
-    unsubscribe = subscribe(woken.append)
+    unsubscribe = listen(woken.append)
     try:
         with transaction.atomic():
             with transaction.atomic():

@@ -34,22 +34,22 @@ def test_jobs_that_rest_cost_one_query_for_all_of_an_interval(jobs, django_asser
     done: list[int] = []
     for number in range(5):
         jobs[str(number)] = periodic.Job(str(number), 60, partial(done.append, number))
-    periodic.Schedule().tick()
+    periodic.JobSchedule().tick()
     assert done == [0, 1, 2, 3, 4]
 
     with django_assert_num_queries(2):  # what is due, and who has the rest
-        periodic.Schedule().tick()
+        periodic.JobSchedule().tick()
     assert done == [0, 1, 2, 3, 4]
 
     ClockLease.objects.update(due_at=timezone.now())
     with django_assert_num_queries(1):
-        periodic.Schedule().tick()
+        periodic.JobSchedule().tick()
     assert done == [0, 1, 2, 3, 4] * 2
 
 
 def test_one_process_asks_for_a_job_no_sooner_than_it_can_be_due(jobs, django_assert_num_queries):
     jobs["one"] = periodic.Job("one", 3600, list)
-    schedule = periodic.Schedule()
+    schedule = periodic.JobSchedule()
     schedule.tick()
 
     with django_assert_num_queries(0):
@@ -61,7 +61,7 @@ def test_a_lease_of_a_wrong_clock_counts_as_due_and_is_logged(jobs, caplog):
     jobs["settle"] = periodic.Job("settle", 15, partial(done.append, 1))
     ClockLease.objects.create(name="settle", due_at=timezone.now() + timedelta(hours=1))
 
-    periodic.Schedule().tick()
+    periodic.JobSchedule().tick()
 
     assert done == [1]
     assert "ahead of the clock" in caplog.text
@@ -71,7 +71,7 @@ def test_a_lease_of_a_wrong_clock_counts_as_due_and_is_logged(jobs, caplog):
 def test_a_job_with_more_to_do_comes_again_at_once(jobs):
     left = [True, True, False]
     jobs["retention"] = periodic.Job("retention", 3600, lambda: left.pop(0))
-    schedule = periodic.Schedule()
+    schedule = periodic.JobSchedule()
 
     for _ in range(5):
         schedule.tick()
@@ -104,7 +104,7 @@ def test_a_job_that_fails_stops_no_other(jobs, caplog):
     def whole() -> None:
         done.append("whole")
 
-    periodic.Schedule().tick()
+    periodic.JobSchedule().tick()
 
     assert done == ["whole"]
     assert "spring lost" in caplog.text

@@ -41,7 +41,7 @@ def parsed(monkeypatch) -> list[str]:
 
     def parse(body: str):
         found.append(body)
-        return parser.parse(body)
+        return parser.parse_markdown(body)
 
     for module in (check, html, text):
         monkeypatch.setattr(module, "parse", parse)
@@ -96,7 +96,7 @@ def test_the_preview_while_writing_says_so_too(desk, weekly, parsed, page):
 
 def test_neither_checks_nor_tests_render_it(draft, parsed):
     draft.body = table(300, 300)
-    assert preflight.sample(draft) is None
+    assert preflight.made_up_email(draft) is None
     assert "The tables have about" in " ".join(preflight.errors(draft))
     with pytest.raises(ValueError, match="The tables have about"):
         preview(draft, "Ann", "ann@example.com")
@@ -146,10 +146,10 @@ def test_an_animation_is_looked_at_only_up_to_the_limit(db, monkeypatch, content
 
     monkeypatch.setattr(GifImagePlugin.GifImageFile, "_seek", seek)
     with pytest.raises(ValidationError, match=told):
-        pictures.keep(upload(content))
+        pictures.store_picture(upload(content))
     assert len(seeks) <= pictures.MOST_FRAMES + 2
     assert not Picture.objects.exists()
 
 
 def test_an_animation_of_as_many_frames_as_allowed_is_kept(db):
-    assert pictures.keep(upload(gif(*[frame()] * 500))).type == "image/gif"
+    assert pictures.store_picture(upload(gif(*[frame()] * 500))).type == "image/gif"

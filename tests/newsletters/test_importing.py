@@ -221,7 +221,7 @@ class TestManyPeople:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         importing.go_on(job)
         job.refresh_from_db()
-        assert importing.start(job)
+        assert importing.start_import(job)
         importing.go_on(job)
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         assert Subscription.objects.confirmed().count() == 100_000

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from newsletters.composing import pictures
-from newsletters.composing.pictures import keep
+from newsletters.composing.pictures import store_picture
 from newsletters.models import Picture, PictureContent
 
 UPLOAD = "/admin/newsletters/issue/draft/picture/"
@@ -96,7 +96,7 @@ class TestKeeping:
         ],
     )
     def test_what_mail_programs_show(self, content, type):
-        picture = keep(upload(content))
+        picture = store_picture(upload(content))
         assert picture.type == type
         with Image.open(io.BytesIO(pictures.content_of(picture))) as seen:
             assert seen.size == (picture.width, picture.height)
@@ -104,40 +104,40 @@ class TestKeeping:
     @pytest.mark.parametrize("name", DISGUISED)
     def test_what_is_no_picture_is_refused(self, name):
         with pytest.raises(ValidationError):
-            keep(upload(DISGUISED[name]))
+            store_picture(upload(DISGUISED[name]))
         assert not Picture.objects.exists()
         assert not PictureContent.objects.exists()
 
     @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF"])
     def test_what_hides_behind_a_picture_is_left_out(self, kind):
-        picture = keep(upload(image(kind) + SCRIPT + SVG))
+        picture = store_picture(upload(image(kind) + SCRIPT + SVG))
         assert b"<script" not in pictures.content_of(picture)
 
     def test_what_hides_in_its_comments_is_left_out(self):
         notes = PngImagePlugin.PngInfo()
         notes.add_text("Comment", SCRIPT.decode())
         for content in (image(pnginfo=notes), image("JPEG", comment=SCRIPT), animated()):
-            assert b"<script" not in pictures.content_of(keep(upload(content)))
+            assert b"<script" not in pictures.content_of(store_picture(upload(content)))
 
     def test_where_it_was_taken_is_left_out_and_it_stands_upright(self):
-        picture = keep(upload(located(), "photo.jpg", "image/jpeg"))
+        picture = store_picture(upload(located(), "photo.jpg", "image/jpeg"))
         assert (picture.width, picture.height) == (20, 40)
         with Image.open(io.BytesIO(pictures.content_of(picture))) as seen:
             assert dict(seen.getexif()) == {}
 
     def test_a_wide_one_is_made_as_wide_as_a_mail_needs(self):
-        picture = keep(upload(image(size=(3000, 1000))))
+        picture = store_picture(upload(image(size=(3000, 1000))))
         assert (picture.width, picture.height) == (1200, 400)
 
     def test_the_same_one_is_kept_once(self, editor):
-        assert keep(upload(image()), editor) == keep(upload(image(), "other.png"))
+        assert store_picture(upload(image()), editor) == store_picture(upload(image(), "other.png"))
         assert PictureContent.objects.count() == 1
 
     @pytest.mark.parametrize(("limit", "value"), [("MOST_BYTES", 50), ("MOST_PIXELS", 799)])
     def test_too_much_is_refused(self, monkeypatch, limit, value):
         monkeypatch.setattr(pictures, limit, value)
         with pytest.raises(ValidationError):
-            keep(upload(image()))
+            store_picture(upload(image()))
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.sampled_from(["PNG", "JPEG", "GIF", "WEBP"]), st.data())
@@ -146,7 +146,7 @@ class TestKeeping:
         for _ in range(data.draw(st.integers(1, 8))):
             content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
         try:
-            keep(upload(bytes(content)))
+            store_picture(upload(bytes(content)))
         except ValidationError:
             return
 
@@ -156,7 +156,7 @@ class TestKeeping:
             "OPTIONS": {"location": str(tmp_path)},
         }
         settings.STORAGES = {**settings.STORAGES, "pictures": elsewhere}
-        picture = keep(upload(image()))
+        picture = store_picture(upload(image()))
         assert (tmp_path / picture.file_name).read_bytes() == pictures.content_of(picture)
         assert not PictureContent.objects.exists()
 
@@ -164,7 +164,7 @@ class TestKeeping:
 @pytest.mark.django_db
 class TestServing:
     def test_it_may_be_kept_for_ever_and_do_nothing(self, client):
-        picture = keep(upload(image()))
+        picture = store_picture(upload(image()))
         answer = client.get(picture.path)
         assert answer.content == pictures.content_of(picture)
         assert answer["Content-Type"] == "image/png"
@@ -177,11 +177,11 @@ class TestServing:
         )
 
     def test_its_address_is_absolute_and_made_of_its_content(self):
-        picture = keep(upload(image()))
+        picture = store_picture(upload(image()))
         assert picture.url == f"http://mailroom.test/newsletters/pictures/{picture.digest}.png"
 
     def test_what_is_not_there_is_not_found(self, client):
-        picture = keep(upload(image()))
+        picture = store_picture(upload(image()))
         assert client.get(f"/newsletters/pictures/{'0' * 64}.png").status_code == 404
         assert client.get(picture.path.replace(".png", ".svg")).status_code == 404
         storages["pictures"].delete(picture.file_name)
@@ -209,5 +209,5 @@ class TestUploading:
         assert client.post(UPLOAD, {"picture": upload(image())}).status_code == 403
 
     def test_they_are_listed(self, desk):
-        picture = keep(upload(image()))
+        picture = store_picture(upload(image()))
         assert picture.url in desk.get("/admin/newsletters/picture/").text

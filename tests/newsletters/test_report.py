@@ -61,7 +61,7 @@ def state_of(address: str) -> str:
 
 class TestFigures:
     def test_agree_with_the_rows(self, issue):
-        figures = {key: number for key, _, number, _ in report.Report(issue).figures}
+        figures = {key: number for key, _, number, _ in report.IssueReport(issue).figures}
         assert figures == {
             "sent": 4,
             "delivered": 1,
@@ -89,20 +89,20 @@ class TestFigures:
         assert "<td>4</td><td>1</td><td>2</td>" in text
 
     def test_shares_are_of_what_arrived(self, issue):
-        shares = {key: part for key, _, _, part in report.Report(issue).figures}
+        shares = {key: part for key, _, _, part in report.IssueReport(issue).figures}
         assert shares["delivered"] == shares["bounced"] == 25  # of 4 accepted
         assert shares["complained"] == 50  # of 2 that arrived, with the one that complained
 
     def test_bounces_are_counted_by_reason(self, issue, desk, page):
         bounced = Delivery.objects.get(feedback=Delivery.Feedback.BOUNCED)
         Event.objects.filter(delivery=bounced).delete()
-        assert report.Report(issue).bounces == [("no reason given", 1)]
+        assert report.IssueReport(issue).bounces == [("no reason given", 1)]
         for number, words in enumerate(["451 4.2.2 over quota", "550 5.1.1 no such user"]):
             Event.objects.create(
                 provider="a", event_id=str(number), delivery=bounced, description=words,
                 kind=Event.Kind.HARD_BOUNCE,
             )  # fmt: skip
-        assert report.Report(issue).bounces == [("address does not exist", 1)]
+        assert report.IssueReport(issue).bounces == [("address does not exist", 1)]
         assert "Bounces by reason" in desk.get(f"{page}report/").text
 
     @pytest.mark.parametrize(
@@ -132,9 +132,9 @@ class TestFigures:
                 engine.deliver_due("newsletters")
             asked = server.transactions
 
-        figures = {key: number for key, _, number, _ in report.Report(draft).figures}
+        figures = {key: number for key, _, number, _ in report.IssueReport(draft).figures}
         assert (figures["failed"], figures["bounced"]) == (1, 1)
-        assert [number for _reason, number in report.Report(draft).bounces] == [1]
+        assert [number for _reason, number in report.IssueReport(draft).bounces] == [1]
         gone = Delivery.objects.filter(address="gone@example.com").order_by("pk")
         assert [one.state for one in gone] == [State.FAILED, State.SKIPPED]
         assert gone.last().reason == "suppressed"
@@ -159,7 +159,7 @@ class TestFigures:
     def test_bars_fit_the_time_it_took(self, issue, days, unit):
         first = Delivery.objects.filter(address="ann@example.com")
         first.update(finished_at=timezone.now() - timedelta(days=days))
-        chart = report.Report(issue).chart
+        chart = report.IssueReport(issue).chart
         assert chart.unit == unit
         assert len(chart.bars) <= MOST_BARS
 

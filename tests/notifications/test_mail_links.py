@@ -46,7 +46,7 @@ class TestHeaders:
         (message,) = mail.outbox
         assert "List-Unsubscribe" not in message.extra_headers
         assert "can’t be switched off" in message.body
-        switch = tokens.make(ann.pk, "sign_in", ann.email)
+        switch = tokens.make_token(ann.pk, "sign_in", ann.email)
         assert "can’t be switched off" in client.get(f"/notifications/switch/{switch}/").text
         client.post(f"/notifications/switch/{switch}/", ONE_CLICK)
         assert Preference.chosen_by(ann) == {}
@@ -68,12 +68,12 @@ class TestSwitch:
 
     @pytest.mark.parametrize("path", ["switch", "preferences", "visit"])
     def test_a_forged_link_is_none(self, client, ann, path):
-        good = tokens.make(ann.pk, "announcement", ann.email)
+        good = tokens.make_token(ann.pk, "announcement", ann.email)
         for bad in ("x", good[:-1] + ("a" if good[-1] != "a" else "b"), "e30." + good):
             assert client.get(f"/notifications/{path}/{bad}/").status_code == 404
 
     def test_a_link_for_one_page_opens_no_other(self, client, ann):
-        token = tokens.make(ann.pk, "announcement", ann.email)
+        token = tokens.make_token(ann.pk, "announcement", ann.email)
         assert client.get(f"/notifications/visit/{token}/").status_code == 404
 
     def test_its_address_is_told_to_nobody(self, client, ann, message):

@@ -13,7 +13,7 @@ from django.urls import reverse
 from bench.inbox import fill
 from mailroom.models import Delivery
 from sandbox import inbox
-from sandbox.inbox import Accepted, keep
+from sandbox.inbox import Accepted, store_email
 from tests.mailroom.conftest import attempt
 from tests.site_config.page import Page
 
@@ -39,7 +39,7 @@ def email(subject: str = "Hello", text: str = "Good day.", html: str = "", **hea
 
 def arrive(made: EmailMessage | None = None, alias: str = "postmark", **more: str) -> int:
     """An email arrives; its number."""
-    keep(Accepted(alias, made or email(**more), ["ann@x.example"]))
+    store_email(Accepted(alias, made or email(**more), ["ann@x.example"]))
     return inbox.Emails()[0:1][0].id
 
 

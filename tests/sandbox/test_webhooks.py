@@ -35,10 +35,10 @@ def account(provider, settings) -> Account:
     return Account(provider, provider, 0, "KEY", "m.example", "http://site", KEYS[provider])
 
 
-class Events(list[webhooks.Event]):
+class Events(list[webhooks.ProviderEvent]):
     """Takes the place of the poster: `post()` posts them in the test's thread and transaction."""
 
-    def report(self, account: Account, events: list[webhooks.Event]) -> None:
+    def report(self, account: Account, events: list[webhooks.ProviderEvent]) -> None:
         self.extend(events)
 
 
@@ -99,7 +99,9 @@ def test_of_an_email_that_was_lost_nothing_is_heard(client, sandbox):
 
 
 def test_a_post_with_a_wrong_key_or_signature_is_refused(client, account, provider):
-    event = webhooks.Event("failed permanent bounce", "ann@example.com", "1", {"delivery": "1"})
+    event = webhooks.ProviderEvent(
+        "failed permanent bounce", "ann@example.com", "1", {"delivery": "1"}
+    )
     made = webhooks.post_of(provider, event, "another:key")
 
     assert send(client, provider, made).status_code in {400, 401, 403}
@@ -108,7 +110,7 @@ def test_a_post_with_a_wrong_key_or_signature_is_refused(client, account, provid
 
 @pytest.mark.parametrize("provider", ["mailgun"])
 def test_a_signature_is_good_for_its_own_token_alone(client, account, provider):
-    event = webhooks.Event("delivered", "ann@example.com", "1")
+    event = webhooks.ProviderEvent("delivered", "ann@example.com", "1")
     made = webhooks.post_of(provider, event, account.webhook_key)
     told = json.loads(made.body)
     told["signature"]["token"] = "0" * 50
@@ -136,7 +138,7 @@ def test_an_event_is_posted_until_the_site_takes_it(account, provider, monkeypat
     poster.start()
     with HTTPServer(Answer(503), Answer(400), Answer(200)) as site:
         there = Account(provider, provider, 0, webhook_url=site.url, webhook_key=KEYS[provider])
-        poster.report(there, [webhooks.Event("Delivery", "ann@example.com", "1")])
+        poster.report(there, [webhooks.ProviderEvent("Delivery", "ann@example.com", "1")])
         until(lambda: len(site.calls) == 3, "three posts")
     poster.stop()
 

@@ -92,7 +92,7 @@ def good(_site) -> dict[str, str]:
     row = Subscription.objects.create(newsletter=weekly, email=user.email, state="confirmed")
     note = Notification.objects.create(recipient=user, kind="security", data={})
     member, access = tokens.member_token(row.pk), tokens.access_token(user.email)
-    switch = notification_tokens.make(user.pk, "announcement", user.email)
+    switch = notification_tokens.make_token(user.pk, "announcement", user.email)
     return {
         "newsletters:confirm": tokens.confirm_token(row),
         **dict.fromkeys(["newsletters:all_preferences", "newsletters:export"], access),

@@ -23,7 +23,7 @@ RESET = "/accounts/password/reset/key/1-abcdefghijklmnopqrstuvwxyz0123456789/"
 @pytest.fixture
 def told():
     """Log as in production, but into a text; what stands there, line by line."""
-    logging.config.dictConfig(logs.configuration(debug=False))
+    logging.config.dictConfig(logs.logging_config(debug=False))
     written = io.StringIO()
     for handler in logging.getLogger().handlers:
         if handler.name == "stdout":
@@ -32,7 +32,7 @@ def told():
         logging.getLogger("site_config.test"),
         lambda: [json.loads(line) for line in written.getvalue().splitlines()],
     )
-    logging.config.dictConfig(logs.configuration(debug=True))
+    logging.config.dictConfig(logs.logging_config(debug=True))
 
 
 def test_a_line_is_json_and_names_its_request(told):

@@ -11,7 +11,7 @@ from django.urls import reverse, set_script_prefix
 from mailroom.messages.links import public_link, public_url
 from newsletters.composing import preflight
 from newsletters.models import Newsletter
-from notifications.markdown import render_html
+from notifications.markdown import announcement_html
 from tests.processes import Site, settings_with
 
 PASSWORD = "correct-horse-42"
@@ -94,7 +94,7 @@ def test_an_editors_links_are_followed_below_it(below):
     good = f"[a]({BASE}/newsletters/weekly/) [b](https://www.example.com/elsewhere/)"
     assert preflight.dead_links(good) == []
     assert len(preflight.dead_links(f"[a]({BASE}/newsletters/none/)")) == 1
-    assert f'href="{BASE}/newsletters/"' in render_html("[all](/newsletters/)")
+    assert f'href="{BASE}/newsletters/"' in announcement_html("[all](/newsletters/)")
 
 
 @pytest.mark.parametrize("name", ["SCRIPT_NAME", "HTTP_SCRIPT_NAME", "HTTP_X_SCRIPT_NAME"])

@@ -17,14 +17,14 @@ PASSKEY = "/accounts/2fa/webauthn/login/"
 def errors(db, client, caplog, settings):
     """The records at ERROR, with the loggers as in production."""
     client.raise_request_exception = False
-    logging_config = logs.configuration(debug=False)
+    logging_config = logs.logging_config(debug=False)
     logging_config["root"]["handlers"] = []
     import logging.config
 
     logging.config.dictConfig(logging_config)
     logging.getLogger().addHandler(caplog.handler)
     yield lambda: [record for record in caplog.records if record.levelno >= logging.ERROR]
-    logging.config.dictConfig(logs.configuration(debug=True))
+    logging.config.dictConfig(logs.logging_config(debug=True))
 
 
 @pytest.mark.parametrize("path", FORMS)

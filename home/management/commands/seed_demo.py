@@ -31,11 +31,11 @@ class Command(BaseCommand):
             return
         with transaction.atomic():
             admin = content.administrator()
-            reader = content.reader()
+            reader = content.demo_reader()
             letter, changes = content.newsletters()
             content.account(changes)
             content.subscribers(letter)
-            content.issue(letter, admin)
+            content.draft_issue(letter, admin)
             if options["past"]:
-                past.make(letter, admin, reader)
+                past.make_past(letter, admin, reader)
         self.stdout.write(self.style.SUCCESS("The demo data is in place."))

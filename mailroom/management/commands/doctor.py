@@ -45,8 +45,8 @@ class Command(BaseCommand):
             for name in EXAMINATIONS:
                 import_module(f"mailroom.doctor.{name}")
         except ModuleNotFoundError as error:
-            told = f"{needs('manage.py doctor', 'doctor')} ({error.name})."
-            raise CommandError(told) from None
+            text = f"{needs('manage.py doctor', 'doctor')} ({error.name})."
+            raise CommandError(text) from None
         autodiscover_modules("doctor")
         means = Means(tuple(options["nameserver"]), options["timeout"])
         found = list(examine(means, before_release=options["release"]))

@@ -39,8 +39,8 @@ class Command(BaseCommand):
         else:
             for one in MailAccount.objects.all():
                 state = "active" if one.active else "deactivated"
-                told = f"{one.alias}  {one.name}  {one.address}  from {one.from_email}  {state}"
-                self.stdout.write(told)
+                text = f"{one.alias}  {one.name}  {one.address}  from {one.from_email}  {state}"
+                self.stdout.write(text)
 
     def _encrypt_again(self) -> None:
         """All or none: an account whose key is missing is named, and nothing is changed."""

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from mailroom.checks import configuration_faults, webhook_faults
-from mailroom.status.overview import describe, describe_accounts
+from mailroom.status.overview import describe_accounts, describe_mailers
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         unheard = webhook_faults()
         faults = [fault for fault in configuration_faults() if fault not in unheard]
         with suppress(*([Exception] if faults else [])):  # a router of the faults can't be shown
-            found = {**describe(), "accounts": describe_accounts()}
+            found = {**describe_mailers(), "accounts": describe_accounts()}
             self.stdout.write(_as_json(found) if json else self._as_text(found))
         if faults:
             raise CommandError("\n".join(faults))
@@ -42,8 +42,8 @@ class Command(BaseCommand):
             lines.append(self.style.MIGRATE_HEADING("mail accounts"))
         for one in found["accounts"]:
             state = "" if one["active"] else "  deactivated"
-            told = f"  {one['alias']}  {one['name']}  {one['url']}  from {one['from']}{state}"
-            lines.append(told)
+            text = f"  {one['alias']}  {one['name']}  {one['url']}  from {one['from']}{state}"
+            lines.append(text)
         if found["routers"]:
             lines.append(self.style.MIGRATE_HEADING("routers, in this order"))
             lines += [f"  {name}" for name in found["routers"]]

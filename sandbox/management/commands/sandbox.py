@@ -11,11 +11,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from mailroom.delivery import shutdown
-from mailroom.status.overview import describe
+from mailroom.status.overview import describe_mailers
 from sandbox.accounts import Account, accounts
 from sandbox.apis import APIServer
 from sandbox.behaviour import mode_of
-from sandbox.inbox import keep
+from sandbox.inbox import store_email
 from sandbox.webhooks import Poster
 
 WEBHOOK_DELAY_SECONDS = 1.5  # so that somebody who watches sees "sent" before "delivered"
@@ -58,7 +58,7 @@ class Command(BaseCommand):
                     raise CommandError(text) from None
             for one in found:
                 self.stdout.write(f"{one.title} is at 127.0.0.1:{one.port} as {one.alias}")
-            for channel in describe()["channels"]:
+            for channel in describe_mailers()["channels"]:
                 self.stdout.write(f"{channel['alias']} email goes through {channel['via']}")
             self.stdout.flush()  # into a file or a pipe too, while it runs on
             while not shutdown.wait(1):
@@ -71,11 +71,13 @@ def _server(here: list[Account], port: int, poster: Poster) -> AbstractContextMa
 
     kinds = {one.kind for one in here}
     if kinds == {"smtp"}:  # several aliases of one server differ in an option only
-        return SMTPServer(here[0], mode_of=mode_of, keep=keep)
+        return SMTPServer(here[0], mode_of=mode_of, keep=store_email)
     if "smtp" in kinds:
         names = ", ".join(one.alias for one in here)
         raise CommandError(f"{names} can't all be at port {port}: SMTP needs one of its own.")
-    return APIServer(here, port=port, mode_of=mode_of, keep=keep, poster=poster, more=_accounts_now)
+    return APIServer(
+        here, port=port, mode_of=mode_of, keep=store_email, poster=poster, more=_accounts_now
+    )
 
 
 def _accounts_now() -> list[Account]:

@@ -9,7 +9,7 @@ import time
 from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
 
-from sandbox.apis import Call, LocalServer
+from sandbox.apis import ApiCall, LocalServer
 
 DROP = 0  # a status that closes the connection instead of answering
 
@@ -30,7 +30,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.calls.append(Call(self.path, dict(self.headers), body))
+        self.server.calls.append(ApiCall(self.path, dict(self.headers), body))
         answer = self.server.answer_to(self.path)
         time.sleep(answer.after)
         if answer.status != DROP:

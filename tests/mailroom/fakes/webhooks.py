@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from mailroom.webhooks.signatures import canonical
 from sandbox import webhooks as sandbox
-from sandbox.webhooks import Post
+from sandbox.webhooks import WebhookPost
 
 BASIC = "hook:a-secret-of-tests"
 KEY = "0123456789abcdef0123456789abcdef"
@@ -149,10 +149,10 @@ def mailgun_event(name: str, told: Told) -> Any:
     return sandbox.mailgun_event(_event(name, told))
 
 
-def _event(name: str, told: Told) -> sandbox.Event:
+def _event(name: str, told: Told) -> sandbox.ProviderEvent:
     metadata = {"delivery": str(told.delivery)}
     ids = {"id": told.id, "message_id": told.provider_id}
-    return sandbox.Event(name, told.address, metadata=metadata, at=told.at, **ids)
+    return sandbox.ProviderEvent(name, told.address, metadata=metadata, at=told.at, **ids)
 
 
 def mailjet_event(name: str, told: Told) -> Any:
@@ -363,15 +363,17 @@ def unisender_event(name: str, told: Told) -> Any:
 # -- Signatures ------------------------------------------------------------------------------------
 
 
-def _basic(told: Any, secret: str, told_id: str) -> Post:
+def _basic(told: Any, secret: str, told_id: str) -> WebhookPost:
     return sandbox.basic(told, secret)
 
 
-def _mailgun(told: Any, key: str, told_id: str) -> Post:
+def _mailgun(told: Any, key: str, told_id: str) -> WebhookPost:
     signed = sandbox.mailgun_signature(key)
     if "event-data" not in told:
-        return Post(urlencode({**told, **signed}).encode(), {}, "application/x-www-form-urlencoded")
-    return Post(json.dumps({"signature": signed, **told}).encode(), {})
+        return WebhookPost(
+            urlencode({**told, **signed}).encode(), {}, "application/x-www-form-urlencoded"
+        )
+    return WebhookPost(json.dumps({"signature": signed, **told}).encode(), {})
 
 
 @cache
@@ -386,7 +388,7 @@ def amazon() -> tuple[rsa.RSAPrivateKey, bytes]:
     return key, certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _sns(told: Any, secret: str, told_id: str) -> Post:
+def _sns(told: Any, secret: str, told_id: str) -> WebhookPost:
     message = {
         "Type": "Notification",
         "MessageId": told_id,
@@ -403,7 +405,7 @@ def _sns(told: Any, secret: str, told_id: str) -> Post:
     return post._replace(headers=post.headers | sns)
 
 
-def raw_sns(told: Any) -> Post:
+def raw_sns(told: Any) -> WebhookPost:
     """What SNS posts where raw message delivery is on: the event alone, and nothing signed."""
     post = _basic(told, BASIC, "")
     sns = {
@@ -415,32 +417,32 @@ def raw_sns(told: Any) -> Post:
     return post._replace(headers=post.headers | sns)
 
 
-def _svix(told: Any, key: str, told_id: str) -> Post:
+def _svix(told: Any, key: str, told_id: str) -> WebhookPost:
     body = json.dumps(told).encode()
     stamp = str(int(datetime.now(UTC).timestamp()))
     secret = base64.b64decode(key.removeprefix("whsec_"))
     signed = f"{told_id}.{stamp}.".encode() + body
     digest = base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
     headers = {"svix-id": told_id, "svix-timestamp": stamp, "svix-signature": f"v1,{digest}"}
-    return Post(body, headers)
+    return WebhookPost(body, headers)
 
 
-def _hmac_in(header: str) -> Callable[[Any, str, str], Post]:
-    def sign(told: Any, key: str, told_id: str) -> Post:
+def _hmac_in(header: str) -> Callable[[Any, str, str], WebhookPost]:
+    def sign(told: Any, key: str, told_id: str) -> WebhookPost:
         body = json.dumps(told).encode()
-        return Post(body, {header: hmac.new(key.encode(), body, hashlib.sha256).hexdigest()})
+        return WebhookPost(body, {header: hmac.new(key.encode(), body, hashlib.sha256).hexdigest()})
 
     return sign
 
 
-def _mandrill(told: Any, key: str, told_id: str) -> Post:
+def _mandrill(told: Any, key: str, told_id: str) -> WebhookPost:
     events = json.dumps(told)
     url = "http://testserver/mail/webhooks/mandrill/tracking/"
     signed = f"{url}mandrill_events{events}".encode()
     digest = base64.b64encode(hmac.new(key.encode(), signed, hashlib.sha1).digest()).decode()
     body = urlencode({"mandrill_events": events}).encode()
     kind = "application/x-www-form-urlencoded"
-    return Post(body, {"X-Mandrill-Signature": digest}, kind)
+    return WebhookPost(body, {"X-Mandrill-Signature": digest}, kind)
 
 
 @cache
@@ -451,18 +453,18 @@ def postal_key() -> tuple[rsa.RSAPrivateKey, str]:
     return key, base64.b64encode(key.public_key().public_bytes(*der)).decode()
 
 
-def _postal(told: Any, key: str, told_id: str) -> Post:
+def _postal(told: Any, key: str, told_id: str) -> WebhookPost:
     body = json.dumps(told).encode()
     signature = postal_key()[0].sign(body, padding.PKCS1v15(), hashes.SHA1())
     if key != postal_key()[1]:
         signature = signature[::-1]
-    return Post(body, {"X-Postal-Signature": base64.b64encode(signature).decode()})
+    return WebhookPost(body, {"X-Postal-Signature": base64.b64encode(signature).decode()})
 
 
-def _unisender(told: Any, key: str, told_id: str) -> Post:
+def _unisender(told: Any, key: str, told_id: str) -> WebhookPost:
     body = json.dumps({"auth": key, **told}).encode()
     auth = hashlib.md5(body).hexdigest()
-    return Post(body.replace(key.encode(), auth.encode(), 1), {})
+    return WebhookPost(body.replace(key.encode(), auth.encode(), 1), {})
 
 
 class Maker(NamedTuple):
@@ -471,7 +473,7 @@ class Maker(NamedTuple):
     title: str
     payload: Callable[[str, Told], Any]
     names: tuple[str, str, str, str]
-    sign: Callable[[Any, str, str], Post] = _basic
+    sign: Callable[[Any, str, str], WebhookPost] = _basic
     key: str = BASIC
 
 
@@ -555,7 +557,7 @@ SIGNED = {name: maker.key for name, maker in MAKERS.items() if maker.key != BASI
 PROVIDERS = [name for name in MAKERS if name != "postal"]
 
 
-def post(provider: str, told: Told, key: str = "") -> Post:
+def post(provider: str, told: Told, key: str = "") -> WebhookPost:
     """The post of a provider about an event."""
     maker = MAKERS[provider]
     usual = dict(zip(("delivered", "hard", "soft", "complaint"), maker.names, strict=True))
@@ -563,5 +565,5 @@ def post(provider: str, told: Told, key: str = "") -> Post:
     return maker.sign(payload, key or maker.key, told.id)
 
 
-def sparkpost(told: Told) -> Post:
+def sparkpost(told: Told) -> WebhookPost:
     return post("sparkpost", told)

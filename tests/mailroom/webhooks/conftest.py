@@ -48,7 +48,7 @@ def tell(client, delivery):
     return post
 
 
-def send(client, provider: str, made: webhooks.Post):
+def send(client, provider: str, made: webhooks.WebhookPost):
     return client.post(
         f"/mail/webhooks/{provider}/tracking/",
         made.body,
