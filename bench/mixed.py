@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 
 import requests
+from django.db import OperationalError
 
 from bench.stand import Stand
 from bench.waiting import is_settled, wait_until
@@ -47,8 +48,11 @@ def run(options: argparse.Namespace) -> int:
         for one in people:
             one.start()
         while time.monotonic() < end:
-            _publish(newsletter)
-            done["issue published"] += 1
+            try:
+                _publish(newsletter)
+                done["publish"] += 1
+            except OperationalError as error:
+                done[f"failed: publish, {error}"] += 1
             time.sleep(min(10, max(0, end - time.monotonic())))
         for one in people:
             one.join()
@@ -105,6 +109,7 @@ def _visit(url: str, end: float, done: Counter[str]) -> None:
             done[action] += 1
         except (AssertionError, requests.RequestException) as error:
             done[f"failed: {action}, {str(error)[:80]}"] += 1
+        time.sleep(random.random())  # people read, too
 
 
 def _report(url: str) -> None:

@@ -1,10 +1,13 @@
 """The journey of a reader and of an editor in a real browser, on the site's defaults."""
 
+from collections.abc import Iterator
+
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from home.demo.environment import PASSWORD
 from tests.browser.conftest import Visit, link_in
+from tests.processes import Site
 
 pytestmark = pytest.mark.browser
 
@@ -118,3 +121,44 @@ COUNT = """
 from mailroom.models import Delivery
 print(Delivery.objects.filter(message__type='newsletters.issue', state='sent').count())
 """
+
+
+@pytest.fixture(params=[True, False], ids=["with-javascript", "without-javascript"])
+def stranger(request: pytest.FixtureRequest, browser: Browser, demo: Site) -> Iterator[Visit]:
+    """Somebody in Kolkata, with a browser of their own that runs scripts or does not."""
+    context = browser.new_context(java_script_enabled=request.param, timezone_id="Asia/Kolkata")
+    context.set_default_timeout(60_000)
+    yield Visit(context.new_page(), demo)
+    context.close()
+
+
+def test_a_sign_up_is_corrected_resent_and_confirmed(
+    stranger: Visit, request: pytest.FixtureRequest
+) -> None:
+    page, has_scripts = stranger.page, "without" not in request.node.name
+    email = f"right-{has_scripts}@example.com".lower()
+    stranger.go("/accounts/signup/").fill_in(
+        "Sign up", email=f"wrong-{email}", password1=OWN_PASSWORD, password2=OWN_PASSWORD
+    )
+    expect(page.get_by_text(f"wrong-{email}").first).to_be_visible()
+    stranger.fill_in("Correct the address", email=email)
+    expect(page.locator("main").get_by_text(email).first).to_be_visible()
+    if has_scripts:
+        stranger.look("sign-up-corrected")
+    stranger.press("Send the email again")
+    expect(page.get_by_text(f"We sent an email to {email}").first).to_be_visible()
+    link = link_in(stranger.mail("Confirm your address", email), "confirm-email")
+
+    stranger.go(link).press("Confirm")
+
+    expect(page).to_have_url(f"{stranger.site.url}/accounts/profile/")
+    zone = page.get_by_label("Time zone").input_value()
+    assert zone in ({"Asia/Kolkata", "Asia/Calcutta"} if has_scripts else {"UTC"})
+    stranger.go(link)
+    expect(page.get_by_role("heading", name="Already confirmed")).to_be_visible()
+    if has_scripts:
+        stranger.look("sign-up-link-used")
+    stranger.go("/accounts/sessions/")
+    expect(page.get_by_text("Chrome on Linux")).to_be_visible()
+    stranger.press("Sign out")
+    expect(page).to_have_url(f"{stranger.site.url}/")
