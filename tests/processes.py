@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import random
 import shutil
 import socket
 import sqlite3
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from runpy import run_path
@@ -26,9 +27,14 @@ PATIENCE = 60  # seconds, for a machine that does other things too
 
 
 def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    """A free port below those that the kernel hands out to connections.
+
+    One of those may be taken by a connection before the server that it is meant for has started.
+    """
+    while True:
+        port = random.randrange(12_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def settings_with(**variables: str) -> SimpleNamespace:

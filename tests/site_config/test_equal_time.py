@@ -10,6 +10,7 @@ FORMS = {
     "/accounts/password/reset/": {"email": "a@example.com"},
     "/accounts/login/code/": {"email": "a@example.com"},
     "/newsletters/weekly/": {"email": "a@example.com"},
+    "/accounts/confirm-email/": {"email": "a@example.com"},
 }
 
 
