@@ -31,6 +31,46 @@ def test_app_json_asks_only_for_variables_that_the_site_reads():
     assert any(addon.startswith("heroku-postgresql") for addon in app["addons"])
 
 
+# The keys that we use, as their schemas name them (compared in November 2026):
+# https://devcenter.heroku.com/articles/app-json-schema, https://render.com/schema/render.yaml.json
+APP_JSON = {
+    *("name", "description", "keywords", "buildpacks", "addons", "formation", "env"),
+    "environments",
+}
+IN_APP_JSON = {
+    "formation": {"quantity", "size"},
+    "env": {"description", "value", "required", "generator"},
+    "environments": {"scripts"},
+}
+RENDER = {
+    *("databases", "envVarGroups", "services", "name", "plan", "envVars", "type", "runtime"),
+    *("buildCommand", "preDeployCommand", "startCommand", "healthCheckPath", "property"),
+    *("maxShutdownDelaySeconds", "key", "value", "generateValue", "sync", "fromGroup"),
+    "fromDatabase",
+}
+
+
+def test_app_json_has_only_keys_of_its_schema():
+    app = json.loads((ROOT / "app.json").read_text())
+
+    assert set(app) <= APP_JSON
+    for name, allowed in IN_APP_JSON.items():
+        assert {key for one in app[name].values() for key in one} <= allowed, name
+    # Strings, as the schema asks for; a number or a truth value is refused.
+    assert {type(one.get("value", "")) for one in app["env"].values()} == {str}
+    assert app["environments"]["test"]["scripts"]["test"].startswith("bin/test")
+
+
+def test_render_has_only_keys_of_its_schema():
+    text = (ROOT / "render.yaml").read_text()
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+
+    keys = set(re.findall(r"^\s*(?:- )?(\w+):", "\n".join(lines), re.MULTILINE))
+    assert keys <= RENDER
+    assert {"healthCheckPath", "preDeployCommand", "maxShutdownDelaySeconds"} <= keys
+    assert not re.search(r"value: [\d.]+$", text, re.MULTILINE)  # YAML would make it a number
+
+
 def test_render_runs_the_lines_of_the_procfile():
     text = (ROOT / "render.yaml").read_text()
 
@@ -70,7 +110,7 @@ def test_every_variable_in_the_documents_is_one_that_the_site_reads():
 
 def test_a_project_that_takes_the_mailroom_alone_has_the_sites_numbers():
     text = (ROOT / ".env.example").read_text()
-    numbers = {name: value for name, value in DEFAULTS.items() if isinstance(value, int | float)}
+    numbers = {name: value for name, value in DEFAULTS.items() if type(value) in {int, float}}
 
     told = dict(re.findall(r"^([A-Z_]+)=([\d.]+)$", text, re.MULTILINE))
     read = (ROOT / "site_config" / "settings.py").read_text()
