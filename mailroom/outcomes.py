@@ -137,15 +137,17 @@ def lost_answer(error: Exception) -> bool:
         return False
     step = error.__traceback__
     while step:
-        if step.tb_frame.f_code.co_name in BEFORE_CONTENT:
+        frame = step.tb_frame
+        if frame.f_globals.get("__name__") in STANDARD and frame.f_code.co_name in BEFORE_CONTENT:
             return False
         step = step.tb_next
     return True
 
 
-# Names of functions in socket, ssl, smtplib, http.client and urllib.
+STANDARD = {"socket", "ssl", "smtplib", "http.client"}
+# Names of functions there.
 BEFORE_CONTENT = {
-    *("create_connection", "getaddrinfo", "do_handshake", "connect", "starttls", "open"),
+    *("create_connection", "getaddrinfo", "do_handshake", "connect", "starttls"),
     *("ehlo", "helo", "ehlo_or_helo_if_needed", "login", "auth", "mail", "rcpt", "rset"),
 }
 

@@ -47,8 +47,34 @@ def test_they_send_by_each_channel_and_leave_the_projects_templates_alone(host, 
     assert "orders.partial" in told  # a warning: it may be sent in another way
     assert re.search(r"I\d+\) TASKS", told)
     assert re.search(r"I\d+\) PUBLIC_URL", told)
-    status = "from django.template.loader import get_template; get_template('mailroom/status.html')"
-    project.manage("shell", "-c", status)
+
+
+def test_its_pages_work_without_the_sites_apps(host):
+    """No allauth, htmx, humanize or Anymail, and no base template of the project."""
+    project = host(PLAIN.format("'file:///tmp/nowhere'") + "ALLOWED_HOSTS = ['testserver']")
+    urls = (
+        "from django.urls import include\nurlpatterns += [path('mail/', include('mailroom.urls'))]"
+    )
+    project.write("shop/urls.py", (project.folder / "shop/urls.py").read_text() + urls)
+    project.manage("migrate", "-v0")
+    told = project.manage("shell", "-v0", "-c", PAGES, PYTHONWARNINGS="error")
+    assert set(re.findall(r"^(\d{3}) ", told, re.MULTILINE)) == {"200"}, told
+
+
+PAGES = """
+from django.contrib.auth.models import User
+from django.core.mail import send_mail
+from django.test import Client
+staff = Client()
+staff.force_login(User.objects.create_superuser("ada", "ada@example.com", "x"))
+send_mail("Hello", "Body", None, ["ada@example.com"])
+for path in (
+    "/mail/status/", "/admin/", "/admin/mailroom/delivery/", "/admin/mailroom/delivery/1/change/",
+    "/admin/mailroom/message/1/change/", "/admin/mailroom/event/",
+    "/admin/mailroom/suppression/import/", "/admin/mailroom/mailaccount/add/?kind=smtp",
+):
+    print(staff.get(path).status_code, path)
+"""
 
 
 def test_the_hosts_message_id_name_and_models(host, smtp):
