@@ -39,13 +39,13 @@ Errors = list[Exception | None]
 class CallsBackend(EachBackend):
     """Sends through a provider whose backend is one of Anymail's.
 
-    path: of that backend. make: returns a new one, not yet open. Each message gets what Anymail
+    path: of that backend. make: returns a new one, not open. Each message gets what Anymail
     noted on it, `anymail_status`, or `outcomes` where it shared a call.
     """
 
     def __init__(self, alias: str, path: str, make: Callable[[], BaseEmailBackend]) -> None:
         super().__init__(alias=alias)
-        self._make = make
+        self.make = make
         self._batch_call = BATCH_CALLS.get(path)
         self.takes_bytes = takes_raw(path)
         self.takes_values = self._batch_call is not None
@@ -153,7 +153,7 @@ class CallsBackend(EachBackend):
         try:
             return self._free.pop()  # atomic, as append is
         except IndexError:
-            mailer = self._make()
+            mailer = self.make()
             mailer.open()
             _limit_answers(mailer)
             return mailer

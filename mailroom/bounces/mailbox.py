@@ -1,9 +1,11 @@
 """Reading the mailboxes that bounces and requests to unsubscribe come to, over IMAP (RFC 9051)."""
 
+import imaplib
 import logging
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -14,6 +16,7 @@ from django.tasks import task
 
 from mailroom.bounces.intake import LARGEST, Result, receive
 from mailroom.config.urls import Mailbox, mailbox_at
+from mailroom.delivery import shutdown
 from mailroom.tasks import queue
 
 logger = logging.getLogger(__name__)
@@ -42,24 +45,19 @@ def read_mailboxes() -> int:
     if not _busy.acquire(blocking=False):
         return 0
     try:
-        return sum(_read_or_log(url) for url in urls())
+        return sum(_read_or_log(url) for url in urls() if not shutdown.is_wanted())
     finally:
         _busy.release()
 
 
 def _read_or_log(url: str) -> int:
     try:
-        from imap_tools import ImapToolsError  # noqa: PLC0415  (the extra `bounces`)
-    except ImportError:
-        logger.error("No mailbox is read: install the extra, django-mailroom[bounces].")
-        return 0
-    try:
         return read(url)
     except DatabaseError:
         raise
-    except (OSError, ImapToolsError, ValueError) as error:
-        logger.warning("A mailbox cannot be read: %s: %s", type(error).__name__, _where(url))
-    except Exception as error:  # noqa: BLE001  (imaplib has errors of its own, all about the server)
+    except ImportError:
+        logger.error("No mailbox is read: install the extra, django-mailroom[bounces].")
+    except Exception as error:  # noqa: BLE001  (whatever it is, it is about this server alone)
         logger.warning("A mailbox cannot be read: %s: %s", type(error).__name__, _where(url))
     return 0
 
@@ -98,33 +96,59 @@ def _beginning(mailbox: Any, uid: str) -> bytes:
 
 
 @contextmanager
-def opened(where: Mailbox) -> Iterator[Any]:
-    """A signed-in mailbox, for a minute at most. Raises OSError or ImapToolsError."""
+def opened(where: Mailbox, timeout: float = 0) -> Iterator[Any]:
+    """A signed-in mailbox, for a minute at most, however slowly its server talks.
+
+    timeout: seconds for each piece of an answer, by default ANSWER_SECONDS. Raises OSError,
+    ImapToolsError or imaplib's error.
+    """
     import imap_tools  # noqa: PLC0415  (the extra `bounces`)
 
     context = ssl.create_default_context()
-    if where.scheme == "imaps":
-        kind: Any = imap_tools.MailBox
-        made = kind(where.host, where.port, timeout=ANSWER_SECONDS, ssl_context=context)
-    elif where.scheme == "imap":
-        kind = imap_tools.MailBoxStartTls
-        made = kind(where.host, where.port, timeout=ANSWER_SECONDS, ssl_context=context)
-    else:
-        kind = imap_tools.MailBoxUnencrypted
-        made = kind(where.host, where.port, timeout=ANSWER_SECONDS)
-    hang_up = threading.Timer(READING_SECONDS, _hang_up, [made.client.sock])
-    hang_up.daemon = True
-    hang_up.start()
+    clients: list[imaplib.IMAP4] = []
+    sockets: list[socket.socket] = []
+
+    class Client(imaplib.IMAP4):
+        def _create_socket(self, timeout: Any) -> Any:
+            sock = super()._create_socket(timeout)  # type: ignore[misc]
+            clients.append(self)
+            sockets.append(sock.dup())  # TLS takes over the socket itself
+            if where.scheme == "imaps":
+                return context.wrap_socket(sock, server_hostname=where.host)
+            return sock
+
+    class Mailbox(imap_tools.BaseMailBox):
+        def _get_mailbox_client(self) -> Any:
+            client = Client(where.host, where.port, timeout or ANSWER_SECONDS)
+            if where.scheme == "imap":
+                client.starttls(context)
+            return client
+
+    over = threading.Event()
+    threading.Thread(target=_limit, args=(sockets, over), daemon=True).start()
     try:
-        with made.login(where.user, where.password, initial_folder=where.folder) as mailbox:
+        made = Mailbox().login(where.user, where.password, initial_folder=where.folder)
+        with made as mailbox:
             yield mailbox
     finally:
-        hang_up.cancel()
-        _hang_up(made.client.sock)
+        over.set()
+        _hang_up(sockets)
+        for client in clients:
+            with suppress(OSError, AttributeError):  # it has no socket where TLS failed
+                client.shutdown()
+        for sock in sockets:
+            sock.close()
+
+
+def _limit(sockets: list[socket.socket], over: threading.Event) -> None:
+    """Hang up once the time is over, or the process is to stop."""
+    end = time.monotonic() + READING_SECONDS
+    while not over.wait(0.2):
+        if time.monotonic() > end or shutdown.is_wanted():
+            _hang_up(sockets)
+
+
+def _hang_up(sockets: list[socket.socket]) -> None:
+    for sock in list(sockets):
         with suppress(OSError):
-            made.client.shutdown()
-
-
-def _hang_up(sock: socket.socket) -> None:
-    with suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
+            sock.shutdown(socket.SHUT_RDWR)

@@ -1,7 +1,7 @@
 """Does each provider answer, and does it know us? No mail is sent."""
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
@@ -11,8 +11,11 @@ from django.conf import settings
 from django.core.mail import mailers
 
 from mailroom.addresses import address_key
+from mailroom.bounces.mailbox import opened, urls
 from mailroom.config.channels import channel_options, channels, children
 from mailroom.config.channels import providers as ends_of
+from mailroom.config.schemes import ANYMAIL
+from mailroom.config.urls import mailbox_at
 from mailroom.delivery.transport import mailer_for
 from mailroom.doctor.findings import (
     LONGEST_SECONDS,
@@ -27,6 +30,8 @@ from mailroom.outcomes import describe
 
 SMTP = "mailroom.backends.smtp."
 RENEW = timedelta(days=14)
+SECONDS = LONGEST_SECONDS - 1  # for the calls of one examination
+Answer = tuple[Status, str]
 
 
 class Call(NamedTuple):
@@ -54,11 +59,17 @@ CALLS = {
 def providers(means: Means) -> Iterator[Finding]:
     """Connect to each provider in MAILERS that can be connected to."""
     aliases = [alias for alias in settings.MAILER_URLS if not children(alias)]
-    calls = {alias: partial(_ask, alias, means) for alias in aliases}
-    running = start_together(calls, LONGEST_SECONDS - 1)
-    for alias in aliases:
-        late = Status.FAILED, "it does not answer in time"
-        yield Finding("providers", alias, *running.result(alias, late))
+    calls = {alias: partial(_provider, alias, means) for alias in aliases}
+    for alias, answer in zip(calls, _answers(calls), strict=True):
+        yield Finding("providers", alias, *answer)
+
+
+@examination("mailboxes to read", asks_outside=True)
+def mailboxes(means: Means) -> Iterator[Finding]:
+    """Sign in to each mailbox that bounces and requests to unsubscribe are read from."""
+    calls = {_named(url): partial(_mailbox, url, means) for url in urls()}
+    for name, answer in zip(calls, _answers(calls), strict=True):
+        yield Finding("mailboxes to read", name, *answer)
 
 
 @examination("mail accounts")
@@ -67,61 +78,78 @@ def mail_accounts(means: Means) -> Iterator[Finding]:
     accounts = list(MailAccount.objects.all())
     # Built here: the threads do not use the database.
     calls = {
-        one.alias: partial(_open, mailer_for(one.alias), one) for one in accounts if one.active
+        one.alias: partial(_account, mailer_for(one.alias), one, means)
+        for one in accounts
+        if one.active
     }
-    running = start_together(calls, LONGEST_SECONDS - 1)
-    deactivated = Status.SKIPPED, "is deactivated"
-    late = Status.FAILED, "it does not answer in time"
+    found = _answers(calls)
     for one in accounts:
-        found = running.result(one.alias, late) if one.active else deactivated
-        yield Finding("mail accounts", f"{one.alias} {one.name}", *found)
+        answer = next(found) if one.active else (Status.SKIPPED, "is deactivated")
+        yield Finding("mail accounts", f"{one.alias} {one.name}", *answer)
 
 
-def _open(mailer: Any, account: MailAccount) -> tuple[Status, str]:
+def _answers(calls: Mapping[str, Callable[[], Answer]]) -> Iterator[Answer]:
+    """What each call finds; they run at the same time."""
+    running = start_together({name: partial(_or_failed, calls[name]) for name in calls}, SECONDS)
+    for name in calls:
+        yield running.result(name, (Status.FAILED, "it does not answer in time"))
+
+
+def _or_failed(call: Callable[[], Answer]) -> Answer:
     try:
-        mailer.open_as(account)
+        return call()
     except Exception as error:  # noqa: BLE001  (whatever is wrong is what is asked for)
         return Status.FAILED, describe(error)
-    finally:
-        mailer.close()
-    return Status.OK, "answers" if account.kind == "smtp" else "can be built"
 
 
-def _ask(alias: str, means: Means) -> tuple[Status, str]:
+def _provider(alias: str, means: Means) -> Answer:
     entry = mailers.settings[alias]
     backend = entry.get("OPTIONS", {}).get("backend", entry["BACKEND"])
-    if backend.startswith(SMTP):
-        return _smtp(alias, means)
-    if backend.startswith("anymail."):
-        return _api(alias, backend.split(".")[2], means)
-    return Status.SKIPPED, "nothing to connect to"
-
-
-def _smtp(alias: str, means: Means) -> tuple[Status, str]:
-    """Connect, TLS with the certificate verified, AUTH, MAIL FROM; then hang up."""
     mailer: Any = mailers[alias]
+    if backend.startswith("anymail."):
+        return _api(mailer, backend, means)
+    if not backend.startswith(SMTP):
+        return Status.SKIPPED, "nothing to connect to"
     mailer.timeout = min(mailer.timeout or means.timeout, means.timeout)
     try:
         mailer.open()
-        connection = mailer.connection
-        connection.ehlo_or_helo_if_needed()
-        told: Any = getattr(connection.sock, "getpeercert", dict)()
-        words = "answers" + (", AUTH is good" if mailer.username else "")
-        for sender in _senders(alias):
-            code, reply = connection.mail(sender)
-            connection.rset()
-            if code >= 400:
-                text = f"{code} {reply.decode(errors='replace')}"[:200]
-                if not mailer.username and (code == 530 or connection.has_extn("auth")):
-                    return Status.FAILED, f"it asks for a user and password: {text}"
-                return Status.FAILED, f"it refuses MAIL FROM <{sender}>: {text}"
-        if not isinstance(connection.sock, ssl.SSLSocket):
-            return Status.WARNING, f"{words}, without TLS: everybody on the way can read along"
-        return _certificate(told or {}, words)
-    except Exception as error:  # noqa: BLE001  (whatever is wrong is what is asked for)
-        return Status.FAILED, f"{type(error).__name__}: {error}"
+        return _session(mailer, _senders(alias))
     finally:
         mailer.close()
+
+
+def _account(mailer: Any, account: MailAccount, means: Means) -> Answer:
+    mailer.timeout = means.timeout
+    try:
+        mailer.open_as(account)
+        if account.kind == "smtp":
+            status, words = _session(mailer.inner, [address_key(account.from_email)])
+            if account.options.get("security") == "none":  # of this machine: no other is allowed
+                status = Status.OK if status is Status.WARNING else status
+        else:
+            status, words = _api(mailer.inner.make(), ANYMAIL[account.kind].backend, means)
+        return status, mailer.without_secrets(words)
+    finally:
+        mailer.close()
+
+
+def _session(mailer: Any, senders: list[str]) -> Answer:
+    """TLS with the certificate verified, AUTH, MAIL FROM. mailer: an SMTP backend that is open."""
+    connection = mailer.connection
+    connection.ehlo_or_helo_if_needed()
+    told: Any = getattr(connection.sock, "getpeercert", dict)()
+    words = "answers" + (", AUTH is good" if mailer.username else "")
+    for sender in senders:
+        code, reply = connection.mail(sender)
+        connection.rset()
+        if code >= 400:
+            text = f"{code} {reply.decode(errors='replace')}"[:200]
+            if not mailer.username and (code == 530 or connection.has_extn("auth")):
+                return Status.FAILED, f"it asks for a user and password: {text}"
+            return Status.FAILED, f"it refuses MAIL FROM <{sender}>: {text}"
+    if not isinstance(connection.sock, ssl.SSLSocket):
+        return Status.WARNING, f"{words}, without TLS: everybody on the way can read along"
+    return _certificate(told or {}, words)
 
 
 def _senders(alias: str) -> list[str]:
@@ -133,14 +161,36 @@ def _senders(alias: str) -> list[str]:
     return sorted({address_key(one) for one in ([own] if own else used) if "@" in one})
 
 
-def _certificate(told: Any, words: str) -> tuple[Status, str]:
+def _certificate(told: Any, words: str) -> Answer:
     end = datetime.fromtimestamp(ssl.cert_time_to_seconds(told["notAfter"]), UTC)
     until = f"{words}; its certificate is good until {end:%Y-%m-%d}"
     return (Status.WARNING if end - datetime.now(UTC) < RENEW else Status.OK), until
 
 
-def _api(alias: str, name: str, means: Means) -> tuple[Status, str]:
-    mailer: Any = mailers[alias]
+def _mailbox(url: str, means: Means) -> Answer:
+    where = mailbox_at(url)
+    try:
+        with opened(where, means.timeout) as mailbox:
+            sock = mailbox.client.sock
+            told: Any = getattr(sock, "getpeercert", dict)()
+    except ImportError:
+        return Status.FAILED, "cannot be read: install the extra, django-mailroom[bounces]"
+    except Exception as error:  # noqa: BLE001  (a server may repeat what it was given)
+        return Status.FAILED, describe(error).replace(where.password, "***")
+    if not isinstance(sock, ssl.SSLSocket):
+        return Status.WARNING, "can be read, without TLS: everybody on the way can read along"
+    return _certificate(told or {}, "can be read")
+
+
+def _named(url: str) -> str:
+    try:
+        return str(mailbox_at(url))
+    except ValueError:
+        return "MAIL_BOUNCE_URL"
+
+
+def _api(mailer: Any, path: str, means: Means) -> Answer:
+    name = path.split(".")[2]
     if name == "amazon_ses":
         return _ses(mailer)
     if name not in CALLS:
@@ -158,7 +208,7 @@ def _api(alias: str, name: str, means: Means) -> tuple[Status, str]:
     return _verdict(answer)
 
 
-def _verdict(answer: requests.Response) -> tuple[Status, str]:
+def _verdict(answer: requests.Response) -> Answer:
     if answer.status_code < 300:
         return Status.OK, "its API knows the key"
     if "restricted" in answer.text[:500]:  # Resend's keys that may send and nothing else
@@ -168,7 +218,7 @@ def _verdict(answer: requests.Response) -> tuple[Status, str]:
     return Status.WARNING, f"its API answers {answer.status_code} to a harmless call"
 
 
-def _ses(mailer: Any) -> tuple[Status, str]:
+def _ses(mailer: Any) -> Answer:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  (SES has it)
 
     try:

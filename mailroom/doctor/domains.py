@@ -68,6 +68,8 @@ def _or_skipped(look: Callable[[str, Names], Verdict], domain: str, names: Names
         return look(domain, names)
     except CouldNotAskError as error:
         return Status.SKIPPED, f"could not be asked: {error}"
+    except Exception as error:  # noqa: BLE001  (a record may be anything)
+        return Status.FAILED, f"could not be examined: {error!r}"
 
 
 def _mailboxes() -> dict[str, str]:

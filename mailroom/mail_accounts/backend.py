@@ -34,6 +34,7 @@ class EmailBackend(EachBackend):
     def __init__(self, *, alias: str) -> None:
         super().__init__(alias=alias)
         self._alias = alias
+        self.timeout: float = SMTP_TIMEOUT_SECONDS
         self._mailer: Any = None
         self._opened: MailAccount | None = None
         self._secrets: list[str] = []
@@ -68,11 +69,16 @@ class EmailBackend(EachBackend):
             self.close()
             secrets = account.secrets()
             self._secrets = _forms(account, secrets)
-            self._mailer, self._opened = build_backend(account, secrets), account
+            self._mailer, self._opened = build_backend(account, secrets, self.timeout), account
         try:
             return bool(self._mailer.open())
         except Exception as error:  # noqa: BLE001  (raised again, without what it must not say)
             raise self._cleared(error) from None
+
+    @property
+    def inner(self) -> Any:
+        """The backend that the account's row describes, once it is open."""
+        return self._mailer
 
     def close(self) -> None:
         mailer, self._mailer, self._opened = self._mailer, None, None
@@ -94,7 +100,7 @@ class EmailBackend(EachBackend):
         for message in email_messages:
             if outcomes := getattr(message, "outcomes", None):
                 message.outcomes = {  # type: ignore[attr-defined]
-                    one: outcome._replace(error=self._without_secrets(outcome.error))
+                    one: outcome._replace(error=self.without_secrets(outcome.error))
                     for one, outcome in outcomes.items()
                 }
         return errors
@@ -106,13 +112,13 @@ class EmailBackend(EachBackend):
             self._cleared(error.__cause__)
         response: Any = getattr(error, "response", None)
         if hasattr(response, "_content"):  # of requests, which need not be installed
-            response._content = self._without_secrets(_text(response.content)).encode()
+            response._content = self.without_secrets(_text(response.content)).encode()
         match error:
             case smtplib.SMTPResponseException():
-                error.smtp_error = self._without_secrets(_text(error.smtp_error)).encode()
+                error.smtp_error = self.without_secrets(_text(error.smtp_error)).encode()
             case smtplib.SMTPRecipientsRefused():
                 error.recipients = {
-                    one: (code, self._without_secrets(_text(words)).encode())
+                    one: (code, self.without_secrets(_text(words)).encode())
                     for one, (code, words) in error.recipients.items()
                 }
             case ssl.SSLCertVerificationError():
@@ -122,12 +128,13 @@ class EmailBackend(EachBackend):
             case OSError() if error.errno is not None:
                 _say(error, "The connection to the mail server failed.")
         error.args = tuple(
-            self._without_secrets(_text(one)) if isinstance(one, str | bytes) else one
+            self.without_secrets(_text(one)) if isinstance(one, str | bytes) else one
             for one in error.args
         )
         return error
 
-    def _without_secrets(self, text: str) -> str:
+    def without_secrets(self, text: str) -> str:
+        """The text with *** in place of the account's credentials."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
@@ -141,8 +148,10 @@ def backend_path(alias: str) -> str:
     return SMTP_PATH if account.kind == "smtp" else ANYMAIL[account.kind].backend
 
 
-def build_backend(account: MailAccount, secrets: dict[str, str]) -> BaseEmailBackend:
-    """The backend that an account's row describes."""
+def build_backend(
+    account: MailAccount, secrets: dict[str, str], timeout: float = SMTP_TIMEOUT_SECONDS
+) -> BaseEmailBackend:
+    """The backend that an account's row describes. timeout: seconds, for SMTP."""
     plain = account.options
     if account.kind == "smtp":
         security = {"starttls": {"use_tls": True}, "tls": {"use_ssl": True}}
@@ -152,7 +161,7 @@ def build_backend(account: MailAccount, secrets: dict[str, str]) -> BaseEmailBac
             port=int(plain["port"]),
             username=plain.get("username") or None,
             password=secrets.get("password"),
-            timeout=SMTP_TIMEOUT_SECONDS,
+            timeout=timeout,
             **security.get(plain["security"], {}),
         )
     kind = ANYMAIL[account.kind]

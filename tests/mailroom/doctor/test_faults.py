@@ -1,5 +1,6 @@
 """Each single fault of an installation is found by `manage.py doctor`."""
 
+import ssl
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,12 +11,16 @@ from django.utils import timezone
 
 from mailroom.config.mailers import MailerTree
 from mailroom.config.urls import parse
-from mailroom.models import Delivery, Message, WorkerBeat
+from mailroom.doctor import connections
+from mailroom.doctor.findings import Means
+from mailroom.models import Delivery, MailAccount, Message, WorkerBeat
+from tests.mailroom.bounces.test_mailbox import imap_server, refusing, silent
 from tests.mailroom.conftest import queue
 from tests.mailroom.doctor.conftest import KEY
 from tests.mailroom.doctor.test_examining import failed, well  # noqa: F401  (a fixture)
 from tests.mailroom.fakes.ports import closed_port
 from tests.mailroom.fakes.smtp import SILENCE, Script, SMTPServer
+from tests.mailroom.fakes.tls import server_context
 
 pytestmark = pytest.mark.django_db
 
@@ -147,6 +152,37 @@ def test_a_mail_server_that(well, settings, fault):  # noqa: F811
     assert server.received == []
 
 
+@pytest.mark.parametrize(
+    ("days", "scheme", "status"),
+    [(60, "smtp", "ok"), (3, "smtp", "warning"), (3, "smtps", "warning"), (0, "smtps", "failed")],
+)
+def test_a_certificate_near_its_end(settings, monkeypatch, days, scheme, status):
+    serving, trusted = server_context("127.0.0.1", days)
+    monkeypatch.setattr(ssl, "create_default_context", lambda: trusted)
+    with SMTPServer(tls=serving, implicit=scheme == "smtps") as server:
+        carried_by(settings, f"{scheme}://127.0.0.1:{server.port}")
+        (found,) = connections.providers(Means(timeout=5))
+    assert found.status == status
+
+
+@pytest.mark.parametrize("server", [silent, refusing])
+def test_a_bounce_mailbox_that_cannot_be_read(well, settings, server):  # noqa: F811
+    settings.MAIL_BOUNCE_ADDRESS = "bounces@mailroom.test"
+    with imap_server(server) as url:
+        settings.MAIL_BOUNCE_URL = url
+        code, found = well()
+    assert found["mailboxes to read", url.replace(":s3cret", "")] == "failed"
+    assert code == 1
+
+
+def test_what_a_mailbox_says_to_a_wrong_password_is_shown_without_it(settings):
+    with imap_server(refusing) as url:
+        settings.MAIL_BOUNCE_URL = url
+        (found,) = connections.mailboxes(Means(timeout=2))
+    assert "AUTHENTICATIONFAILED" in found.words
+    assert "s3cret" not in str(found)
+
+
 def test_plain_smtp_without_a_bounce_mailbox_reports_nothing(well, settings):  # noqa: F811
     carried_by(settings, f"smtp+plain://127.0.0.1:{closed_port()}")
     found = well()[1]
@@ -154,16 +190,28 @@ def test_plain_smtp_without_a_bounce_mailbox_reports_nothing(well, settings):  #
     assert found["reputation", "hard_bounce"] == "skipped"
 
 
+@pytest.mark.django_db(transaction=True)
 def test_everything_silent_takes_less_than_ten_seconds(well, settings, names):  # noqa: F811
+    """With 40 mail accounts, too, and a mailbox."""
     names.silent = True
     settings.PUBLIC_URL = "https://192.0.2.1"  # a network for documentation: nothing answers
-    with SMTPServer(Script(greeting=SILENCE)) as server:
+    settings.MAIL_BOUNCE_ADDRESS = "bounces@mailroom.test"
+    settings.MAIL_ACCOUNT_LOOPBACK_HOSTS = ["127.0.0.1"]
+    with SMTPServer(Script(greeting=SILENCE)) as server, imap_server(silent) as mailbox:
         carried_by(settings, f"smtp+plain://127.0.0.1:{server.port}")
+        settings.MAIL_BOUNCE_URL = mailbox
+        options = {"host": "127.0.0.1", "port": server.port, "security": "none"}
+        for n in range(40):
+            MailAccount.objects.create(
+                name=f"tenant {n}", kind="smtp", options=options, from_email="a@example.com"
+            )
         begun = time.monotonic()
         code, found = well()
         assert time.monotonic() - begun < 10
     assert code == 1
     assert found["domains", "SPF mailroom.test"] == "skipped"
+    accounts = [status for (area, _), status in found.items() if area == "mail accounts"]
+    assert accounts == ["failed"] * 40
 
 
 def carried_by(settings: Any, url: str) -> None:

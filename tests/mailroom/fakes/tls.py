@@ -3,6 +3,7 @@
 import ssl
 import tempfile
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -11,8 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def server_context(host: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """A server's TLS context with a certificate for `host`, and a client's that trusts it."""
+def server_context(host: str, days: int = 1) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's TLS context with a certificate for `host`, and a client's that trusts it.
+
+    days: how long it is valid.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     now = datetime.now(UTC)
@@ -23,8 +27,8 @@ def server_context(host: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([_name(host)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -40,3 +44,10 @@ def server_context(host: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
         file.write_bytes(private + pem)
         serving.load_cert_chain(file)
     return serving, ssl.create_default_context(cadata=pem.decode())
+
+
+def _name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
