@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, expect
 from home.demo.environment import PASSWORD
 from home.samples import CHANNELS
 from tests.browser.conftest import Visit
+from tests.browser.test_accounts import Keyboard
 from tests.processes import Site
 
 pytestmark = pytest.mark.browser
@@ -48,3 +49,16 @@ def test_without_javascript_a_reload_shows_the_timeline(plain: Visit) -> None:
         plain.page.reload()
 
     expect(timeline).to_contain_text("sent through")
+
+
+def test_the_home_page_works_by_keyboard(visit: Visit) -> None:
+    page = visit.log_in("reader@example.com", PASSWORD).page
+    keyboard = Keyboard(page)
+    visit.go("/")
+    keyboard.tab_to(".skip-link").press("Enter")
+    keyboard.tab_to("main summary").press("Enter")
+    expect(page.locator("main details[open]").first).to_be_visible()
+    visit.go("/")
+    keyboard.tab_to("form[action='/samples/'] button").press("Enter")
+    expect(page.locator("#sample-registration .timeline")).to_contain_text("sent through")
+    keyboard.tab_to("#sample-registration a")
