@@ -1,4 +1,4 @@
-"""The benchmark and the crash tables: `python bench/bench.py SUBCOMMAND`."""
+"""The benchmark: `python bench/bench.py SUBCOMMAND`."""
 
 import argparse
 import sys
@@ -7,30 +7,22 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import everyday, inbox, mixed, table
-from bench.crash import command as crash
 from bench.enumeration import command as enumeration
-from bench.newsletter import api, growth, queueing
 from bench.newsletter import command as newsletter
-from bench.notifications import command as notifications
+from bench.newsletter import growth
 from bench.pages import command as pages
-from bench.preview import command as preview
 from bench.webhooks import command as webhooks
 
 CASES = (
     table,
-    crash,
     enumeration,
     newsletter,
-    api,
     growth,
-    queueing,
     pages,
     everyday,
     inbox,
     mixed,
-    preview,
     webhooks,
-    notifications,
 )
 
 

@@ -19,7 +19,7 @@ MESSAGE_TYPES = {
     "bench.transactional": transactional("password_reset"),
 }
 SILENCED_SYSTEM_CHECKS = ["mailroom.E004"]  # the two have no templates
-ROOT_URLCONF = "bench.urls"
+ROOT_URLCONF = "tests.mailroom.crashing.urls"
 STORAGES = {**SITE_STORAGES, "staticfiles": {"BACKEND": static_storage(debug=True)}}
 # One machine plays all the visitors, and a slow hash would be all that is measured.
 PUBLISH_GRACE_SECONDS = 0

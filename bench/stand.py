@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from bench.services import BROKERS, free_port, wait_for_port
+from tests.services import BROKERS, free_port, wait_for_port
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -104,7 +104,9 @@ class Stand:
             as_nobody = ["-u", "nobody"] if os.geteuid() == 0 else []
             return self._run([self.fast_sink, *as_nobody, f"127.0.0.1:{self.sink_port}", "100"])
         told = ["--port", str(self.sink_port), "--log", str(self.log)]
-        return self.start("bench/sink.py", *told, "--behave", json.dumps(self.behave))
+        return self.start(
+            "tests/mailroom/fakes/sink.py", *told, "--behave", json.dumps(self.behave)
+        )
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a Python program beside the site."""

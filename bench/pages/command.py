@@ -14,8 +14,8 @@ from pathlib import Path
 from statistics import quantiles
 from urllib.parse import urlencode
 
-from bench.services import Postgres
 from bench.stand import Stand
+from tests.services import Postgres
 from tests.visitor import TOKEN
 
 Send = Callable[[HTTPConnection], None]

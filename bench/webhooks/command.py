@@ -12,10 +12,10 @@ from statistics import median, quantiles
 
 import requests
 
-from bench.services import Postgres
 from tests.mailroom.fakes.smtp import SMTPServer
 from tests.mailroom.fakes.webhooks import BASIC, Told, sparkpost
 from tests.processes import Site
+from tests.services import Postgres
 
 MAILS = """
 from django.utils import timezone

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from bench.services import free_port, wait_for_port
 from home.demo.environment import PASSWORD
 from tests.browser.conftest import SCREENSHOTS, Visit
 from tests.processes import ROOT, Site, until
+from tests.services import free_port, wait_for_port
 
 pytestmark = pytest.mark.browser
 
@@ -38,7 +38,12 @@ class SlowServer:
 
     def __enter__(self) -> "SlowServer":
         behave = json.dumps({"delay": SECONDS_A_MAIL})
-        command = [sys.executable, "bench/sink.py", f"--port={self.port}", f"--log={self.log}"]
+        command = [
+            sys.executable,
+            "tests/mailroom/fakes/sink.py",
+            f"--port={self.port}",
+            f"--log={self.log}",
+        ]
         self.process = subprocess.Popen([*command, f"--behave={behave}"], cwd=ROOT)
         wait_for_port(self.port)
         return self

@@ -16,11 +16,11 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from bench.services import Postgres
 from tests.browser.conftest import browser_type_launch_args  # noqa: F401  (a fixture)
 from tests.deploy.proxy import Proxy
 from tests.mailroom.fakes.smtp import Script, SMTPServer
 from tests.processes import ROOT, free_port, until
+from tests.services import Postgres
 from tests.visitor import Visitor
 
 PROCFILE = dict(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.services import Postgres
 from tests.deploy.conftest import PASSWORD, PROCFILE, Production
 from tests.mailroom.fakes.smtp import Script, SMTPServer
 from tests.processes import until
+from tests.services import Postgres
 from tests.visitor import TOKEN
 
 pytestmark = [pytest.mark.full, pytest.mark.postgres, pytest.mark.proxy]

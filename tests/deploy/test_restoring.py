@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.services import Postgres
 from tests.deploy.conftest import PASSWORD, PROCFILE, Production
 from tests.mailroom.fakes.smtp import Script, SMTPServer
 from tests.processes import ROOT
+from tests.services import Postgres
 
 pytestmark = pytest.mark.postgres
 

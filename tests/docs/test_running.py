@@ -27,22 +27,17 @@ FINDS_FAULTS = ("check --deploy", "doctor", "enumeration", "webhooks")
 # The bench's cases in the smallest size that shows whether they run.
 SMALL = {
     "accepted": "--rounds 3",
-    "api": "--recipients 40 --plain 2 --rounds 1",
-    "crash": "--recipients 100",
     "enumeration": "--requests 3",
     "growth": "--sizes 50 100",
     "home": "",  # on PostgreSQL only
     "idle": "--seconds 1",
-    "inbox": "--rounds 2 --limit 2000",
+    "inbox": "--rounds 2 --limit 2000",  # how fast this machine is proves nothing
     "mixed": "--minutes 0.1 --visitors 4",
     "newsletter": "--recipients 100 --plain 20 --rounds 1",
-    "notifications": "--recipients 200 --inbox 50",
     "pages": "--connections 2 --seconds 1",
-    "preview": "--rounds 2 --limit 2000",  # how fast this machine is proves nothing
-    "queueing": "--recipients 200 --resets 2",
     "webhooks": "--posts 20 --at-once 2",
 }
-QUICK = {"inbox", "notifications", "preview"}  # seconds each: these run in every suite
+QUICK = {"inbox"}  # seconds: it runs in every suite
 BESIDE = {
     "table": "runs the other cases at sizes that take minutes",
 }

@@ -1,4 +1,4 @@
-"""Running the crash bench from tests, on the database that the tests run on."""
+"""Running the crash cases from tests, on the database that the tests run on."""
 
 import json
 import os
@@ -18,10 +18,10 @@ once = pytest.mark.skipif(IS_POSTGRES, reason="the database plays no part: SQLit
 def crash(case: str, **options: object) -> SimpleNamespace:
     """Run a case to its end; what it counted, and `faults`: the sentences of the contract it broke.
 
-    options: those of `bench/bench.py crash`.
+    options: those of `python -m tests.mailroom.crashing`.
     """
     told = [f"--{name}={value}" for name, value in options.items()]
-    command = [sys.executable, "bench/bench.py", "crash", "--json", f"--case={case}", *told]
+    command = [sys.executable, "-m", "tests.mailroom.crashing", "--json", f"--case={case}", *told]
     command.append(f"--database-url={DATABASE_URL}")
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr

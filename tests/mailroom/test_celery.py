@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.services import BROKERS, Broker
 from tests.mailroom.fakes.ports import closed_port
 from tests.mailroom.fakes.smtp import SMTPServer
 from tests.processes import Site, until
+from tests.services import BROKERS, Broker
 
 pytestmark = pytest.mark.brokers
 

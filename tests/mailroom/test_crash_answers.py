@@ -1,4 +1,4 @@
-"""The contract of the outbox with a mail server that refuses and hangs up. See bench/."""
+"""The contract of the outbox with a mail server that refuses and hangs up. See crashing/."""
 
 import pytest
 

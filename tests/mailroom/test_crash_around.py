@@ -1,4 +1,4 @@
-"""The outbox while what stands around it fails: database, web, broker. See bench/."""
+"""The outbox while what stands around it fails: database, web, broker. See crashing/."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The contract of the outbox while workers are killed, stopped, or slow. See bench/."""
+"""The contract of the outbox while workers are killed, stopped, or slow. See crashing/."""
 
 from tests.mailroom.crash import IS_POSTGRES, at, crash, kills_at
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.services import Postgres, free_port, wait_for_port
 from tests.processes import ROOT
+from tests.services import Postgres, free_port, wait_for_port
 
 POOLER = """
 [databases]

@@ -44,7 +44,7 @@ def parsed(monkeypatch) -> list[str]:
         return parser.parse_markdown(body)
 
     for module in (check, html, text):
-        monkeypatch.setattr(module, "parse", parse)
+        monkeypatch.setattr(module, "parse_markdown", parse)
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bench.services import free_port, wait_for_port
+from tests.services import free_port, wait_for_port
 
 CONFIG = """\
 base_dir = {folder}/run

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bench.services import free_port, wait_for_port
+from tests.services import free_port, wait_for_port
 
 MAIN = """\
 compatibility_level = 3.6

@@ -6,13 +6,13 @@ import signal
 import time
 from collections.abc import Callable
 
-from bench.crash.account import Account, close
-from bench.crash.order import Order, Verdict, bounded, nothing_doubled, nothing_lost
-from bench.crash.queueing import people, queue_bulk
-from bench.crash.striking import replace_a_worker, strike_while_sending
-from bench.services import Postgres
 from bench.stand import Stand
 from bench.waiting import is_settled, wait_until
+from tests.mailroom.crashing.account import Account, close
+from tests.mailroom.crashing.order import Order, Verdict, bounded, nothing_doubled, nothing_lost
+from tests.mailroom.crashing.queueing import people, queue_bulk
+from tests.mailroom.crashing.striking import replace_a_worker, strike_while_sending
+from tests.services import Postgres
 
 SLOWEST_RETURN = 30  # seconds
 

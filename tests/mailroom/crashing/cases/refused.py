@@ -4,10 +4,10 @@ from email.utils import parseaddr
 
 from django.core.mail import EmailMessage
 
-from bench.crash.account import Account, close
-from bench.crash.order import Order, Verdict, nothing_doubled, nothing_lost
-from bench.crash.queueing import people, queue_bulk
-from bench.crash.striking import send_all
+from tests.mailroom.crashing.account import Account, close
+from tests.mailroom.crashing.order import Order, Verdict, nothing_doubled, nothing_lost
+from tests.mailroom.crashing.queueing import people, queue_bulk
+from tests.mailroom.crashing.striking import send_all
 
 
 def refusals(order: Order) -> Verdict:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from bench.crash.cases.commits import commits, publishes
-from bench.crash.cases.killed import accounts, bulk, shortlease, sigterm, transactional
-from bench.crash.cases.outages import broker, restarts
-from bench.crash.cases.priority import priority
-from bench.crash.cases.refused import drops, grouped, poison, refusals
-from bench.crash.order import Order, Verdict
+from tests.mailroom.crashing.cases.commits import commits, publishes
+from tests.mailroom.crashing.cases.killed import accounts, bulk, shortlease, sigterm, transactional
+from tests.mailroom.crashing.cases.outages import broker, restarts
+from tests.mailroom.crashing.cases.priority import priority
+from tests.mailroom.crashing.cases.refused import drops, grouped, poison, refusals
+from tests.mailroom.crashing.order import Order, Verdict
 
 CASES: dict[str, Callable[[Order], Verdict]] = {
     case.__name__: case

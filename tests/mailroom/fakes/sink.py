@@ -1,6 +1,6 @@
 """A small, fast SMTP server that writes down what it accepts, and misbehaves as it is told.
 
-    python bench/sink.py --port N --log FILE [--behave JSON]
+    python tests/mailroom/fakes/sink.py --port N --log FILE [--behave JSON]
 
 Each accepted mail is a line of JSON in the log, written before the answer: what the log lacks, the
 client never got a 250 for.

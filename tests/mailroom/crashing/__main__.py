@@ -1,4 +1,4 @@
-"""`crash`: the contract under kill -9 and other accidents."""
+"""The contract under kill -9 and other accidents: `python -m tests.mailroom.crashing`."""
 
 import argparse
 import dataclasses
@@ -9,15 +9,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.crash.account import table
-from bench.crash.cases import CASES
-from bench.crash.order import Order
 from bench.database import fresh
-from bench.services import BROKERS
+from tests.mailroom.crashing.account import table
+from tests.mailroom.crashing.cases import CASES
+from tests.mailroom.crashing.order import Order
+from tests.services import BROKERS
 
 
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("crash", help=__doc__)
+def main() -> int:
+    """Run one case; 1 where the contract is broken."""
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--case", choices=list(CASES), default="bulk")
     parser.add_argument("--recipients", type=int, default=500)
     parser.add_argument("--kills", type=int, default=4, help="or restarts, where servers are")
@@ -26,11 +27,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument("--engine", choices=list(BROKERS), default="", help="Celery with a broker")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--json", action="store_true")
-    parser.set_defaults(run=run)
-
-
-def run(options: argparse.Namespace) -> int:
-    """Run one case; 1 where the contract is broken."""
+    options = parser.parse_args()
     random.seed(options.seed)
     folder = Path(tempfile.mkdtemp(prefix="mailroom-bench-"))
     with fresh(options.database_url) as url:
@@ -48,3 +45,7 @@ def run(options: argparse.Namespace) -> int:
         return 1
     shutil.rmtree(folder)
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from django.db import connection
 
-from bench.crash.account import Account
 from bench.stand import Stand
 from bench.waiting import is_settled, patiently, wait_until
+from tests.mailroom.crashing.account import Account
 
 PATIENCE = 900  # seconds; a case that takes longer is broken
 

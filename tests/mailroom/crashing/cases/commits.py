@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
-from bench.crash.account import Account, close
-from bench.crash.order import Order, Verdict, nothing_doubled, nothing_lost
-from bench.crash.queueing import people
-from bench.crash.striking import send_all
-from bench.crash.visiting import post
 from bench.waiting import wait_until
+from tests.mailroom.crashing.account import Account, close
+from tests.mailroom.crashing.order import Order, Verdict, nothing_doubled, nothing_lost
+from tests.mailroom.crashing.queueing import people
+from tests.mailroom.crashing.striking import send_all
+from tests.mailroom.crashing.visiting import post
 
 VISITORS = 4
 PUBLISHERS = 50

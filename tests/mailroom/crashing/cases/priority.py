@@ -3,12 +3,12 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from bench.crash.account import Account, close
-from bench.crash.order import Order, Verdict, nothing_doubled, nothing_lost
-from bench.crash.queueing import people, queue_bulk
-from bench.crash.visiting import post
 from bench.stand import Stand
 from bench.waiting import wait_until
+from tests.mailroom.crashing.account import Account, close
+from tests.mailroom.crashing.order import Order, Verdict, nothing_doubled, nothing_lost
+from tests.mailroom.crashing.queueing import people, queue_bulk
+from tests.mailroom.crashing.visiting import post
 
 PER_SECOND = 5
 MOST = 300  # resets: a minute of them

@@ -4,10 +4,17 @@ import time
 
 from cryptography.fernet import Fernet
 
-from bench.crash.account import Account, close
-from bench.crash.order import WINDOW, Order, Verdict, bounded, nothing_doubled, nothing_lost
-from bench.crash.queueing import mail_account, people, queue_bulk, queue_transactional
-from bench.crash.striking import kill_while_sending, send_all, wait_for_accepted
+from tests.mailroom.crashing.account import Account, close
+from tests.mailroom.crashing.order import (
+    WINDOW,
+    Order,
+    Verdict,
+    bounded,
+    nothing_doubled,
+    nothing_lost,
+)
+from tests.mailroom.crashing.queueing import mail_account, people, queue_bulk, queue_transactional
+from tests.mailroom.crashing.striking import kill_while_sending, send_all, wait_for_accepted
 
 ACCOUNTS = 3  # each has a lane of its own in every worker
 

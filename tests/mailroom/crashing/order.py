@@ -4,8 +4,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.crash.account import Account
 from bench.stand import Stand
+from tests.mailroom.crashing.account import Account
 
 WINDOW = 100  # rows that one worker may have in flight
 
