@@ -19,7 +19,7 @@ FOLDER = "admin/newsletters/subscriberimport"
 
 @admin.register(SubscriberImport)
 class SubscriberImportAdmin(admin.ModelAdmin):
-    """Imports, for users who may add subscribers and view them: its pages show both."""
+    """Imports, for users who may add, change and view subscribers: an import does all three."""
 
     form = UploadForm
     list_display = ["file_name", "newsletter", "state", "total", "author", "created_at"]
@@ -31,7 +31,7 @@ class SubscriberImportAdmin(admin.ModelAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perms(
-            ["newsletters.add_subscription", "newsletters.view_subscription"]
+            [f"newsletters.{verb}_subscription" for verb in ("add", "change", "view")]
         )
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

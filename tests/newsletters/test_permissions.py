@@ -102,11 +102,15 @@ def test_who_may_view_subscriptions_sees_and_downloads_recipients(librarian, sen
     assert GRACE.encode() in b"".join(download.streaming_content)
 
 
-@pytest.mark.parametrize("right", ["add_subscription", "view_subscription"])
-def test_an_import_needs_the_permissions_to_add_and_to_view_subscriptions(
-    author, writer, weekly, right
+IMPORTING = {"add_subscription", "change_subscription", "view_subscription"}
+
+
+@pytest.mark.parametrize("missing", sorted(IMPORTING))
+def test_an_import_needs_the_permissions_to_add_change_and_view_subscriptions(
+    author, writer, weekly, missing
 ):
-    writer.user_permissions.add(Permission.objects.get(codename=right))
+    rights = Permission.objects.filter(codename__in=IMPORTING - {missing})
+    writer.user_permissions.add(*rights)
     row = SubscriberImport.objects.create(
         newsletter=weekly, sample=[["new", GRACE]], problem_file=GRACE.encode(), state="ready"
     )
@@ -114,8 +118,7 @@ def test_an_import_needs_the_permissions_to_add_and_to_view_subscriptions(
     for page in pages:
         assert author.get(f"/admin/newsletters/subscriberimport/{page}").status_code == 403
     assert author.post(f"/admin/newsletters/subscriberimport/{row.pk}/start/").status_code == 403
-    both = Permission.objects.filter(codename__in=["add_subscription", "view_subscription"])
-    writer.user_permissions.add(*both)
+    writer.user_permissions.add(Permission.objects.get(codename=missing))
     assert GRACE in author.get(f"/admin/newsletters/subscriberimport/{row.pk}/change/").text
 
 
