@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.urls import URLPattern, get_resolver
 from django.utils import timezone
+from django_ox.models import OxTask
 
 from mailroom.models import Attempt, Delivery, Event, MailAccount, Suppression
 from newsletters.models import Issue, Newsletter, Picture, SubscriberImport, Subscription
@@ -115,3 +116,35 @@ def test_staff_without_permissions_see_and_change_nothing(client, pks):
     assert faults == []
     after = state()
     assert [name for name in before if before[name] != after[name]] == []
+
+
+class TestTasks:
+    """What a failed task quotes is not shown, not even to superusers."""
+
+    @pytest.fixture
+    def task(self, db) -> OxTask:
+        return OxTask.objects.create(
+            task_path="home.tasks.of_grace", args=[GRACE], kwargs={"who": GRACE},
+            return_value=[GRACE], status="FAILED",
+            backend_name="default", enqueued_at=timezone.now(),
+            errors=[{
+                "exception_class_path": "django.db.utils.IntegrityError",
+                "traceback": f'''Traceback (most recent call last):
+  File "/srv/mailroom/tasks.py", line 12, in send
+    connect("smtp://grace:sw0rdfish@mail.example.com")
+django.db.utils.IntegrityError: Key (email)=({GRACE}) exists.
+  File "{GRACE}", line 1, in password
+''',
+            }],
+        )  # fmt: skip
+
+    @pytest.mark.parametrize("page", ["", "{}/change/", "{}/history/", "overview/"])
+    def test_show_no_address_and_no_secret(self, admin_client, task, page):
+        text = admin_client.get(f"/admin/django_ox/oxtask/{page.format(task.pk)}").text
+        assert GRACE not in text
+        assert "sw0rdfish" not in text
+
+    def test_show_the_class_of_an_error_and_the_places_in_the_code(self, admin_client, task):
+        text = admin_client.get(f"/admin/django_ox/oxtask/{task.pk}/change/").text
+        assert "django.db.utils.IntegrityError" in text
+        assert "/srv/mailroom/tasks.py&quot;, line 12, in send" in text
