@@ -78,5 +78,5 @@ def personal_values(delivery: Delivery) -> dict[str, str]:
     return {
         "open_url": opened,
         "switch_url": public_url("notifications:switch", switch),
-        "preferences_url": public_url("notifications:preferences_of", switch),
+        "preferences_url": public_url("notifications:preferences"),
     }

@@ -12,7 +12,7 @@ urlpatterns = [
     path("<int:pk>/unread/", views.MarkUnread.as_view(), name="mark_unread"),
     path("visit/<str:token>/", views.Visit.as_view(), name="visit"),
     path("preferences/", views.Preferences.as_view(), name="preferences"),
-    path("preferences/<str:token>/", views.PreferencesByToken.as_view(), name="preferences_of"),
+    path("preferences/<str:token>/", views.PreferencesOf.as_view(), name="preferences_of"),
     path("switch/<str:token>/", views.Switch.as_view(), name="switch"),
     # Some mailbox providers post without the slash, and a redirect would lose the POST.
     path("switch/<str:token>", views.Switch.as_view()),

@@ -11,7 +11,7 @@ from notifications.views.inbox import (
 from notifications.views.preferences import (
     DownloadNotifications,
     Preferences,
-    PreferencesByToken,
+    PreferencesOf,
     Switch,
     SwitchBack,
 )
@@ -24,7 +24,7 @@ __all__ = [
     "MarkUnread",
     "OpenNotification",
     "Preferences",
-    "PreferencesByToken",
+    "PreferencesOf",
     "ReadAll",
     "ReadAnnouncement",
     "Switch",

@@ -1,4 +1,4 @@
-"""What to get and how: for who is logged in, and by the links in our mails."""
+"""Notification settings, for the signed-in user, and the switch of a kind in its emails."""
 
 from itertools import groupby
 from typing import Any
@@ -33,25 +33,20 @@ WORDS = {
 }
 
 
-class PreferencesPage(FormView):
-    """Kind by kind, the rhythm of digests, and a pause. `person` is whose they are."""
+class Preferences(LoginRequiredMixin, FormView):
+    """Kind by kind, the rhythm of digests, and a pause."""
 
     template_name = "notifications/preferences.html"
     form_class = ScheduleForm
 
-    @property
-    def person(self) -> Any:
-        return self.request.user
-
     def get_form_kwargs(self) -> dict[str, Any]:
-        return super().get_form_kwargs() | {"instance": Schedule.of(self.person)}
+        return super().get_form_kwargs() | {"instance": Schedule.of(self.request.user)}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        wish = wants(self.person)
+        wish = wants(self.request.user)
         rows = [_row(kind, self._posted(kind) or wish[kind.key]) for kind in self._kinds()]
         groups = groupby(rows, key=lambda row: row["kind"].group)
         return super().get_context_data(
-            person=self.person,
             groups=[(group.value, list(some)) for group, some in groups],
             **kwargs,
         )
@@ -60,15 +55,15 @@ class PreferencesPage(FormView):
     def form_valid(self, form: ScheduleForm) -> HttpResponse:
         for kind in self._kinds():
             if way := self._posted(kind):
-                Preference.choose(self.person, kind, way)
+                Preference.choose(self.request.user, kind, way)
         form.keep()
-        DueDigest.objects.replan(self.person)
+        DueDigest.objects.replan(self.request.user)
         messages.success(self.request, _("Your choices are saved."))
         return redirect(self.request.path)
 
     def _kinds(self) -> list[Kind]:
         order = list(Group)
-        return sorted(kinds_for(self.person), key=lambda kind: order.index(kind.group))
+        return sorted(kinds_for(self.request.user), key=lambda kind: order.index(kind.group))
 
     def _posted(self, kind: Kind) -> Way | None:
         wish = self.request.POST.get(kind.key, "")
@@ -78,10 +73,6 @@ class PreferencesPage(FormView):
 def _row(kind: Kind, current: Way) -> dict[str, Any]:
     choices = [(way.value, WORDS[way]) for way in kind.choices]
     return {"kind": kind, "current": current, "choices": choices}
-
-
-class Preferences(LoginRequiredMixin, PreferencesPage):
-    pass
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -108,10 +99,14 @@ class TokenMixin(View):
         return response
 
 
-class PreferencesByToken(TokenMixin, PreferencesPage):
-    @property
-    def person(self) -> Any:
-        return self.reader.user
+class PreferencesOf(TokenMixin):
+    """A link in emails of earlier versions: to the switch of their kind.
+
+    Emails are forwarded, so no link in one changes the settings of other kinds.
+    """
+
+    def get(self, request: HttpRequest, token: str) -> HttpResponse:
+        return redirect("notifications:switch", token)
 
 
 @method_decorator(csrf_exempt, name="dispatch")

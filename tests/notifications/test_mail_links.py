@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from notifications import tokens
 from notifications.kinds import KINDS, Way
-from notifications.models import Announcement, Notification, Preference
+from notifications.models import Announcement, Notification, Preference, Schedule
 from notifications.notify import notify
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -82,26 +82,46 @@ class TestSwitch:
         assert "no-store" in response["Cache-Control"]
 
 
-class TestPreferencesByLink:
-    def test_are_the_same_page_without_a_log_in(self, client, ann, message):
-        address = link(message, "/preferences/")
-        assert 'name="announcement"' in client.get(address).text
-        rhythm = {"every": "week", "weekday": "4", "hour": "17", "paused_until": "2030-01-31"}
-        choice = {"announcement": "digest", "time_zone": "Asia/Kolkata"}
-        assert "Your choices are saved." in client.post(address, rhythm | choice, follow=True).text
+class TestPreferences:
+    """A forwarded email switches its own kind off, and changes no other settings."""
+
+    CHOICES = {
+        "announcement": "digest",
+        "new_issue": "off",
+        "time_zone": "Asia/Kolkata",
+        "every": "week",
+        "weekday": "4",
+        "hour": "17",
+        "paused_until": "2030-01-31",
+    }
+
+    @pytest.fixture
+    def old(self, ann) -> str:
+        """The link that emails of earlier versions hold."""
+        return f"/notifications/preferences/{tokens.make(ann.pk, 'announcement', ann.email)}/"
+
+    def test_take_signing_in(self, client, ann, message):
+        page = link(message, "/preferences/")
+        for answer in (client.get(page), client.post(page, self.CHOICES)):
+            assert answer["Location"].startswith(
+                "/accounts/login/?next=/notifications/preferences/"
+            )
+        assert Preference.chosen_by(ann) == {}
+
+    def test_an_older_link_leads_to_the_switch_of_its_kind(self, client, ann, old):
+        assert "Stop these mails?" in client.get(old, follow=True).text
+
+    def test_an_older_link_changes_nothing(self, client, ann, old):
+        for page in (old, old.replace("/preferences/", "/switch/") + "back/"):
+            client.post(page, self.CHOICES, follow=True)
         ann.refresh_from_db()
-        assert ann.time_zone == "Asia/Kolkata"
-        assert Preference.chosen_by(ann) == {"announcement": "digest"}
-        schedule = ann.notification_schedule
-        assert (schedule.every, schedule.weekday, schedule.hour) == ("week", 4, 17)
+        assert ann.time_zone != "Asia/Kolkata"
+        assert set(Preference.chosen_by(ann)) <= {"announcement"}
+        assert Schedule.of(ann).pk is None
 
-    def test_offer_no_export(self, client, message):
-        assert "export" not in client.get(link(message, "/preferences/")).text
-
-    def test_end_with_the_account(self, client, ann, message):
-        address = link(message, "/preferences/")
+    def test_an_older_link_ends_with_the_account(self, client, ann, old):
         ann.delete()
-        assert client.get(address).status_code == 404
+        assert client.get(old).status_code == 404
 
 
 class TestVisit:
@@ -117,7 +137,7 @@ class TestVisit:
         assert Notification.objects.get().read_at
 
 
-PAGES = ("switch", "preferences", "visit")  # the last part of each link
+PAGES = ("switch", "visit")  # the last part of each link
 
 
 @pytest.fixture
@@ -147,9 +167,9 @@ class TestAfterAChangeOfAddress:
 
     def test_it_does_nothing_else(self, client, ann, old):
         choice = {"announcement": "off", "every": "week", "weekday": "4", "hour": "17"}
-        assert client.get(old["preferences"]).status_code == 404
-        assert client.post(old["preferences"], choice).status_code == 404
-        client.post(old["switch"])
+        page = old["switch"].replace("/switch/", "/preferences/")
+        assert client.get(page).status_code == 404
+        client.post(old["switch"], choice)
         assert client.post(f"{old['switch']}back/").status_code == 404
         assert Preference.chosen_by(ann) == {"announcement": "in-app"}
 
@@ -164,7 +184,6 @@ class TestAfterAChangeOfAddress:
         drain()
         (message,) = mail.outbox
         assert "All your choices" in client.get(link(message, "/switch/")).text
-        assert client.get(link(message, "/preferences/")).status_code == 200
 
 
 class TestHowLongTheyLast:
@@ -179,9 +198,8 @@ class TestHowLongTheyLast:
         else:
             ann.is_active = False
             ann.save()
-        for page in ("switch", "preferences"):
-            assert client.get(links[page]).status_code == 404
-            assert client.post(links[page], ONE_CLICK).status_code == 404
+        assert client.get(links["switch"]).status_code == 404
+        assert client.post(links["switch"], ONE_CLICK).status_code == 404
         assert client.post(f"{links['switch']}back/").status_code == 404
         assert not Preference.objects.exists()
 
