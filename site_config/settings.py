@@ -321,7 +321,10 @@ WORKER_IN_WEB = env.bool("WORKER_IN_WEB", False)  # gunicorn runs the worker too
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("fr", "Français"), ("pa", "ਪੰਜਾਬੀ")]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+LOCALE_PATHS = [
+    BASE_DIR / "locale",
+    BASE_DIR / "site_config" / "library_texts",  # what Django and allauth say on our pages
+]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
