@@ -1,5 +1,6 @@
 """The one entry for incoming email: its reports are stored as events, as a webhook's are."""
 
+import logging
 from email import message_from_bytes
 from enum import StrEnum
 
@@ -7,6 +8,8 @@ from django.utils import timezone
 
 from mailroom.bounces.report import Report, is_auto_reply, reports_in
 from mailroom.models import Delivery, Event
+
+logger = logging.getLogger(__name__)
 
 PROVIDER = "Email"
 LARGEST = 256_000  # bytes that are read of an email: reports come before the email they are about
@@ -27,11 +30,16 @@ def receive(raw: bytes) -> Result:
     mailbox. Raises DatabaseError where it could not be stored.
     """
     raw = raw[:LARGEST]
-    rows = [row for report in reports_in(raw) if (row := _event(report))]
+    try:
+        reports, is_answer = reports_in(raw), is_auto_reply(message_from_bytes(raw))
+    except Exception as error:  # noqa: BLE001  (strangers write it: it must stop no other email)
+        logger.warning("An incoming email cannot be read: %s", type(error).__name__)
+        return Result.NO_REPORT
+    rows = [row for report in reports if (row := _event(report))]
     if rows:
         Event.objects.bulk_create(rows, ignore_conflicts=True)
         return Result.STORED
-    return Result.AUTO_REPLY if is_auto_reply(message_from_bytes(raw)) else Result.NO_REPORT
+    return Result.AUTO_REPLY if is_answer else Result.NO_REPORT
 
 
 def _event(report: Report) -> Event | None:

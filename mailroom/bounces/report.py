@@ -5,6 +5,7 @@ ours are no reports. The size is the caller's to limit.
 """
 
 import hashlib
+import logging
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -35,6 +36,8 @@ ACTIONS = {  # RFC 3464 section 2.3.3; `failed` depends on the status
     "expanded": Kind.NOTED,
 }
 ORIGINAL = re.compile(r"^\W*(?:Received|Return-Path|Message-ID|From):", re.IGNORECASE | re.M)
+# It logs as an error what it cannot read: strangers could fill the administrators' mailboxes.
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 LONGEST = 8000  # characters of a text in which a reply is looked for
 
 
@@ -137,6 +140,9 @@ def _recognized(email: Message) -> list[Finding]:
         from flufl.bounce import all_failures  # noqa: PLC0415  (the extra `bounces`)
     except ImportError:  # of the extra `bounces`: reports of the standard form are read without it
         return []
+    for name, value in email.items():
+        if not isinstance(value, str):  # with bytes beyond ASCII, which flufl-bounce cannot read
+            email.replace_header(name, str(value))
     temporary, permanent = all_failures(email)
     if not (temporary or permanent):
         return []

@@ -40,6 +40,19 @@ class TestHeaders:
         client.post(address, ONE_CLICK)
         assert Preference.chosen_by(ann) == {"announcement": "in-app"}
 
+    @pytest.mark.parametrize("more", [{}, {"headers": {"Transfer-Encoding": "chunked"}}])
+    @pytest.mark.parametrize("ending", ["/", ""])
+    def test_one_click_works_without_the_slash_and_without_a_length(
+        self, client, ann, message, ending, more
+    ):
+        """A chunked body has no length, so that Django reads none of it."""
+        address = message.extra_headers["List-Unsubscribe"].strip("<>").rstrip("/") + ending
+        client.handler.enforce_csrf_checks = True
+        body = b"" if more else b"List-Unsubscribe=One-Click"
+        kind = "application/x-www-form-urlencoded"
+        assert client.generic("POST", address, body, kind, **more).status_code == 200
+        assert Preference.chosen_by(ann) == {"announcement": "in-app"}
+
     def test_a_required_kind_has_none_and_says_why(self, client, ann, drain):
         notify(ann, "sign_in", ip="203.0.113.7", browser="Lynx")
         drain()

@@ -385,6 +385,39 @@ def test_a_large_report_is_read_in_part(delivery):
     assert receive(raw) == Result.STORED
 
 
+NESTED = b"".join(
+    b'Content-Type: multipart/mixed; boundary="%d"\n\n--%d\n' % (n, n) for n in range(3000)
+)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        NESTED,
+        b"Content-Type: message/rfc822\n\n" * 8000,
+        b"From: \xff\xfe@x\nX-Mailer: \xff\nSubject: \xff\n\nHello",
+        b"Content-Type: multipart/report; boundary=\xff; report-type=\xff\nDate: \xff\n\n--",
+        b"\0" * 1000,
+        b"",
+    ],
+    ids=["parts in parts", "emails in emails", "odd headers", "odd parameters", "NUL", "nothing"],
+)
+def test_an_email_that_nobody_can_read_is_no_error(raw, caplog):
+    assert receive(raw) is Result.NO_REPORT
+    assert [one for one in caplog.records if one.levelname == "ERROR"] == []
+
+
+def test_a_bounce_with_bytes_beyond_ascii_in_its_headers_counts(delivery):
+    sender = signing.return_path(delivery.pk)
+    text = "Hi. This is the qmail-send program at mx.example.com.\nI'm afraid I wasn't able to "
+    text += "deliver your message to the following addresses.\n\n<ann@example.com>:\n"
+    text += "Sorry, no mailbox here by that name. (#5.1.1)\n\n--- Below this line is a copy\n"
+    head = f"To: {sender}\nSubject: failure notice\nX-Mailer: ".encode()
+    raw = b"From: MAILER-DAEMON@mx.example.com (Zustellf\xe4hler)\n" + head + b"\xe9\n\n"
+    assert receive(raw + text.encode()) is Result.STORED
+    assert Event.objects.get().kind == HARD
+
+
 @pytest.mark.parametrize("module", ["flufl.bounce", "imap_tools"])
 def test_a_missing_package_is_named_by_a_check(settings, monkeypatch, module):
     settings.MAIL_BOUNCE_URL = "imaps://me:pw@127.0.0.1"
