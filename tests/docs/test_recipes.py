@@ -419,3 +419,14 @@ print(render_to_string(f"notifications/kinds/{one.kind}.html", one.data))
 def test_an_audience_is_added(site):
     told = site.follow(OF_SITE["Add an audience for newsletters"], sends=False)
     assert "['ada@example.com']" in told
+
+
+@pytest.mark.full
+def test_an_added_email_fails_no_test_for_lack_of_a_translation(site):
+    for name in ("tests", "pyproject.toml", "docs"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, site.folder / name)
+    site.follow(OF_SITE["Add an email"], before=USER, sends=False)
+    files = ("test_catalogues", "test_previews", "test_mail_languages", "test_email_base")
+    told = site.run("pytest", "-q", *(f"tests/site_config/{name}.py" for name in files))
+    assert "Thank you for your payment." in told  # it is listed
