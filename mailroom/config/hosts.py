@@ -30,10 +30,17 @@ EMBEDDED = {
     ipaddress.IPv6Network("64:ff9b::/96"): 0,  # NAT64 (RFC 6052)
     ipaddress.IPv6Network("2002::/16"): 80,  # 6to4 (RFC 3056)
 }
-NEVER = [
+NEVER = [  # not everywhere known to `ipaddress`
     ipaddress.IPv6Network("64:ff9b:1::/48"),  # NAT64 of the local network (RFC 8215)
-    ipaddress.IPv6Network("2001::/32"),  # Teredo (RFC 4380)
+    ipaddress.IPv6Network("2001::/23"),  # protocols, among them Teredo (RFC 2928, RFC 4380)
+    ipaddress.IPv6Network("2620:4f:8000::/48"),  # AS112 (RFC 7534)
+    ipaddress.IPv6Network("3fff::/20"),  # documentation (RFC 9637)
+    ipaddress.IPv6Network("5f00::/16"),  # segment routing (RFC 9602)
     ipaddress.IPv6Network("fec0::/10"),  # site-local (RFC 3879)
+    ipaddress.IPv4Network("192.31.196.0/24"),  # AS112 (RFC 7535)
+    ipaddress.IPv4Network("192.52.193.0/24"),  # AMT (RFC 7450)
+    ipaddress.IPv4Network("192.88.99.0/24"),  # relays of 6to4 (RFC 7526)
+    ipaddress.IPv4Network("192.175.48.0/24"),  # AS112 (RFC 7534)
 ]
 ISATAP = {0x00005EFE, 0x02005EFE}  # RFC 5214 section 6.1: the IPv4 address is behind it
 
@@ -69,9 +76,9 @@ def resolve(host: str, port: int) -> list[tuple[Any, ...]]:
 
 def is_public(address: IPAddress) -> bool:
     """True for an address of the public internet, also where it stands for an IPv4 address."""
+    if any(address in network for network in NEVER):
+        return False
     if isinstance(address, ipaddress.IPv6Address):
-        if any(address in network for network in NEVER):
-            return False
         if any(not is_public(embedded) for embedded in _embedded(address)):
             return False
         if any(address in network for network in EMBEDDED):
