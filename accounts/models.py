@@ -1,6 +1,7 @@
 """People: an e-mail address is the log-in."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -11,7 +12,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.time_zones import validate_zone
+from accounts.time_zones import validate_zone, zone_of, zones
 from accounts.transactions import hash_of
 from mailroom.addresses import AddressField, address_key
 
@@ -60,6 +61,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     date_joined = models.DateTimeField(_("joined"), default=timezone.now)
 
     objects = UserManager()
+    zones = staticmethod(zones)  # for apps that know the user model by its setting only
 
     EMAIL_FIELD = USERNAME_FIELD = "email"
     REQUIRED_FIELDS = []
@@ -81,6 +83,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     def clean(self) -> None:
         super().clean()
         self.email = UserManager.normalize_email(self.email)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Their time zone; UTC where the system no longer knows it."""
+        return zone_of(self)
 
     def set_password(self, raw_password: str | None) -> None:
         """As Django's, by the hash that was made before the transaction, if one was."""

@@ -6,7 +6,6 @@ from django import forms
 from django.contrib.auth import get_user_model
 from django.utils.translation import gettext_lazy as _
 
-from notifications.local_time import zones
 from notifications.models import Schedule
 
 
@@ -30,8 +29,7 @@ class ScheduleForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         field = self.fields["time_zone"]
         assert isinstance(field, forms.ChoiceField)
-        places = sorted(zone for zone in zones() if "/" in zone or zone == "UTC")
-        field.choices = [(zone, zone.replace("_", " ")) for zone in places]
+        field.choices = [(zone, zone.replace("_", " ")) for zone in get_user_model().zones()]
         self.initial["time_zone"] = self.instance.user.time_zone
 
     def keep(self) -> None:

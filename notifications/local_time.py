@@ -1,20 +1,7 @@
 """Moments on a person's own clock, summer time and its changes included."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
-from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
-
-
-@cache
-def zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
-def zone_of(user: Any) -> ZoneInfo:
-    """The zone of a user; UTC where the system does not know it (any more)."""
-    name = getattr(user, "time_zone", "UTC")
-    return ZoneInfo(name if name in zones() else "UTC")
+from zoneinfo import ZoneInfo
 
 
 def next_moment(after: datetime, zone: ZoneInfo, hour: int, weekday: int | None = None) -> datetime:

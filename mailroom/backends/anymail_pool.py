@@ -33,7 +33,6 @@ from mailroom.outcomes import (
 logger = logging.getLogger(__name__)
 
 CALLS_AT_ONCE = 16
-Errors = list[Exception | None]
 
 
 class CallsBackend(EachBackend):
@@ -67,7 +66,7 @@ class CallsBackend(EachBackend):
         for mailer in mailers_open:
             mailer.close()
 
-    def send_each(self, email_messages: Sequence[EmailMessage]) -> Errors:
+    def send_each(self, email_messages: Sequence[EmailMessage]) -> list[Exception | None]:
         batch = [one for one in email_messages if isinstance(one, PersonalMail)]
         if not (self._batch_call and batch):
             return self._side_by_side(email_messages)
@@ -104,11 +103,11 @@ class CallsBackend(EachBackend):
                 one.outcomes = {one.delivery.address.lower(): outcome}  # type: ignore[attr-defined]
         return dict.fromkeys(map(id, group), refusal)
 
-    def _side_by_side(self, messages: Sequence[EmailMessage]) -> Errors:
+    def _side_by_side(self, messages: Sequence[EmailMessage]) -> list[Exception | None]:
         """One call each, several at once. No more are begun once the provider is down."""
         if len(messages) <= 1:
             return [self._call(message) for message in messages]
-        answers: Errors = []  # in the order in which they came
+        answers: list[Exception | None] = []  # in the order in which they came
 
         def call(message: EmailMessage) -> Exception | None:
             latest = list(answers)  # other threads add to them meanwhile

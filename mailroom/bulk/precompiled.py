@@ -16,12 +16,10 @@ from django.core.mail import EmailAlternative
 from django.utils.crypto import get_random_string
 
 from mailroom.addresses import is_plain_address
-from mailroom.messages.merge_fields import OPEN, SLOT, WHOLE, fill_slots
+from mailroom.messages.merge_fields import OPEN, SLOT, WHOLE, Values, fill_slots
 from mailroom.messages.mime import READ, Mail, folded
 from mailroom.messages.serializers import headers_of, thaw_content
 from mailroom.models import Message
-
-Values = Mapping[str, str]
 
 
 class Gap(NamedTuple):

@@ -12,7 +12,7 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 
 from notifications.kinds import Kind, Way
-from notifications.local_time import morning_of, next_moment, zone_of
+from notifications.local_time import morning_of, next_moment
 
 
 class Preference(models.Model):
@@ -151,11 +151,11 @@ class Schedule(models.Model):
 
     def is_paused(self, now: datetime) -> bool:
         until: date | None = self.paused_until
-        return until is not None and now.astimezone(zone_of(self.user)).date() < until
+        return until is not None and now.astimezone(self.user.zone).date() < until
 
     def next_digest(self, now: datetime) -> datetime:
         """The next moment after `now` at which this user's digest is due; never in a pause."""
-        zone = zone_of(self.user)
+        zone = self.user.zone
         start = max(now, morning_of(self.paused_until, zone)) if self.paused_until else now
         weekday = self.weekday if self.every == self.Every.WEEK else None
         return next_moment(start, zone, self.hour, weekday)

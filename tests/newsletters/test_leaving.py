@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from mailroom import signals
 from mailroom.models import Delivery, Message
+from mailroom.worker import jobs
 from newsletters.models import Subscription
 from newsletters.subscribers import tokens
 
@@ -272,3 +273,19 @@ class TestOwnData:
     def test_neither_is_a_get(self, client, page, ann, action):
         assert client.get(f"{page}{action}/").status_code == 405
         assert is_in(ann)
+
+
+@pytest.mark.django_db(transaction=True)  # the database checks foreign keys at the commit
+def test_an_old_email_by_which_somebody_left_is_deleted_after_the_retention(ann):
+    message = Message.objects.create(channel="newsletters", created_at=timezone.now())
+    left_by = Delivery.objects.create(
+        message=message, channel="newsletters", address=ann.email, state=Delivery.State.SENT
+    )
+    ann.unsubscribe(delivery=left_by)
+    Message.objects.update(created_at=timezone.now() - timedelta(days=10_000))
+
+    jobs.forget_old()
+
+    ann.refresh_from_db()
+    assert not Delivery.objects.exists()
+    assert (ann.is_unsubscribed, ann.left_by_id) == (True, None)

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from notifications.local_time import morning_of, next_moment, zone_of
+from notifications.local_time import morning_of, next_moment
 
 # (zone, hour, a moment some hours before, the local wall clock of the next three digests)
 CHANGES = [
@@ -94,4 +94,4 @@ def test_the_first_hour_of_a_day_comes_after_its_morning():
 
 
 def test_a_zone_that_is_gone_is_utc(django_user_model):
-    assert zone_of(django_user_model(time_zone="Mars/Olympus")).key == "UTC"
+    assert django_user_model(time_zone="Mars/Olympus").zone.key == "UTC"
