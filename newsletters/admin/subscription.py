@@ -78,7 +78,7 @@ class SubscriptionAdmin(admin.ModelAdmin):
             )
             messages.success(request, text % count)
         else:
-            text = gettext("Nobody of the selected is waiting for confirmation.")
+            text = gettext("None of the selected subscribers is waiting for confirmation.")
             messages.warning(request, text)
 
     @admin.action(description=_("Unsubscribe the selected"), permissions=["change"])
