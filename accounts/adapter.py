@@ -1,4 +1,4 @@
-"""Where allauth hands its e-mails over: to the right channel, with links on PUBLIC_URL."""
+"""Where allauth hands its emails over: to the right channel, with links on PUBLIC_URL."""
 
 import time
 from typing import Any
@@ -26,7 +26,7 @@ from mailroom.messages.links import public_url
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Every e-mail of allauth passes `send_mail`; every link in one comes from the other two."""
+    """Every email of allauth passes `send_mail`; every link in one comes from the other two."""
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         account_message(template_prefix, email, context).send()

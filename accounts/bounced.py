@@ -28,10 +28,10 @@ def is_bounced(address: str) -> bool:
 def warn_at_sign_in(sender: object, request: HttpRequest, user: User, **kwargs: Any) -> None:
     """At log-in: nothing arrives, and here is what to do."""
     if is_bounced(user.email):
-        text = _("Our mails to %(address)s come back, so we stopped sending any.")
+        text = _("Our emails to %(address)s bounce, so we have stopped sending them.")
         words = text % {"address": user.email}
         page = reverse("account_mend")
-        sentence = format_html('{} <a href="{}">{}</a>', words, page, _("Mend this"))
+        sentence = format_html('{} <a href="{}">{}</a>', words, page, _("Fix this"))
         # A program that logs in has no messages to show, and no eyes.
         messages.warning(request, sentence, fail_silently=True)
 

@@ -1,4 +1,4 @@
-"""System check: every e-mail that allauth can send has a type, and so a channel and a template."""
+"""System check: every email that allauth can send has a type, and so a channel and a template."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +12,10 @@ from accounts.emails import TYPES
 
 
 def every_allauth_email_has_a_type(app_configs: object, **kwargs: Any) -> list[checks.CheckMessage]:
-    """accounts.E001: an e-mail of an installed allauth app that would go nowhere."""
+    """accounts.E001: an email of an installed allauth app that would go nowhere."""
     return [
         checks.Error(
-            f"allauth's e-mail {prefix!r} has no type that is routed.",
+            f"allauth's email {prefix!r} has no type that is routed.",
             hint="Add it to TYPES in accounts/emails.py and its type to MESSAGE_TYPES.",
             obj=prefix,
             id="accounts.E001",
@@ -26,7 +26,7 @@ def every_allauth_email_has_a_type(app_configs: object, **kwargs: Any) -> list[c
 
 
 def allauth_emails() -> Iterator[str]:
-    """Template prefixes of the e-mails that the installed apps of allauth ship."""
+    """Template prefixes of the emails that the installed apps of allauth ship."""
     installed = {config.label for config in apps.get_app_configs()}
     templates = Path(apps.get_app_config("account").path).parent / "templates"
     for path in templates.glob("*/email/*_subject.*"):

@@ -1,6 +1,6 @@
-"""The e-mails of this app: each of allauth's becomes one of ours, with a template of ours.
+"""The emails of this app: each of allauth's becomes one of ours, with a template of ours.
 
-A new e-mail of allauth needs a line here, a row in the table of types and a template; a system
+A new email of allauth needs a line here, a row in the table of types and a template; a system
 check says so.
 """
 
@@ -51,7 +51,7 @@ VALUES = (
 
 
 def account_message(prefix: str, email: str, context: dict[str, Any]) -> TemplatedMessage:
-    """The message for one of allauth's e-mails, in the language of the person it goes to.
+    """The message for one of allauth's emails, in the language of the person it goes to.
 
     prefix: allauth's template prefix. context: allauth's, with the `user` where it names one.
     Raises LookupError for a prefix that has no type.
@@ -59,7 +59,7 @@ def account_message(prefix: str, email: str, context: dict[str, Any]) -> Templat
     try:
         name = TYPES[prefix]
     except KeyError:
-        raise LookupError(f"allauth's e-mail {prefix!r} has no type in accounts.emails") from None
+        raise LookupError(f"allauth's email {prefix!r} has no type in accounts.emails") from None
     user = context.get("user") or User.objects.filter(email=email).first()
     language = getattr(user, "language", None) or translation.get_language()
     values = {name: context[name] for name in VALUES if name in context}

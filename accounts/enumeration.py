@@ -1,4 +1,4 @@
-"""The same work for an address without an account: time must not tell the two apart."""
+"""Equalise response times to prevent account enumeration."""
 
 from typing import Any
 

@@ -128,7 +128,7 @@ class RequestLoginCodeForm(allauth_forms.RequestLoginCodeForm):
 def _with_own_attempts(user: User, clean: Callable[[], Any]) -> Any:
     """Check a second factor, with attempts of its own for a browser that the account knows.
 
-    Somebody else who has the password uses up the attempts of strangers, not the owner's. Each of
+    Someone else who has the password uses up the attempts of strangers, not the owner's. Each of
     the owner's, which are as few, forgets those of strangers: allauth has one limit for all.
     """
     request, limit = context.request, "login_failed"

@@ -65,7 +65,7 @@ class StaffTwoFactorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if _lacks_second_factor(request):
-            text = _("Your role needs two-factor authentication: please set it up first.")
+            text = _("Your role requires two-factor authentication. Please set it up first.")
             messages.warning(request, text)
             return redirect("mfa_index")
         return self.get_response(request)

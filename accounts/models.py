@@ -1,4 +1,4 @@
-"""People: an e-mail address is the log-in."""
+"""People: an email address is the log-in."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -46,7 +46,7 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     """Somebody with an account, the language of their mails and the time zone of their days."""
 
-    email = AddressField(_("e-mail address"), max_length=254, unique=True)
+    email = AddressField(_("email address"), max_length=254, unique=True)
     name = models.CharField(
         _("name"), max_length=100, blank=True, validators=[no_control_characters]
     )
@@ -73,7 +73,7 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.UniqueConstraint(
                 Lower("email"),
                 name="one_user_an_address",
-                violation_error_message=_("A user with that address exists."),
+                violation_error_message=_("A user with this email address already exists."),
             )
         ]
 

@@ -85,7 +85,8 @@ class VerificationSent(FormView):
         ):
             waiting.send(self.request)
         messages.success(
-            self.request, gettext("We sent an email to %s. Press its button.") % waiting.email
+            self.request,
+            gettext("We sent an email to %s. Open it and press the button.") % waiting.email,
         )
 
 
@@ -183,7 +184,7 @@ class BouncedAddress(LoginRequiredMixin, TemplateView):
         user = _person(request)
         with transaction.atomic():
             bounced.trial_email(user).send()
-        messages.success(request, gettext("We try once more: look at your mail."))
+        messages.success(request, gettext("We have sent one more email. Please check your inbox."))
         return redirect("account_mend")
 
 
@@ -197,13 +198,13 @@ class BouncedAddressWorks(TemplateView):
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
         Suppression.objects.confirmed(self._address())
-        messages.success(request, gettext("Thank you: mail goes to your address again."))
+        messages.success(request, gettext("Thank you. We send email to your address again."))
         return redirect("home")
 
     def _address(self) -> str:
         if address := bounced.proven_address(self.kwargs["token"]):
             return address
-        raise Http404(gettext("This link is not one of ours, or has run out."))
+        raise Http404(gettext("This link is not valid or has expired."))
 
 
 def _person(request: HttpRequest) -> User:

@@ -66,7 +66,7 @@ def fill(number: int) -> None:
             "b@example.com",
             f"Number {one}",
         )
-        mail.set_content("All is well here.\n" * 1100)
+        mail.set_content("No problems here.\n" * 1100)
         store_email(Accepted("mailgun:example.com", mail, [f"reader{one}@example.com"]))
     with closing(sqlite3.connect(settings.INBOX_FILE)) as file, file:
         file.execute(REPEAT, [number // first])

@@ -391,7 +391,7 @@ def separate_domains(app_configs: object, **kwargs: Any) -> Found:
     bulk = {domain for channel, domain in domains.items() if channel not in awaited}
     return [
         checks.Warning(
-            f"Bulk and transactional mail are both sent from {domain}.",
+            f"Bulk and transactional email are both sent from {domain}.",
             hint="Send newsletters from a domain of their own, such as news." + domain,
             obj=domain,
             id="mailroom.W003",

@@ -1,4 +1,4 @@
-"""Message types: what each e-mail of the site is, and what that means for its delivery."""
+"""Message types: what each email of the site is, and what that means for its delivery."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -20,7 +20,7 @@ class SubscribeForm(forms.ModelForm):
     class Meta:
         model = Subscription
         fields = ["email", "name"]
-        labels = {"name": _("Your name"), "email": _("Your e-mail address")}
+        labels = {"name": _("Your name"), "email": _("Your email address")}
         widgets = {
             "email": forms.EmailInput(attrs={"autocomplete": "email"}),
             "name": forms.TextInput(attrs={"autocomplete": "name"}),
@@ -51,7 +51,7 @@ class ConfirmForm(forms.Form):
         Subscription.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        label=_("Also waiting for your answer"),
+        label=_("Also waiting for your confirmation"),
     )
 
     def __init__(self, *args: Any, subscription: Subscription, **kwargs: Any) -> None:
@@ -68,7 +68,7 @@ class LeavingForm(forms.ModelForm):
     class Meta:
         model = Subscription
         fields = ["left_because"]
-        labels = {"left_because": _("Would you tell us why?")}
+        labels = {"left_because": _("Why did you unsubscribe?")}
         widgets = {"left_because": forms.RadioSelect}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -88,7 +88,7 @@ class PreferencesForm(forms.Form):
     """On or off for each of the newsletters that a link reaches."""
 
     language = forms.ChoiceField(
-        choices=settings.LANGUAGES, required=False, label=_("Language of mails to me")
+        choices=settings.LANGUAGES, required=False, label=_("Language of emails to me")
     )
     newsletters = ManyField(
         Newsletter.objects.none(),

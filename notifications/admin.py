@@ -64,7 +64,7 @@ class AnnouncementAdmin(admin.ModelAdmin):
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         if not obj.came_too_late:
             return super().response_change(request, obj)
-        messages.error(request, _("It was sent meanwhile: your changes are not saved."))
+        messages.error(request, _("It has been sent in the meantime. Your changes were not saved."))
         return redirect("admin:notifications_announcement_change", obj.pk)
 
     def render_change_form(

@@ -69,9 +69,9 @@ class Send(AnnouncementView):
 
     def _go_on(self, *, is_new: bool) -> HttpResponse:
         if is_new:
-            messages.success(self.request, _("It is on its way to its audience."))
+            messages.success(self.request, _("The announcement is being sent."))
         else:
-            messages.info(self.request, _("It was sent already: nobody is told twice."))
+            messages.info(self.request, _("It was already sent. Nothing is sent twice."))
         return redirect(CHANGE, self.kwargs["pk"])
 
 

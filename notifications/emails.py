@@ -1,4 +1,4 @@
-"""The e-mails of this app: one function each. Sending is the caller's decision."""
+"""The emails of this app: one function each. Sending is the caller's decision."""
 
 from typing import Any
 

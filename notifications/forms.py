@@ -20,8 +20,8 @@ class ScheduleForm(forms.ModelForm):
         widgets = {"paused_until": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
         help_texts = {
             "paused_until": _(
-                "On that day they come again. Until then everything stands here only, except what "
-                "can’t be switched off."
+                "Emails resume on this day. Until then, notifications appear only here, except "
+                "those that can’t be switched off."
             )
         }
 

@@ -65,15 +65,15 @@ KINDS = {
             key="security",
             label=_("Security of your account"),
             # The mail itself is allauth's, sent by the accounts app.
-            explanation=_("Always shown here and sent by mail, so that no change goes unseen."),
+            explanation=_("Always shown here and sent by email, so that you notice every change."),
             default=Way.IN_APP,
             group=Group.ACCOUNT,
             required=True,
         ),
         Kind(
             key="sign_in",
-            label=_("Log-ins from a new device"),
-            explanation=_("Always shown here and sent by mail: it may not have been you."),
+            label=_("Sign-ins from a new device"),
+            explanation=_("Always shown here and sent by email, in case it wasn’t you."),
             default=Way.INSTANT,
             group=Group.ACCOUNT,
             required=True,
@@ -83,7 +83,7 @@ KINDS = {
             key="new_issue",
             label=_("New issues of your newsletters"),
             # The issue is a mail itself: another one about it would be one too many.
-            explanation=_("A line here when a newsletter that you get has a new issue."),
+            explanation=_("A notification here when one of your newsletters has a new issue."),
             default=Way.IN_APP,
             batch="newsletter",
         ),
@@ -97,7 +97,9 @@ KINDS = {
         Kind(
             key="issue_sent",
             label=_("An issue has been sent"),
-            explanation=_("All mails of an issue have left, with how many did not arrive."),
+            explanation=_(
+                "All emails of an issue have been sent. Includes the number that failed."
+            ),
             default=Way.IN_APP,
             group=Group.DESK,
             message_type="notifications.issue_sent",
@@ -106,8 +108,8 @@ KINDS = {
         ),
         Kind(
             key="issue_stopped",
-            label=_("An issue stopped by itself"),
-            explanation=_("Its sending waits for somebody to look at it."),
+            label=_("An issue was paused automatically"),
+            explanation=_("Sending waits until someone has checked it."),
             default=Way.INSTANT,
             group=Group.DESK,
             message_type="notifications.issue_stopped",
@@ -117,8 +119,8 @@ KINDS = {
         Kind(
             key="mailer",
             # Its mail goes to ADMINS, past the mailers that may be what fails.
-            label=_("Trouble with a mailer"),
-            explanation=_("A mailer fails and rests, another takes its mail, or it is back."),
+            label=_("Provider problems"),
+            explanation=_("A provider is down, another one takes over, or it works again."),
             default=Way.IN_APP,
             group=Group.DESK,
             batch="alias",

@@ -1,4 +1,4 @@
-"""The one door: tell people something, in the app and, where they want that, by mail."""
+"""Send a notification in-app and, if the user wants it, by email."""
 
 from collections.abc import Iterable, Sequence
 from itertools import batched, groupby

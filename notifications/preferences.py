@@ -31,7 +31,7 @@ class Circumstances:
 def decide(kind: Kind, now: Circumstances) -> Way:
     """What is done. A required kind takes neither wish nor pause; nobody else's address is used.
 
-    What would be mailed at once in a pause stays in the app; what waits for a digest goes on
+    What would be emailed at once in a pause stays in the app; what waits for a digest goes on
     waiting until the pause is over.
     """
     wanted = _wanted(kind, now.wish)
@@ -85,7 +85,7 @@ def label_of(key: str) -> str | Promise:
     """What the mails of a kind, or the digest, are called."""
     if key == DIGEST:
         return _("Digests")
-    return KINDS[key].label if key in KINDS else _("Mails of a kind that no longer exists")
+    return KINDS[key].label if key in KINDS else _("Emails of a type that no longer exists")
 
 
 def may_switch(key: str) -> bool:

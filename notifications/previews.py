@@ -14,7 +14,7 @@ from notifications.preview import preview
 from notifications.tokens import DIGEST
 
 READER = "asha@example.com"
-ISSUE = {"newsletter": "The Weekly Post", "subject": "Four kinds of mail"}
+ISSUE = {"newsletter": "The Weekly Post", "subject": "Four kinds of email"}
 NOTICES: dict[str, dict[str, Any]] = {
     "sign_in": {"ip": "203.0.113.7", "browser": "Firefox on Linux"},
     "issue_sent": {**ISSUE, "failed": 2},
@@ -28,7 +28,7 @@ def _notice(kind: str, language: str) -> EmailMultiAlternatives:
 
 def _announcement(language: str) -> EmailMultiAlternatives:
     def make() -> TemplatedMessage:
-        row = Announcement(title="We moved house", body="All mail now goes **twice** as fast.")
+        row = Announcement(title="We moved house", body="All email now goes **twice** as fast.")
         row.save()
         return _write("announcement", row.values(), language)
 
@@ -38,7 +38,7 @@ def _announcement(language: str) -> EmailMultiAlternatives:
 def _digest(language: str) -> EmailMultiAlternatives:
     rows = [
         Notification(kind="new_issue", data=ISSUE | {"subject": title}, batch_key="The Post")
-        for title in ("Four kinds of mail", "How a letter travels")
+        for title in ("Four kinds of email", "How a letter travels")
     ]
     rows.append(Notification(kind="announcement", data={"title": "We moved house"}))
     return preview(lambda: emails.digest(language, sections(rows), 3), DIGEST, READER)

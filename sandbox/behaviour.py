@@ -6,13 +6,13 @@ from django.core.cache import cache
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-# Recipients that something happens to, by their local part, as in Amazon SES's mailbox simulator.
+# Test recipients, by their local part, as in Amazon SES's mailbox simulator.
 PERSONAS = [
-    ("bounce", _("does not exist: bounces for good")),
-    ("soft-bounce", _("has a full mailbox: bounces")),
+    ("bounce", _("does not exist: hard bounce")),
+    ("soft-bounce", _("has a full mailbox: soft bounce")),
     ("complaint", _("gets the email and marks it as spam")),
-    ("deferred", _("is delivered at the second try")),
-    ("refused", _("is refused by the provider at once")),
+    ("deferred", _("is delivered on the second attempt")),
+    ("refused", _("is rejected by the provider immediately")),
     ("rate-limited", _("is answered with “too many requests”")),
     ("out-of-quota", _("makes the provider say that the account’s quota is used up")),
 ]
@@ -29,7 +29,7 @@ class Mode(models.TextChoices):
     """How a provider behaves until somebody chooses otherwise."""
 
     WORKS = "", _("works")
-    REFUSE = "refuse", _("is down: refuses everything for now")
+    REFUSE = "refuse", _("is down: rejects everything temporarily")
     BUSY = "busy", _("limits the rate: says “not now”")
     QUOTA = "quota", _("has used up the account’s quota")
     SLOW = "slow", _("is slow: answers after 3 seconds")

@@ -208,7 +208,7 @@ LISTS: dict[str, tuple[Callable[[str], object], str]] = {
     "ADMINS": (is_mailbox, "must hold addresses, separated by commas"),
     "DKIM_SELECTORS": (
         re.compile(r"(?!.*_domainkey)[A-Za-z0-9]([\w-]*\w)?(\.\w([\w-]*\w)?)*", re.A).fullmatch,
-        "must hold selectors, as they stand before ._domainkey, separated by commas",
+        "must hold selectors, the part before ._domainkey, separated by commas",
     ),
     "MAIL_SPECIAL_USE_DOMAINS": (
         {"none", *SPECIAL_USE_DOMAIN_NAMES}.__contains__,

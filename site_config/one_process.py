@@ -76,7 +76,7 @@ class WorkerChild:
         if time.monotonic() - self.started_at > LONGEST_PAUSE:
             self.pause = 1
         server.log.error(
-            "The mail worker ended with code %s; starting it again in %d s.",
+            "The worker ended with code %s. Starting it again in %d s.",
             self.process.returncode,
             self.pause,
         )

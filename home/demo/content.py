@@ -101,7 +101,7 @@ def draft_issue(newsletter: Newsletter, author: User) -> Issue:
         newsletter=newsletter,
         slug="four-kinds-of-mail",
         defaults={
-            "subject": "Four kinds of mail, {name}",
+            "subject": "Four kinds of email, {name}",
             "preheader": "Why a password reset must not wait for a newsletter.",
             "body": body,
             "author": author,

@@ -28,8 +28,9 @@ BODY = """\
 
 Hello {name},
 
-an email bounces for good when its address does not exist, and for now when the mailbox is full.
-Whoever goes on writing to dead addresses is soon taken for a spammer.
+an email bounces permanently when its address does not exist, and temporarily when the mailbox is
+full.
+Anyone who keeps writing to dead addresses is soon treated as a spammer.
 """
 # Who did not just get last week's issue: address, what became of it, what the provider said.
 EXCEPTIONS = [

@@ -34,7 +34,7 @@ class DeliveryAdmin(RecordAdmin):
             _("Times"),
             {"fields": ["created_at", "attempts", "not_before", "expires_at", "finished_at"]},
         ),
-        (_("Carried by"), {"fields": ["alias", "provider_id", "message_id"]}),
+        (_("Sent through"), {"fields": ["alias", "provider_id", "message_id"]}),
     ]
 
     def get_urls(self) -> list[URLPattern]:

@@ -44,7 +44,9 @@ class MailAccountForm(forms.ModelForm):
         label=_("Channels"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("None chosen: all. Email with codes and links to sign in never goes by it."),
+        help_text=_(
+            "None chosen: all. Emails with sign-in links or codes never use a mail account."
+        ),
     )
 
     class Meta:
@@ -192,7 +194,7 @@ class MailAccountAdmin(admin.ModelAdmin):
         self.log_change(request, account, "Sent a test email.")
         return redirect("admin:mailroom_mailaccount_change", quote(account.pk))
 
-    @admin.action(description=_("Deactivate: send nothing by them"), permissions=["change"])
+    @admin.action(description=_("Deactivate (send nothing through them)"), permissions=["change"])
     def deactivate(self, request: HttpRequest, chosen: QuerySet[MailAccount]) -> None:
         self._set_active(request, chosen, to=False)
 

@@ -88,10 +88,10 @@ class MessageAdmin(RecordAdmin):
         if hidden := why_hidden(obj):
             return hidden
         if not html_of(as_written(obj)):
-            return _("It has none.")
+            return _("None.")
         return format_html(
             '<iframe class="mail-frame" title="{}" sandbox src="{}"></iframe>',
-            _("The mail"),
+            _("The email"),
             reverse("admin:mailroom_message_frame", args=[obj.pk]),
         )
 
@@ -112,9 +112,9 @@ class MessageAdmin(RecordAdmin):
 def why_hidden(message: Message) -> Any:
     """Why a message's bodies are not shown; "" where they are."""
     if message.erased_at:
-        return _("Erased: it has done its work.")
+        return _("Erased after sending.")
     if message.is_secret:
-        return _("Not shown: it holds a link or a code that opens an account.")
+        return _("Not shown, because it contains a sign-in link or code.")
     return ""
 
 

@@ -23,9 +23,9 @@ from mailroom.models import Suppression
 
 class LiftForm(forms.Form):
     note = forms.CharField(
-        label=gettext_lazy("Why may mail go there again?"),
+        label=gettext_lazy("Why can this address get email again?"),
         max_length=300,
-        help_text=gettext_lazy("Kept with the address, with your name and the time."),
+        help_text=gettext_lazy("Stored with the address, your name and the time."),
     )
 
 
@@ -56,7 +56,7 @@ class ActiveFilter(admin.SimpleListFilter):
     parameter_name = "active"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", gettext_lazy("yes")), ("no", gettext_lazy("lifted or over"))]
+        return [("yes", gettext_lazy("yes")), ("no", gettext_lazy("lifted or expired"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Suppression]:
         active = Suppression.objects.active().values("pk")
@@ -138,7 +138,7 @@ class SuppressionAdmin(admin.ModelAdmin):
         problems: list[str] = []
         if request.method == "POST" and form.is_valid():
             counts, problems = import_suppressions(form.cleaned_data["import_file"].file)
-            text = _("%(new)s new, %(changed)s changed, %(problems)s lines left out.")
+            text = _("%(new)s new, %(changed)s changed, %(problems)s lines skipped.")
             text %= {"new": counts["new"], "changed": counts["changed"], "problems": len(problems)}
             self.message_user(request, text, messages.WARNING if problems else messages.SUCCESS)
             if not problems:
@@ -183,7 +183,7 @@ class SuppressionAdmin(admin.ModelAdmin):
             LogEntry.objects.log_actions(
                 request.user.pk, Suppression.objects.filter(pk=pk), CHANGE, _("Lifted.")
             )
-            self.message_user(request, _("Mail may go to %s again.") % row, messages.SUCCESS)
+            self.message_user(request, _("%s can get email again.") % row, messages.SUCCESS)
             return redirect("admin:mailroom_suppression_change", pk)
         context = {
             **self.admin_site.each_context(request),

@@ -34,7 +34,7 @@ class EmailBackend(BaseEmailBackend):
                 mailer.timeout = TIMEOUT_SECONDS
             return mailer.send_messages(email_messages) or 0
         except Exception as error:  # noqa: BLE001  (the one promise of this backend)
-            logger.warning("An operations mail could not be sent: %s", type(error).__name__)
+            logger.warning("An operations email could not be sent: %s", type(error).__name__)
             return 0
         finally:
             _guard.is_sending = False

@@ -134,7 +134,7 @@ class CallsBackend(EachBackend):
         except Exception as error:  # noqa: BLE001  (it is classified)
             if not was_accepted(sendable, error):
                 return error
-            logger.warning("A receiver failed after the mail was accepted: %r", error)
+            logger.warning("A signal receiver failed after the email was accepted: %r", error)
         finally:
             self._give_back(mailer)
             if sendable is not message and hasattr(sendable, "anymail_status"):

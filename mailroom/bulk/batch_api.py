@@ -50,7 +50,7 @@ def groups(mails: Sequence[PersonalMail], call: BatchCall) -> Iterable[list[Pers
 
 
 def batch_mail(mails: Sequence[PersonalMail], call: BatchCall) -> EmailMultiAlternatives:
-    """The one e-mail, in Anymail's terms, that the provider turns into one for each.
+    """The one email, in Anymail's terms, that the provider turns into one for each.
 
     mails: of one message, at least two.
     """

@@ -328,11 +328,11 @@ def alert_text(event: str, alias: str, carried_by: str = "") -> str:
     """What happened, in one sentence of the active language."""
     match event:
         case "opened":
-            return _("The mailer %(alias)s fails and rests.") % {"alias": alias}
+            return _("%(alias)s is down.") % {"alias": alias}
         case "closed":
-            return _("The mailer %(alias)s works again.") % {"alias": alias}
+            return _("%(alias)s works again.") % {"alias": alias}
     words = {"alias": alias, "other": carried_by}
-    return _("Mail of the mailer %(alias)s goes by %(other)s.") % words
+    return _("%(alias)s is down. Email is going through %(other)s.") % words
 
 
 def oldest_failure(among: Iterable[str]) -> str | None:

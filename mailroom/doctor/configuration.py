@@ -33,5 +33,5 @@ def address(means: Means) -> Iterator[Finding]:
     if parts.scheme == "https":
         yield Finding("address", "PUBLIC_URL", Status.OK, settings.PUBLIC_URL)
     else:
-        words = f"{settings.PUBLIC_URL} is not https: nobody would unsubscribe by one click."
+        words = f"{settings.PUBLIC_URL} is not https: one-click unsubscribe would not work."
         yield Finding("address", "PUBLIC_URL", Status.FAILED, words)

@@ -116,9 +116,9 @@ def spf(domain: str, names: Names) -> Verdict:
     except SPFError as error:
         return Status.FAILED, " ".join(str(error).split())
     if terms in (["-all"], ["~all"]):
-        return Status.FAILED, f"it has {terms[0]} alone: it says that nobody sends as {domain}"
+        return Status.FAILED, f"it has {terms[0]} alone: it says that no one sends as {domain}"
     if not set(ends) & {"-all", "~all"} and not any(one.startswith("redirect=") for one in terms):
-        return Status.WARNING, "it does not end in -all or ~all: it excludes nobody"
+        return Status.WARNING, "it does not end in -all or ~all: it excludes no senders"
     if parsed["warnings"]:
         return Status.WARNING, " ".join("; ".join(parsed["warnings"]).split())
     return Status.OK, f"{parsed['dns_lookups']} of {MOST_LOOKUPS} look-ups"
@@ -239,7 +239,7 @@ def _policy(tags: dict[str, str], owner: str, domain: str) -> Verdict:
     if strict:
         told += f", strict ({', '.join(strict)}): signed and bounced by {domain} itself"
     if policy == "none":
-        told += "; mail in your name by others still arrives"
+        told += "; email that others send in your name still arrives"
     return Status.OK, told
 
 

@@ -35,7 +35,11 @@ def header_faults(row: MessageType, found: Mapping[str, str]) -> list[str]:
     if not row.bulk:
         if not found.get("Auto-Submitted", "").startswith("auto-"):
             faults.append("no Auto-Submitted: absence notices will answer it")
-        faults += [f"{name} on mail that nobody can leave" for name in found if _is_way_out(name)]
+        faults += [
+            f"{name} on email that can't be unsubscribed from"
+            for name in found
+            if _is_way_out(name)
+        ]
         return faults
     links = [urlsplit(part.strip(" <>")) for part in found.get("List-Unsubscribe", "").split(",")]
     # The link itself is filled in for each reader.

@@ -15,7 +15,7 @@ def webhooks(means: Means) -> Iterator[Finding]:
     """An unsigned post must be refused, by us and not by something before us."""
     names = configured()
     if not names:
-        words = "no provider that reports by webhook: bounces come to nobody's notice"
+        words = "no provider reports by webhook: bounces go unnoticed"
         yield Finding("webhooks", "", Status.SKIPPED, words)
     for name in names:
         status, words = posted(public_url("mail_webhook", name), {}, 400, REFUSED, means)

@@ -30,7 +30,7 @@ def queue(means: Means) -> Iterator[Finding]:
     now = timezone.now()
     for channel in channels():
         if breaker.is_paused(channel):
-            yield Finding("queue", channel, Status.WARNING, "somebody paused all that carries it")
+            yield Finding("queue", channel, Status.WARNING, "all its providers are paused")
             continue
         due = Delivery.objects.due().filter(channel=channel)
         oldest = due.order_by("not_before").values_list("not_before", flat=True).first()
@@ -55,7 +55,11 @@ def queue(means: Means) -> Iterator[Finding]:
 
 def _waiting(channel: str, age: timedelta) -> Finding:
     status = Status.FAILED if age > STUCK else Status.WARNING if age > SLOW else Status.OK
-    words = f"the oldest due mail waits for {age.total_seconds():.0f} s" if age else "nothing waits"
+    words = (
+        f"the oldest due email has waited for {age.total_seconds():.0f} s"
+        if age
+        else "nothing waits"
+    )
     return Finding("queue", channel, status, words)
 
 
@@ -94,7 +98,7 @@ def reputation(means: Means) -> Iterator[Finding]:
             yield Finding("reputation", kind.value, Status.SKIPPED, "nothing reports here")
             continue
         if sent < ENOUGH:
-            words = f"{sent} mails in {DAYS} days are too few to tell"
+            words = f"{sent} emails in {DAYS} days are too few to judge"
             yield Finding("reputation", kind.value, Status.SKIPPED, words)
             continue
         told = Event.objects.filter(kind=kind, happened_at__gt=since)

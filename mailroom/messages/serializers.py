@@ -1,4 +1,4 @@
-"""Out of the rows again: the e-mail that a delivery is."""
+"""Rebuild an EmailMessage from its rows."""
 
 import base64
 import email
@@ -94,7 +94,7 @@ def _freeze(value: Any) -> Any:
             return {str(name): _freeze(item) for name, item in value.items()}
         case list() | tuple() | set() | frozenset():
             return [_freeze(item) for item in value]
-    raise TypeError(f"A queued e-mail can't hold a {type(value).__name__}: {value!r:.80}")
+    raise TypeError(f"A queued email can't hold a {type(value).__name__}: {value!r:.80}")
 
 
 def _thaw(value: Any) -> Any:
@@ -123,7 +123,7 @@ UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 def build(
     message: Message, deliveries: Sequence[Delivery], values: Mapping[str, Any] | None = None
 ) -> Mail:
-    """Return the e-mail for deliveries that share one call to a provider.
+    """Return the email for deliveries that share one call to a provider.
 
     deliveries: one, or those of a grouped message that still wait. values: `personal_values` of
     the one, where they are at hand. Raises LookupError for a slot without a value.
@@ -149,7 +149,7 @@ def return_path_of(delivery: Delivery) -> str:
 
 
 def frozen_mail(message: Message) -> Mail:
-    """The e-mail as it was frozen, to nobody yet, with its slots."""
+    """The email as it was frozen, to nobody yet, with its slots."""
     mail = Mail(
         subject=message.subject,
         body=message.body,

@@ -1,4 +1,4 @@
-"""An e-mail from a template: the blocks `subject`, `text_body` and `html_body`, in one language."""
+"""An email from a template: the blocks `subject`, `text_body` and `html_body`, in one language."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class TemplatedMessage(BaseEmailMessage):
-    """An e-mail of one type, rendered from `emails/<app>/<name>.html`.
+    """An email of one type, rendered from `emails/<app>/<name>.html`.
 
     type: `app.name`, which has a row in settings.MESSAGE_TYPES; that row names the channel.
     to: addresses; empty only for a message whose deliveries are added later.
@@ -132,7 +132,7 @@ def _inliner() -> css_inline.CSSInliner:
 
 
 class BlockRenderer:
-    """Renders the blocks of one e-mail template, inheritance resolved.
+    """Renders the blocks of one email template, inheritance resolved.
 
     template_name: as for get_template; raises TemplateDoesNotExist.
     context: plain values for the template.

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterModelOptions(
             name='mailerhealth',
-            options={'permissions': [('manage_mailers', 'Can pause, drain and test mailers')], 'verbose_name': 'mailer health', 'verbose_name_plural': 'mailer health'},
+            options={'permissions': [('manage_mailers', 'Can pause, drain and test providers')], 'verbose_name': 'provider health', 'verbose_name_plural': 'provider health'},
         ),
         migrations.AddField(
             model_name='mailerhealth',
@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='mailerhealth',
             name='rests',
-            field=models.PositiveIntegerField(default=0, verbose_name='rests in a row'),
+            field=models.PositiveIntegerField(default=0, verbose_name='cool-downs in a row'),
         ),
         migrations.AddIndex(
             model_name='delivery',

@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='event',
             name='kind',
-            field=models.CharField(choices=[('accepted', 'accepted'), ('deferred', 'delayed'), ('delivered', 'delivered'), ('soft_bounce', 'bounced for now'), ('hard_bounce', 'bounced for good'), ('rejected', 'not sent by the provider'), ('complained', 'complained'), ('unsubscribed', 'unsubscribed')], max_length=30, verbose_name='kind'),
+            field=models.CharField(choices=[('accepted', 'accepted'), ('deferred', 'delayed'), ('delivered', 'delivered'), ('soft_bounce', 'soft bounce'), ('hard_bounce', 'hard bounce'), ('rejected', 'not sent by the provider'), ('complained', 'complained'), ('unsubscribed', 'unsubscribed')], max_length=30, verbose_name='kind'),
         ),
         migrations.AlterField(
             model_name='suppression',

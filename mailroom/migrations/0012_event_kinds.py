@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='event',
             name='kind',
-            field=models.CharField(choices=[('accepted', 'accepted'), ('deferred', 'delayed'), ('delivered', 'delivered'), ('soft_bounce', 'bounced for now'), ('hard_bounce', 'bounced for good'), ('rejected', 'not sent by the provider'), ('listed', 'not sent: complained earlier'), ('complained', 'complained'), ('unsubscribed', 'unsubscribed'), ('noted', 'without effect'), ('unknown', 'unknown')], db_default='unknown', max_length=30, verbose_name='kind'),
+            field=models.CharField(choices=[('accepted', 'accepted'), ('deferred', 'delayed'), ('delivered', 'delivered'), ('soft_bounce', 'soft bounce'), ('hard_bounce', 'hard bounce'), ('rejected', 'not sent by the provider'), ('listed', 'not sent: complained earlier'), ('complained', 'complained'), ('unsubscribed', 'unsubscribed'), ('noted', 'without effect'), ('unknown', 'unknown')], db_default='unknown', max_length=30, verbose_name='kind'),
         ),
     ]

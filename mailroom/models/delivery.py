@@ -108,13 +108,13 @@ class Delivery(models.Model):
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     created_at = models.DateTimeField(_("queued at"), default=timezone.now, editable=False)
     not_before = models.DateTimeField(_("not before"), default=timezone.now)
-    expires_at = models.DateTimeField(_("worthless after"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
 
     leased_until = models.DateTimeField(null=True, blank=True, editable=False)
     holder = models.CharField(max_length=64, blank=True, editable=False, db_column="leased_by")
 
-    alias = models.CharField(_("mailer"), max_length=200, blank=True)
+    alias = models.CharField(_("provider"), max_length=200, blank=True)
     provider_id = models.CharField(_("provider's id"), max_length=200, blank=True)
     feedback = models.CharField(_("feedback"), max_length=10, choices=Feedback, blank=True)
 

@@ -14,19 +14,19 @@ class MailerHealth(models.Model):
 
     class State(models.TextChoices):
         CLOSED = "closed", _("working")
-        OPEN = "open", _("resting")
-        HALF_OPEN = "half-open", _("being tried")
+        OPEN = "open", _("cooling down")
+        HALF_OPEN = "half-open", _("being tested")
 
     class Mode(models.TextChoices):
         AUTOMATIC = "", _("in use")
         PAUSED = "paused", _("paused")
         DRAINING = "draining", _("draining")
 
-    alias = models.CharField(_("mailer"), max_length=200, primary_key=True)
+    alias = models.CharField(_("provider"), max_length=200, primary_key=True)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.CLOSED)
     mode = models.CharField(_("mode"), max_length=10, choices=Mode, blank=True)
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
-    rests = models.PositiveIntegerField(_("rests in a row"), default=0)
+    rests = models.PositiveIntegerField(_("cool-downs in a row"), default=0)
     # From then on one row may try it where no other provider works: sooner than retry_at.
     probe_at = models.DateTimeField(null=True, blank=True)
     retry_at = models.DateTimeField(_("next try"), null=True, blank=True)
@@ -35,9 +35,9 @@ class MailerHealth(models.Model):
     changed_at = models.DateTimeField(_("since"), default=timezone.now)
 
     class Meta:
-        verbose_name = _("mailer health")
-        verbose_name_plural = _("mailer health")
-        permissions = [("manage_mailers", _("Can pause, drain and test mailers"))]
+        verbose_name = _("provider health")
+        verbose_name_plural = _("provider health")
+        permissions = [("manage_mailers", _("Can pause, drain and test providers"))]
 
     def __str__(self) -> str:
         return f"{self.alias}: {self.state}"

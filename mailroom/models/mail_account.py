@@ -282,7 +282,7 @@ class MailAccount(models.Model):
         except OSError as refused:
             return str(refused)
         if self.options["security"] == "none" and host not in hosts.loopback_hosts():
-            return gettext("Without encryption, everybody on the way could read the password.")
+            return gettext("Without encryption, anyone on the network could read the password.")
         return ""
 
     # -- What it does to messages --------------------------------------------------------------

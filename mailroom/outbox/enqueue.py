@@ -1,4 +1,4 @@
-"""Into the outbox: an e-mail becomes one Message and a Delivery for each recipient.
+"""Into the outbox: an email becomes one Message and a Delivery for each recipient.
 
 The rows stand in the caller's transaction: no row without the change that caused it, and no change
 without its row. At its commit the workers are woken.
@@ -187,7 +187,7 @@ def _refuse_unsendable(message: EmailMessage, frozen: Message) -> None:
 
 def _refuse_nul(what: str, text: str) -> None:
     if "\x00" in text:
-        raise ValueError(f"The {what} of an e-mail must not contain NUL.")
+        raise ValueError(f"The {what} of an email must not contain NUL.")
 
 
 # -- Many at once ------------------------------------------------------------------------------

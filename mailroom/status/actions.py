@@ -23,15 +23,15 @@ label = MailAccount.objects.label  # a provider for people: a mail account by it
 def pause_provider(alias: str, request: HttpRequest) -> Told:
     """Hand it nothing until it is resumed; its mail goes by others, or waits."""
     breaker.set_mode(alias, Mode.PAUSED)
-    return messages.SUCCESS, _("%s is paused: it gets nothing until it is resumed.") % label(alias)
+    return messages.SUCCESS, _("%s is paused. It gets no email until it is resumed.") % label(alias)
 
 
 def drain_provider(alias: str, request: HttpRequest) -> Told:
     """Hand it only what nobody else can carry."""
     breaker.set_mode(alias, Mode.DRAINING)
-    return messages.SUCCESS, _("%s is draining: it gets only what no other can carry.") % label(
-        alias
-    )
+    return messages.SUCCESS, _(
+        "%s is draining. It gets only email that no other provider can send."
+    ) % label(alias)
 
 
 def resume_provider(alias: str, request: HttpRequest) -> Told:
@@ -41,7 +41,7 @@ def resume_provider(alias: str, request: HttpRequest) -> Told:
 
 
 def probe(alias: str, request: HttpRequest) -> Told:
-    """Connect to it, where it is a server to connect to; the next mail tries it in any case."""
+    """Connect to it, where it is a server to connect to; the next email tries it in any case."""
     breaker.try_now(alias)
     mailer: Any = mailer_for(alias)
     try:
@@ -53,7 +53,7 @@ def probe(alias: str, request: HttpRequest) -> Told:
     if connected:
         breaker.report(alias, ACCEPTED)
         return messages.SUCCESS, _("%s answers.") % label(alias)
-    return messages.INFO, _("%s will be tried with the next mail.") % label(alias)
+    return messages.INFO, _("%s will be retried with the next email.") % label(alias)
 
 
 def test(alias: str, request: HttpRequest) -> Told:
@@ -73,7 +73,7 @@ def test(alias: str, request: HttpRequest) -> Told:
     finally:
         mailer.close()
     details = {"alias": label(alias), "address": address}
-    return messages.SUCCESS, _("%(alias)s accepted a test mail to %(address)s.") % details
+    return messages.SUCCESS, _("%(alias)s accepted a test email to %(address)s.") % details
 
 
 def _refused(alias: str, error: Exception) -> Told:

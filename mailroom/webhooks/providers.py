@@ -72,16 +72,15 @@ def missing_secret(
 
 
 def webhook_faults() -> list[str]:
-    """A sentence for each provider in MAILERS whose reports could not be told from forged ones."""
+    """A sentence for each provider in MAILERS whose reports could be forged."""
+    why = "and without it forged requests could not be recognised"
     own = [
-        f"WEBHOOK_SECRET is missing: {scheme} reports by webhook, and without it nobody could tell "
-        "its posts from forged ones."
+        f"WEBHOOK_SECRET is missing: {scheme} reports by webhook, {why}."
         for scheme, one in REGISTERED.items()
         if _reports_by_secret(one) and not settings.WEBHOOK_SECRETS
     ]
     return own + [
-        f"{variable} is missing: {name} reports bounces and complaints by webhook, and without it "
-        "nobody could tell its posts from forged ones."
+        f"{variable} is missing: {name} reports bounces and complaints by webhook, {why}."
         for name in configured()
         if (variable := missing_secret(name))
     ]

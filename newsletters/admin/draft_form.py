@@ -90,7 +90,7 @@ class DraftForm(forms.ModelForm):
 def last_editor(issue: Issue) -> str:
     """The name of the user who saved a draft last."""
     last = HistoryEntry.objects.filter(issue=issue, step=HistoryEntry.Step.SAVED).first()
-    return (last and last.who) or _("Somebody else")
+    return (last and last.who) or _("Someone else")
 
 
 # -- Autosave -----------------------------------------------------------------------------------

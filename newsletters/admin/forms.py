@@ -16,7 +16,7 @@ LARGEST = 20_000_000  # bytes: some 400,000 people
 class UploadForm(forms.ModelForm):
     file = forms.FileField(
         label=_("File"),
-        help_text=_("CSV, as Mailchimp, listmonk, Ghost, Buttondown or a spreadsheet export it."),
+        help_text=_("CSV, as exported by Mailchimp, listmonk, Ghost, Buttondown or a spreadsheet."),
         widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
     )
 
@@ -25,14 +25,16 @@ class UploadForm(forms.ModelForm):
         fields = ["newsletter", "consent"]
         widgets = {"consent": AdminTextInputWidget}
         help_texts = {
-            "consent": _("Kept with each of them, for instance: “Paper list at the fair, 2026”.")
+            "consent": _(
+                "Stored with each subscription. For example: “Paper list at the fair, 2026”."
+            )
         }
 
     def clean_file(self) -> UploadedFile:
         file = self.cleaned_data["file"]
         if file.size > LARGEST:
             most = LARGEST // 1_000_000
-            raise forms.ValidationError(_("More than %s MB: split the file, please.") % most)
+            raise forms.ValidationError(_("The file is larger than %s MB. Please split it.") % most)
         if "\x00" in file.name or not layout(file)[0]:
             raise forms.ValidationError(_("This file can’t be read."))
         return file
@@ -53,7 +55,7 @@ def _optional(label: Any) -> forms.TypedChoiceField:
 class ColumnsForm(forms.Form):
     """Which column holds what. Guessed by the names, decided by a person."""
 
-    email = forms.TypedChoiceField(label=_("E-mail address"), coerce=int)
+    email = forms.TypedChoiceField(label=_("Email address"), coerce=int)
     name = _optional(_("Name"))
     first_name = _optional(_("First name"))
     last_name = _optional(_("Last name"))

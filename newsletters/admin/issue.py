@@ -179,7 +179,9 @@ class IssueAdmin(admin.ModelAdmin):
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         if not obj.came_too_late:
             return self._onward(request, obj) or super().response_change(request, obj)
-        messages.error(request, _("It was published meanwhile: your changes are not saved."))
+        messages.error(
+            request, _("It has been published in the meantime. Your changes were not saved.")
+        )
         return redirect("admin:newsletters_issue_change", obj.pk)
 
     def render_change_form(

@@ -67,7 +67,7 @@ class CancelIssue(IssueStep):
 class RetryFailed(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
         number = controls.retry_failed(issue, request.user)
-        text = ngettext("%(n)s mail is tried again.", "%(n)s mails are tried again.", number)
+        text = ngettext("%(n)s email will be retried.", "%(n)s emails will be retried.", number)
         messages.info(request, text % {"n": number})
 
 
@@ -87,7 +87,9 @@ class CountAsSent(Uncertain):
     def take(self, request: HttpRequest, issue: Issue) -> HttpResponse:
         only = self.only(request)
         number = controls.count_uncertain_as_sent(issue, request.user, only=only)
-        text = ngettext("%(n)s mail counts as sent.", "%(n)s mails count as sent.", number)
+        text = ngettext(
+            "%(n)s email was marked as sent.", "%(n)s emails were marked as sent.", number
+        )
         messages.info(request, text % {"n": number})
         return self.back(issue.pk)
 
@@ -96,7 +98,9 @@ class SendAgain(Uncertain):
     def take(self, request: HttpRequest, issue: Issue) -> HttpResponse:
         only = self.only(request)
         number = controls.send_uncertain_again(issue, request.user, only=only)
-        text = ngettext("%(n)s mail is sent again.", "%(n)s mails are sent again.", number)
+        text = ngettext(
+            "%(n)s email will be sent again.", "%(n)s emails will be sent again.", number
+        )
         messages.info(request, text % {"n": number})
         return self.back(issue.pk)
 
@@ -125,7 +129,7 @@ class TestForm(forms.Form):
     def clean_addresses(self) -> list[str]:
         found = [one.strip() for one in self.cleaned_data["addresses"].split(",") if one.strip()]
         if len(found) > MOST:
-            raise ValidationError(_("A test goes to %(most)s addresses at most.") % {"most": MOST})
+            raise ValidationError(_("Enter at most %(most)s addresses.") % {"most": MOST})
         return list(dict.fromkeys(map(_cleaned, found)))
 
 

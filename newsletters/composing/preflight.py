@@ -158,8 +158,8 @@ def people_sentence(people: int, skipped: int) -> str:
     """How many of the audience will be skipped, in words; "" for none."""
     return (
         ngettext(
-            "%(skipped)s of them is on the list of addresses that get no mail.",
-            "%(skipped)s of them are on the list of addresses that get no mail.",
+            "%(skipped)s of them is suppressed and won’t get it.",
+            "%(skipped)s of them are suppressed and won’t get it.",
             skipped,
         )
         % {"skipped": skipped}
@@ -181,7 +181,7 @@ def dead_links(body: str, own: str = "") -> list[str]:
 
     own: the path that the text will have on the web, and has not yet.
     """
-    text = _("Line %(line)s: %(url)s leads to nothing on this site.")
+    text = _("Line %(line)s: %(url)s does not exist on this site.")
     return [
         text % {"line": line, "url": url}
         for line, _kind, url in _targets(body)
@@ -239,13 +239,13 @@ def _about_pictures(body: str) -> Iterator[str]:
         if token.type == "image"
     ]
     if mute := [str(line) for line, token in images if not token.content.strip()]:
-        text = _("Line %(lines)s: an image has no text for who doesn’t see it.")
+        text = _("Line %(lines)s: an image has no alt text.")
         yield text % {"lines": ", ".join(mute)}
     sizes = _sizes({str(token.attrs["src"]) for _line, token in images})
     for line, token in images:
         size = sizes.get(str(token.attrs["src"]), 0)
         if size > HEAVY:
-            text = _("Line %(line)s: the image has %(size)s kB; readers on the road wait for it.")
+            text = _("Line %(line)s: the image has %(size)s kB, which loads slowly on phones.")
             yield text % {"line": line, "size": size // 1024}
     if sum(sizes.values()) > ALL_HEAVY:
         yield _("Its images have %(size)s kB together.") % {"size": sum(sizes.values()) // 1024}

@@ -21,7 +21,7 @@ NOBODY = 0  # no subscription has this number, so that the links of a preview ch
 
 
 def preview(issue: Issue, name: str, address: str) -> EmailMultiAlternatives:
-    """The e-mail of an issue for a reader; what was frozen when it was published already.
+    """The email of an issue for a reader; what was frozen when it was published already.
 
     Nothing is stored, and the issue may be one that never was. Raises ValueError for content that
     could not be sent.

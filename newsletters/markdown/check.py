@@ -69,7 +69,7 @@ def _raise_for(found: Iterator[tuple[int, str]]) -> None:
 def validate_subject(subject: str) -> None:
     """A subject may greet the reader; a link makes no sense in it."""
     for name in sorted(used_in(subject) - set(TEXTS)):
-        raise ValidationError(_("{%(name)s} can’t stand in a subject.") % {"name": name})
+        raise ValidationError(_("{%(name)s} can’t be used in a subject.") % {"name": name})
 
 
 # What looks like HTML. It is shown to readers as it was typed.
@@ -133,7 +133,9 @@ def _image_faults(url: str) -> Iterator[str]:
 
 
 def _relative(url: str) -> str:
-    return _("%(url)s is not an absolute link: in a mail it leads nowhere.") % {"url": url or "()"}
+    return _("%(url)s is not an absolute link, so it won’t work in an email.") % {
+        "url": url or "()"
+    }
 
 
 def _is_absolute(url: str, *schemes: str) -> bool:

@@ -196,7 +196,7 @@ class Migration(migrations.Migration):
                     models.EmailField(
                         max_length=254,
                         validators=[newsletters.validators.one_line],
-                        verbose_name="e-mail address",
+                        verbose_name="email address",
                     ),
                 ),
                 (
@@ -235,7 +235,7 @@ class Migration(migrations.Migration):
                 (
                     "confirmation_sent_at",
                     models.DateTimeField(
-                        editable=False, null=True, verbose_name="confirmation mail queued at"
+                        editable=False, null=True, verbose_name="confirmation email queued at"
                     ),
                 ),
                 (
@@ -266,7 +266,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "consent_wording",
-                    models.TextField(blank=True, editable=False, verbose_name="wording agreed to"),
+                    models.TextField(blank=True, editable=False, verbose_name="consent text"),
                 ),
                 (
                     "newsletter",

@@ -15,11 +15,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='subscription',
             name='left_because',
-            field=models.CharField(blank=True, choices=[('too_often', 'It comes too often.'), ('not_for_me', 'It is not about what I expected.'), ('never_asked', 'I never asked for it.'), ('other', 'Something else.')], max_length=12, verbose_name='reason for leaving'),
+            field=models.CharField(blank=True, choices=[('too_often', 'It comes too often.'), ('not_for_me', 'It is not about what I expected.'), ('never_asked', 'I never asked for it.'), ('other', 'Something else.')], max_length=12, verbose_name='reason for unsubscribing'),
         ),
         migrations.AddField(
             model_name='subscription',
             name='left_by',
-            field=models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='mailroom.delivery', verbose_name='unsubscribed by the mail'),
+            field=models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='mailroom.delivery', verbose_name='email they unsubscribed from'),
         ),
     ]

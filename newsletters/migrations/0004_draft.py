@@ -39,17 +39,17 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='issue',
             name='for_language',
-            field=models.CharField(blank=True, choices=[('en', 'English'), ('fr', 'Français'), ('pa', 'ਪੰਜਾਬੀ')], help_text='The language that subscribers chose. Empty: all of them.', max_length=12, verbose_name='only readers of'),
+            field=models.CharField(blank=True, choices=[('en', 'English'), ('fr', 'Français'), ('pa', 'ਪੰਜਾਬੀ')], help_text='The language that subscribers chose. Empty: all of them.', max_length=12, verbose_name='audience language'),
         ),
         migrations.AddField(
             model_name='issue',
             name='joined_before',
-            field=models.DateField(blank=True, help_text='The day itself does not count. Days begin at midnight UTC.', null=True, verbose_name='only who joined before'),
+            field=models.DateField(blank=True, help_text='The day itself does not count. Days begin at midnight UTC.', null=True, verbose_name='joined before'),
         ),
         migrations.AddField(
             model_name='issue',
             name='joined_from',
-            field=models.DateField(blank=True, null=True, verbose_name='only who joined from'),
+            field=models.DateField(blank=True, null=True, verbose_name='joined on or after'),
         ),
         migrations.AddField(
             model_name='issue',

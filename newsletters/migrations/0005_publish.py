@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
             name='HistoryEntry',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('step', models.CharField(choices=[('saved', 'saved the draft'), ('tested', 'sent a test'), ('published', 'published it'), ('scheduled', 'scheduled it'), ('undone', 'took it back to a draft'), ('begun', 'the sending began'), ('paused', 'paused it'), ('resumed', 'resumed it'), ('cancelled', 'cancelled the rest'), ('stopped', 'it stopped by itself'), ('retried', 'tried failed mails again'), ('resolved', 'decided about uncertain mails'), ('duplicated', 'made a new draft of it'), ('sent', 'all its mails were sent')], max_length=12)),
+                ('step', models.CharField(choices=[('saved', 'saved the draft'), ('tested', 'sent a test'), ('published', 'published it'), ('scheduled', 'scheduled it'), ('undone', 'returned it to draft'), ('begun', 'sending started'), ('paused', 'paused it'), ('resumed', 'resumed it'), ('cancelled', 'cancelled the rest'), ('stopped', 'it was paused automatically'), ('retried', 'retried failed emails'), ('resolved', 'settled uncertain emails'), ('duplicated', 'duplicated it as a draft'), ('sent', 'all emails were sent')], max_length=12)),
                 ('who', models.CharField(blank=True, max_length=200)),
                 ('note', models.CharField(blank=True, max_length=500)),
                 ('at', models.DateTimeField(default=django.utils.timezone.now)),

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             name='SubscriberImport',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('consent', models.CharField(max_length=500, verbose_name='how they agreed')),
+                ('consent', models.CharField(max_length=500, verbose_name='source of consent')),
                 ('file_name', models.CharField(editable=False, max_length=200, verbose_name='file')),
                 ('data', models.BinaryField(default=b'')),
                 ('header', models.JSONField(default=list, editable=False)),

@@ -127,15 +127,15 @@ class Issue(models.Model):
         help_text=_("Of the words around the text. Empty: the newsletter’s."),
     )
     for_language = models.CharField(
-        _("only readers of"),
+        _("audience language"),
         max_length=12,
         choices=settings.LANGUAGES,
         blank=True,
         help_text=_("The language that subscribers chose. Empty: all of them."),
     )
-    joined_from = models.DateField(_("only who joined from"), null=True, blank=True)
+    joined_from = models.DateField(_("joined on or after"), null=True, blank=True)
     joined_before = models.DateField(
-        _("only who joined before"),
+        _("joined before"),
         null=True,
         blank=True,
         help_text=_("The day itself does not count. Days begin at midnight UTC."),
@@ -165,7 +165,7 @@ class Issue(models.Model):
     queued_up_to = models.PositiveBigIntegerField(default=0, editable=False)
     queued_at = models.DateTimeField(null=True, editable=False)
     sent_at = models.DateTimeField(_("sent at"), null=True, editable=False)
-    # Why it stopped by itself, and since when its failures are counted: see `auto_pause`.
+    # Why it was paused automatically, and since when its failures are counted: see `auto_pause`.
     stop_reason = models.CharField(_("stopped because"), max_length=500, blank=True, editable=False)
     resumed_at = models.DateTimeField(null=True, editable=False)
 
@@ -236,7 +236,7 @@ class Issue(models.Model):
     def clean(self) -> None:
         start, end = self.joined_from, self.joined_before
         if start and end and start >= end:
-            text = _("Nobody can have joined from %(start)s on and before %(end)s.")
+            text = _("No one can have joined on or after %(start)s and before %(end)s.")
             raise ValidationError({"joined_before": text % {"start": start, "end": end}})
 
     def progress(self) -> dict[str, int]:
@@ -252,16 +252,16 @@ class Step(models.TextChoices):
     TESTED = "tested", _("sent a test")
     PUBLISHED = "published", _("published it")
     SCHEDULED = "scheduled", _("scheduled it")
-    UNDONE = "undone", _("took it back to a draft")
-    BEGUN = "begun", _("the sending began")
+    UNDONE = "undone", _("returned it to draft")
+    BEGUN = "begun", _("sending started")
     PAUSED = "paused", _("paused it")
     RESUMED = "resumed", _("resumed it")
     CANCELLED = "cancelled", _("cancelled the rest")
-    STOPPED = "stopped", _("it stopped by itself")
-    RETRIED = "retried", _("tried failed mails again")
-    RESOLVED = "resolved", _("decided about uncertain mails")
-    DUPLICATED = "duplicated", _("made a new draft of it")
-    SENT = "sent", _("all its mails were sent")
+    STOPPED = "stopped", _("it was paused automatically")
+    RETRIED = "retried", _("retried failed emails")
+    RESOLVED = "resolved", _("settled uncertain emails")
+    DUPLICATED = "duplicated", _("duplicated it as a draft")
+    SENT = "sent", _("all emails were sent")
 
 
 class HistoryEntry(models.Model):

@@ -25,7 +25,7 @@ class SubscriberImport(models.Model):
         DONE = "done", _("imported")
 
     newsletter = models.ForeignKey(Newsletter, models.CASCADE, verbose_name=_("newsletter"))
-    consent = models.CharField(_("how they agreed"), max_length=500)
+    consent = models.CharField(_("source of consent"), max_length=500)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False)
     file_name = models.CharField(_("file"), max_length=200, editable=False)
     data = models.BinaryField(default=b"")

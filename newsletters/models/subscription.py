@@ -81,7 +81,7 @@ class Subscription(models.Model):
     newsletter = models.ForeignKey(
         Newsletter, models.CASCADE, related_name="subscriptions", verbose_name=_("newsletter")
     )
-    email = AddressField(_("e-mail address"), validators=[one_line])
+    email = AddressField(_("email address"), validators=[one_line])
     name = models.CharField(_("name"), max_length=100, blank=True, validators=[one_line])
     language = models.CharField(
         _("language"), max_length=12, choices=settings.LANGUAGES, default=settings.LANGUAGE_CODE
@@ -94,27 +94,27 @@ class Subscription(models.Model):
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     confirmation_wanted = models.BooleanField(default=False, editable=False)
     confirmation_sent_at = models.DateTimeField(
-        _("confirmation mail queued at"), null=True, editable=False
+        _("confirmation email queued at"), null=True, editable=False
     )
     confirmed_at = models.DateTimeField(_("confirmed at"), null=True, editable=False)
     unsubscribed_at = models.DateTimeField(_("unsubscribed at"), null=True, editable=False)
     left_by = models.ForeignKey(
         "mailroom.Delivery",
         models.SET_NULL,
-        verbose_name=_("unsubscribed by the mail"),
+        verbose_name=_("email they unsubscribed from"),
         null=True,
         editable=False,
         related_name="+",
     )
     left_because = models.CharField(
-        _("reason for leaving"), max_length=12, choices=LeavingReason.choices, blank=True
+        _("reason for unsubscribing"), max_length=12, choices=LeavingReason.choices, blank=True
     )
     consent_at = models.DateTimeField(_("consent given at"), null=True, editable=False)
     consent_source = models.CharField(
         _("consent given on"), max_length=200, blank=True, editable=False
     )
     consent_ip = models.GenericIPAddressField(_("consent given from"), null=True, editable=False)
-    consent_wording = models.TextField(_("wording agreed to"), blank=True, editable=False)
+    consent_wording = models.TextField(_("consent text"), blank=True, editable=False)
 
     objects = SubscriptionQuerySet.as_manager()
 

@@ -33,7 +33,7 @@ def stop_for_refused_account(sender: object, delivery: Delivery, error: str, **k
         return
     if health(delivery.alias).failures < OPENS_AFTER:
         return
-    text = _("The mailer %(alias)s refuses our account: %(error)s")
+    text = _("The provider %(alias)s rejects our account: %(error)s")
     for issue in _being_sent().filter(message=delivery.message_id):
         controls.stop(issue, text % {"alias": delivery.alias, "error": error})
 
@@ -69,7 +69,7 @@ def _run_of_failures(issue: Issue, latest: Iterable[Any]) -> str:
     is_run = len(last) == settings.ISSUE_STOP_FAILURES
     if not is_run or any(one["state"] != Delivery.State.FAILED for one in last):
         return ""
-    text = _("The last %(count)s mails all failed: %(error)s")
+    text = _("The last %(count)s emails all failed: %(error)s")
     return text % {"count": len(last), "error": last[0]["error"]}
 
 
@@ -94,8 +94,8 @@ def _too_many(issue: Issue) -> str:
         return text % {"count": complaints, "ended": ended}
     if bounces >= settings.ISSUE_STOP_MINIMUM and bounces > settings.ISSUE_STOP_BOUNCES * ended:
         text = ngettext(
-            "%(count)s mail out of %(ended)s was refused for good.",
-            "%(count)s mails out of %(ended)s were refused for good.",
+            "%(count)s email out of %(ended)s was permanently rejected.",
+            "%(count)s emails out of %(ended)s were permanently rejected.",
             bounces,
         )
         return text % {"count": bounces, "ended": ended}
@@ -108,7 +108,7 @@ def _since_resumed(issue: Issue) -> DeliveryQuerySet:
 
 
 def _hard_bounces(mails: DeliveryQuerySet) -> int:
-    """Accepted first, and bounced for good later."""
+    """Accepted first, and bounced permanently later."""
     bounced = mails.filter(feedback=Delivery.Feedback.BOUNCED).exclude(state=Delivery.State.FAILED)
     hard = Event.objects.filter(delivery=OuterRef("pk"), kind=Event.Kind.HARD_BOUNCE)
     return bounced.filter(Exists(hard)).count()

@@ -67,7 +67,7 @@ def cancel(issue: Issue, by: Any = None) -> bool:
     if not any(_turn(issue, one, State.CANCELLED) for one in (State.PAUSED, State.SENDING)):
         return False
     skipped = control.cancel(_message(issue), CANCELLED)
-    text = ngettext("%(n)s mail was not sent.", "%(n)s mails were not sent.", skipped)
+    text = ngettext("%(n)s email was not sent.", "%(n)s emails were not sent.", skipped)
     record(issue, Step.CANCELLED, by, text % {"n": skipped})
     return True
 
@@ -93,7 +93,9 @@ def count_uncertain_as_sent(
         return 0
     settled = control.count_as_sent(_message(issue), only=only)
     if settled:
-        text = ngettext("%(n)s mail counts as sent.", "%(n)s mails count as sent.", settled)
+        text = ngettext(
+            "%(n)s email was marked as sent.", "%(n)s emails were marked as sent.", settled
+        )
         record(issue, Step.RESOLVED, by, text % {"n": settled})
     return settled
 
@@ -119,7 +121,7 @@ def _again(issue: Issue, by: Any, step: Step, queue: Any) -> int:
     if again:
         # What failed or bounced before was looked at, and must not stop it again at once.
         _turn(issue, State.SENT, State.SENDING, resumed_at=timezone.now())
-        text = ngettext("%(n)s mail was queued again.", "%(n)s mails were queued again.", again)
+        text = ngettext("%(n)s email was queued again.", "%(n)s emails were queued again.", again)
         record(issue, step, by, text % {"n": again})
     return again
 

@@ -411,9 +411,9 @@ def _counts(batch: Batch, found: Iterator[str]) -> Counter[str]:
 
 
 def import_subscribers(newsletter: Newsletter, file: BinaryIO, consent: str) -> Counter[str]:
-    """Take in the people of a CSV file; how many of each outcome, "bad" for lines left out.
+    """Take in the people of a CSV file; how many of each outcome, "bad" for skipped lines.
 
-    file: opened in binary mode. consent: how they agreed, kept with each of them.
+    file: opened in binary mode. consent: source of consent, kept with each of them.
     Raises ValidationError for a file without a column of email addresses.
     """
     columns = guessed(layout(file)[0], examples(file, TOP))
@@ -533,7 +533,7 @@ def in_words(counts: Mapping[str, int]) -> list[tuple[str, int]]:
         LEAVING: _("unsubscribed in the file (kept as unsubscribed)"),
         PENDING: _("not confirmed in the file (kept as waiting)"),
         MERGED: _("repeated in the file (merged)"),
-        BAD: _("lines left out"),
+        BAD: _("skipped lines"),
     }
     always = (NEW, KNOWN)
     return [

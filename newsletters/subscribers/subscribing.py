@@ -50,7 +50,7 @@ def subscribe(
 ) -> Subscription:
     """Email the owner of an address: to confirm, or that it is subscribed already.
 
-    The statements are the same for every address: their time must not tell them apart.
+    The statements are the same for every address: response times must not reveal which are known.
     """
     details = {"name": name, "language": language, **consent.fields()}
     subscription = Subscription.objects.known_or_new(newsletter, address, details)

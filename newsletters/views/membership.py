@@ -42,7 +42,7 @@ class TokenMixin(ContextMixin, View):
     def subscription(self) -> Subscription:
         if found := self.read_token(self.kwargs["token"]):
             return found
-        raise Http404(_("This link is not one of ours, or has run out."))
+        raise Http404(_("This link is not valid or has expired."))
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.subscription  # noqa: B018  (no method of a page with a bad token may run)
@@ -120,7 +120,7 @@ class UndoUnsubscribe(TokenMixin):
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
         if self.subscription.undo_unsubscribe():
-            messages.success(request, _("You are subscribed again, as before."))
+            messages.success(request, _("You are subscribed again."))
         return redirect("newsletters:unsubscribe", token)
 
 
@@ -188,7 +188,7 @@ class SubscriptionPreferencesPage(FormView):
 
     def _answer(self, *, is_asked: bool) -> str:
         if is_asked:
-            return _("Saved. We send you an email to confirm what is new.")
+            return _("Saved. We’ve sent you an email to confirm the new subscriptions.")
         return _("Saved.")
 
 
@@ -241,7 +241,7 @@ class AddressMixin(View):
         if not self.address:
             if "token" not in kwargs and not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
-            raise Http404(_("This link is not one of ours, or has run out."))
+            raise Http404(_("This link is not valid or has expired."))
         response = super().dispatch(request, *args, **kwargs)
         response["Referrer-Policy"] = "no-referrer"
         response["X-Robots-Tag"] = "noindex"

@@ -34,6 +34,8 @@ class Forget(AddressMixin):
         erase_address(self.address)
         messages.success(request, _("All data about your address has been deleted."))
         if get_user_model().objects.filter(email=self.address).exists():
-            text = _("Your account stays. To delete it as well, sign in and open “Your data”.")
+            text = _(
+                "Your account was not deleted. To delete it as well, sign in and open “Your data”."
+            )
             messages.info(request, text)
         return redirect("newsletters:list")

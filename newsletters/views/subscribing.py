@@ -25,7 +25,8 @@ from newsletters.subscribers.subscribing import Consent, join, subscribe
 def wording(newsletter: Newsletter) -> str:
     """What a person agrees to, as the page shows it and the consent keeps it."""
     agreed = _(
-        "Send me %(newsletter)s by e-mail. I can leave at any time by the link in every issue."
+        "Send me %(newsletter)s by email. "
+        "I can unsubscribe at any time with the link in every issue."
     ) % {"newsletter": newsletter.name}
     return f"{agreed} {tracking.tracking_notice()}".strip()
 

@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
                 ('dedupe_key', models.CharField(blank=True, max_length=200, null=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='at')),
                 ('read_at', models.DateTimeField(blank=True, null=True, verbose_name='read at')),
-                ('mailed_at', models.DateTimeField(blank=True, null=True, verbose_name='mailed at')),
+                ('mailed_at', models.DateTimeField(blank=True, null=True, verbose_name='emailed at')),
                 ('recipient', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to=settings.AUTH_USER_MODEL)),
             ],
             options={

@@ -22,8 +22,8 @@ class Migration(migrations.Migration):
                 ('due_at', models.DateTimeField(db_index=True, verbose_name='due at')),
             ],
             options={
-                'verbose_name': 'digest to be made',
-                'verbose_name_plural': 'digests to be made',
+                'verbose_name': 'pending digest',
+                'verbose_name_plural': 'pending digests',
             },
         ),
         migrations.CreateModel(
@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                 ('every', models.CharField(choices=[('day', 'every day'), ('week', 'once a week')], default='day', max_length=4, verbose_name='Digest')),
                 ('weekday', models.PositiveSmallIntegerField(choices=[(0, 'Monday'), (1, 'Tuesday'), (2, 'Wednesday'), (3, 'Thursday'), (4, 'Friday'), (5, 'Saturday'), (6, 'Sunday')], default=0, help_text='For a weekly digest.', verbose_name='On')),
                 ('hour', models.PositiveSmallIntegerField(choices=[(0, '00:00'), (1, '01:00'), (2, '02:00'), (3, '03:00'), (4, '04:00'), (5, '05:00'), (6, '06:00'), (7, '07:00'), (8, '08:00'), (9, '09:00'), (10, '10:00'), (11, '11:00'), (12, '12:00'), (13, '13:00'), (14, '14:00'), (15, '15:00'), (16, '16:00'), (17, '17:00'), (18, '18:00'), (19, '19:00'), (20, '20:00'), (21, '21:00'), (22, '22:00'), (23, '23:00')], default=8, validators=[django.core.validators.MaxValueValidator(23)], verbose_name='At')),
-                ('paused_until', models.DateField(blank=True, null=True, verbose_name='Pause all mails until')),
+                ('paused_until', models.DateField(blank=True, null=True, verbose_name='Pause all emails until')),
             ],
             options={
                 'verbose_name': 'schedule',
@@ -64,12 +64,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='announcement',
             name='audience',
-            field=models.CharField(choices=[('everybody', 'everybody with an account'), ('staff', 'who may use the admin')], default='everybody', max_length=10, verbose_name='audience'),
+            field=models.CharField(choices=[('everybody', 'everyone with an account'), ('staff', 'who may use the admin')], default='everybody', max_length=10, verbose_name='audience'),
         ),
         migrations.AddField(
             model_name='announcement',
             name='language',
-            field=models.CharField(blank=True, choices=[('en', 'English'), ('fr', 'Français'), ('pa', 'ਪੰਜਾਬੀ')], help_text='Left empty, it goes to readers of every language.', max_length=10, verbose_name='only who reads'),
+            field=models.CharField(blank=True, choices=[('en', 'English'), ('fr', 'Français'), ('pa', 'ਪੰਜਾਬੀ')], help_text='Empty: all languages.', max_length=10, verbose_name='language'),
         ),
         migrations.AddField(
             model_name='notification',
@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='notification',
             name='by_digest',
-            field=models.BooleanField(default=False, verbose_name='comes by digest'),
+            field=models.BooleanField(default=False, verbose_name='sent in a digest'),
         ),
         migrations.AddIndex(
             model_name='notification',

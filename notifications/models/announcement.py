@@ -23,7 +23,7 @@ class Announcement(models.Model):
         SENT = "sent", _("sent")
 
     class Audience(models.TextChoices):
-        EVERYBODY = "everybody", _("everybody with an account")
+        EVERYBODY = "everybody", _("everyone with an account")
         STAFF = "staff", _("who may use the admin")
 
     title = models.CharField(_("title"), max_length=150, validators=[one_line])
@@ -32,11 +32,11 @@ class Announcement(models.Model):
         _("audience"), max_length=10, choices=Audience, default=Audience.EVERYBODY
     )
     language = models.CharField(
-        _("only who reads"),
+        _("language"),
         max_length=10,
         choices=settings.LANGUAGES,
         blank=True,
-        help_text=_("Left empty, it goes to readers of every language."),
+        help_text=_("Empty: all languages."),
     )
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False

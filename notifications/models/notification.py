@@ -31,7 +31,7 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         return self.filter(pk__lt=pk) if pk else self
 
     def awaiting_digest(self, user: Any) -> "NotificationQuerySet":
-        """What waits for a user's next digest: neither read nor mailed yet."""
+        """Queue for a user's next digest: neither read nor mailed yet."""
         return self.of(user).unread().filter(by_digest=True, mailed_at=None)
 
     def for_digest(self, user: Any, kinds: Iterable[str]) -> "NotificationQuerySet":
@@ -60,10 +60,10 @@ class Notification(models.Model):
     target_url = models.CharField(_("about"), max_length=500, blank=True)
     dedupe_key = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001  (null: no key)
     batch_key = models.CharField(max_length=200, blank=True)  # what a digest puts together
-    by_digest = models.BooleanField(_("comes by digest"), default=False)
+    by_digest = models.BooleanField(_("sent in a digest"), default=False)
     created_at = models.DateTimeField(_("at"), default=timezone.now, editable=False)
     read_at = models.DateTimeField(_("read at"), null=True, blank=True)
-    mailed_at = models.DateTimeField(_("mailed at"), null=True, blank=True)
+    mailed_at = models.DateTimeField(_("emailed at"), null=True, blank=True)
 
     objects = NotificationQuerySet.as_manager()
 

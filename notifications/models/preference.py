@@ -54,7 +54,7 @@ class Preference(models.Model):
 
 
 class DueDigestQuerySet(models.QuerySet["DueDigest"]):
-    """Named questions about digests to be made."""
+    """Named questions about pending digests."""
 
     def due(self, now: datetime) -> "DueDigestQuerySet":
         return self.filter(due_at__lte=now).order_by("due_at", "pk")
@@ -91,8 +91,8 @@ class DueDigest(models.Model):
     objects = DueDigestQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("digest to be made")
-        verbose_name_plural = _("digests to be made")
+        verbose_name = _("pending digest")
+        verbose_name_plural = _("pending digests")
 
     def __str__(self) -> str:
         return f"{self.user_id} at {self.due_at}"
@@ -121,7 +121,7 @@ class Schedule(models.Model):
         default=8,
         validators=[MaxValueValidator(23)],
     )
-    paused_until = models.DateField(_("Pause all mails until"), null=True, blank=True)
+    paused_until = models.DateField(_("Pause all emails until"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("schedule")

@@ -134,7 +134,7 @@ class Visit(View):
     def _notification(self, token: str) -> Notification:
         if found := tokens.read_visit(token):
             return found
-        raise Http404(_("This link is not one of ours, or what it led to is gone."))
+        raise Http404(_("This link is not valid, or its target no longer exists."))
 
 
 class ReadAnnouncement(LoginRequiredMixin, DetailView):

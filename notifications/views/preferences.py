@@ -26,7 +26,7 @@ from notifications.preferences import wants
 from notifications.retention import export
 
 WORDS = {
-    Way.INSTANT: gettext_lazy("Here and by mail at once"),
+    Way.INSTANT: gettext_lazy("Here and by email immediately"),
     Way.DIGEST: gettext_lazy("Here and in the digest"),
     Way.IN_APP: gettext_lazy("Only here"),
     Way.OFF: gettext_lazy("Not at all"),
@@ -89,7 +89,7 @@ class TokenMixin(View):
         found = tokens.read_token(self.kwargs["token"])
         if found and (found.is_current or not self.needs_current):
             return found
-        raise Http404(_("This link is not one of ours, or its account is gone."))
+        raise Http404(_("This link is not valid, or its account was deleted."))
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.reader  # noqa: B018  (no method of a page with a bad token may run)

@@ -88,7 +88,7 @@ class TestAddress:
         page = f"/admin/accounts/user/{ann.pk}/change/"
         answer = boss.post(page, user_form(ann, email="New@example.com"))
         assert answer.status_code == 302
-        assert notices() == [("ann@example.com", "Your e-mail address was changed")]
+        assert notices() == [("ann@example.com", "Your email address was changed")]
         assert "new@example.com" in mail.outbox[0].body
 
     def test_the_new_one_has_to_be_confirmed_and_the_old_one_no_longer_counts(
@@ -115,12 +115,12 @@ class TestAddress:
         boss.post("/admin/account/emailaddress/", action)
         row.refresh_from_db()
         assert row.verified
-        assert notices() == [("ann@example.com", "Your e-mail address is confirmed")]
+        assert notices() == [("ann@example.com", "Your email address is confirmed")]
 
     def test_one_that_is_deleted_is_reported(self, boss, ann, notices):
         row = EmailAddress.objects.create(user=ann, email="second@example.com")
         boss.post(f"/admin/account/emailaddress/{row.pk}/delete/", {"post": "yes"})
-        assert notices() == [("ann@example.com", "An e-mail address was removed")]
+        assert notices() == [("ann@example.com", "An email address was removed")]
 
     def test_none_can_be_added_or_changed_past_the_owner(self, boss, ann):
         row = EmailAddress.objects.get(user=ann)

@@ -1,4 +1,4 @@
-"""Every e-mail of allauth is one of ours: a type, a channel, a template, in three languages."""
+"""Every email of allauth is one of ours: a type, a channel, a template, in three languages."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,7 +56,7 @@ def shipped() -> set[str]:
 
 @pytest.fixture
 def queue(ann):
-    """Queue one of allauth's e-mails to Ann, as the adapter does."""
+    """Queue one of allauth's emails to Ann, as the adapter does."""
 
     def send(prefix: str, language: str = "en"):
         ann.name, ann.language = NAME, language

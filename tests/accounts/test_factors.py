@@ -52,7 +52,7 @@ def test_an_app_is_added_with_a_notice(sure, drain):
 def test_new_recovery_codes_are_told(with_totp, drain):
     with_totp.post("/accounts/2fa/recovery-codes/generate/")
     drain()
-    assert [message.subject for message in mail.outbox] == ["New recovery codes were made"]
+    assert [message.subject for message in mail.outbox] == ["New recovery codes were generated"]
 
 
 def test_recovery_codes_are_shown_and_not_kept(with_totp):

@@ -37,7 +37,7 @@ def test_a_second_browser_is_told_here_and_by_mail(ann, client, drain):
     log_in(Client())
     drain()
     (message,) = mail.outbox
-    assert (message.subject, message.to) == ("Log-in from a new device", [ann.email])
+    assert (message.subject, message.to) == ("Sign-in from a new device", [ann.email])
     assert "Firefox on Linux" in message.body
     assert "127.0.0.1" in message.body
     assert Notification.objects.get().kind == "sign_in"

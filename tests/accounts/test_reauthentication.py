@@ -143,7 +143,7 @@ class TestStaff:
     def test_first_set_up_a_second_factor(self, inside, page):
         answer = inside.get(page, follow=True)
         assert answer.redirect_chain[-1][0] == "/accounts/2fa/"
-        assert "Your role needs two-factor authentication" in answer.text
+        assert "Your role requires two-factor authentication" in answer.text
 
     def test_can_change_nothing_before(self, inside, ann):
         page = f"/admin/accounts/user/{ann.pk}/password/"

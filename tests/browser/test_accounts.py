@@ -39,7 +39,7 @@ def test_the_profile_is_saved(newcomer: Visit) -> None:
 
 def test_the_inbox_is_empty_and_says_so(newcomer: Visit) -> None:
     newcomer.go("/notifications/").look("inbox-empty")
-    expect(newcomer.page.get_by_text("Nothing yet.")).to_be_visible()
+    expect(newcomer.page.get_by_text("No notifications yet.")).to_be_visible()
     newcomer.page.get_by_label("Show").select_option("Unread")
     newcomer.press("Filter")
     expect(newcomer.page.get_by_text("You have read everything.")).to_be_visible()

@@ -129,7 +129,7 @@ def test_it_is_saved_tested_and_the_test_remembered(visit: Visit) -> None:
     visit.look("desk-preview")
     visit.page.get_by_label("Send a test to").fill("colleague@example.com")
     visit.press("Send test")
-    expect(visit.page.get_by_text("What it says now")).to_be_visible()
+    expect(visit.page.get_by_text("Current text")).to_be_visible()
     visit.look("desk-tested")
 
     preview = visit.page.url
@@ -137,7 +137,7 @@ def test_it_is_saved_tested_and_the_test_remembered(visit: Visit) -> None:
     assert "read on (" in text
     visit.go(preview.replace("preview", "change")).page.get_by_label("Body").fill("Something else")
     visit.press("Test…")
-    expect(visit.page.get_by_text("An earlier text")).to_be_visible()
+    expect(visit.page.get_by_text("Earlier text")).to_be_visible()
     visit.go(preview.replace("preview", "publish")).look("desk-publish")
     expect(visit.page.get_by_text("It was changed since the last test.")).to_be_visible()
 
@@ -190,5 +190,5 @@ def test_without_javascript(browser: Browser, demo: Site) -> None:
     page.get_by_role("button", name="Test…").click()
     page.get_by_role("button", name="Send test").click()
     expect(page.get_by_text("A test is on its way")).to_be_visible()
-    expect(page.get_by_text("an image has no text")).to_be_visible()
+    expect(page.get_by_text("an image has no alt text")).to_be_visible()
     context.close()

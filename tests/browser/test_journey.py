@@ -85,7 +85,7 @@ def test_an_editor_publishes_and_everybody_gets_a_letter(visit: Visit) -> None:
         visit.go(issue)
     visit.look("issue-sent")
 
-    visit.mail("Four kinds of mail", "example")
+    visit.mail("Four kinds of email", "example")
     visit.page.screenshot(path="var/screenshots/mail-in-inbox.png")
     mails = int(visit.site.shell(COUNT))
     assert mails == 200
@@ -101,7 +101,7 @@ def test_staff_look_into_the_outbox(visit: Visit) -> None:
     visit.look("delivery")
     visit.page.get_by_role("link", name="Confirm your").click()
     visit.look("message-erased")
-    expect(visit.page.get_by_text("Erased: it has done its work.").first).to_be_visible()
+    expect(visit.page.get_by_text("Erased after sending.").first).to_be_visible()
 
 
 def test_staff_announce_something(visit: Visit) -> None:

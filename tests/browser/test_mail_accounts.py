@@ -56,7 +56,7 @@ def test_a_newsletter_gets_an_account_of_its_own(editor: Visit, server: SMTPServ
         from_email="The Letter <letter@own.example>",
     )
     editor.press("Send me a test")
-    expect(page.get_by_text("accepted a test mail to admin@example.com")).to_be_visible()
+    expect(page.get_by_text("accepted a test email to admin@example.com")).to_be_visible()
     assert SECRET not in page.content()
     editor.look("account-change")
 

@@ -97,7 +97,7 @@ def test_from_a_blank_page_to_the_report(visit: Visit) -> None:
     editor.click(editor.button("Test…"))
     editor.look("preview", editor.button("Send test"))
     editor.click(editor.button("Send test"))
-    expect(page.get_by_text("What it says now")).to_be_visible()
+    expect(page.get_by_text("Current text")).to_be_visible()
     publish, report = (page.get_by_role("link", name=name) for name in ("Publish…", "Report"))
     editor.look("tested", publish)
     editor.click(publish)
@@ -119,7 +119,7 @@ def test_a_list_is_imported_and_the_lines_left_out_are_a_file(visit: Visit, tmp_
     page = visit.go("/admin/newsletters/subscription/").page
     page.locator(".object-tools").get_by_role("link", name="Import").click()
     page.get_by_label("Newsletter").select_option(label="The Mailroom Letter")
-    page.get_by_label("How they agreed").fill("Paper list at the fair")
+    page.get_by_label("Source of consent").fill("Paper list at the fair")
     file = tmp_path / "members.csv"
     lines = (
         "Email Address,First Name,Last Name,Status",
@@ -131,7 +131,7 @@ def test_a_list_is_imported_and_the_lines_left_out_are_a_file(visit: Visit, tmp_
     file.write_text("\n".join(lines))
     page.get_by_label("File").set_input_files(file)
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_label("E-mail address")).to_have_value("0")
+    expect(page.get_by_label("Email address")).to_have_value("0")
     expect(page.get_by_label("Last name")).to_have_value("2")
     visit.look("import-columns")
     page.get_by_role("button", name="Check").click()

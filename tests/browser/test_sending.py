@@ -200,7 +200,7 @@ def test_by_keyboard_alone(editor: Visit, server: SlowServer) -> None:
     page.keyboard.press("Space")
     tab_to(page, "Publish now")
     page.keyboard.press("Enter")
-    expect(page.locator("#progress-title")).to_have_text("Waiting for its time")
+    expect(page.locator("#progress-title")).to_have_text("Waiting for its scheduled time")
     tab_to(page, "Back to draft")
     page.wait_for_timeout(2500)  # the section has been replaced twice under the focus
     page.keyboard.press("Enter")
@@ -219,7 +219,7 @@ def test_without_javascript(site: Site, browser: Browser, server: SlowServer) ->
         page.get_by_label("Date and time").fill(f"{tomorrow}T09:00")
         page.locator("[name=seen]").last.check()
         editor.press("Schedule")
-        expect(page.get_by_text("It goes out on")).to_be_visible()
+        expect(page.get_by_text("Sending starts on")).to_be_visible()
         page.screenshot(path=str(SCREENSHOTS / "desk-scheduled-plain.png"), full_page=True)
         editor.press("Back to draft")
         expect(page.get_by_text("It is a draft again")).to_be_visible()

@@ -48,7 +48,7 @@ def behave(staff: Visit, mode: str) -> None:
 
 @pytest.fixture
 def reader(staff: Visit) -> Visit:
-    """Somebody else, in a window of their own."""
+    """Someone else, in a window of their own."""
     return Visit(staff.page.context.browser.new_page(), staff.site)
 
 
@@ -65,11 +65,11 @@ def test_email_takes_the_other_provider_during_an_outage(staff: Visit, reader: V
         staff.mail("Confirm your subscription", f"during-{number}@example.com")
 
     staff.go("/mail/status/")
-    expect(state).to_have_text("resting")
+    expect(state).to_have_text("cooling down")
     expect(staff.page.locator("#provider-1 .last-error")).to_contain_text("503")
     staff.look("status-outage")
     staff.go("/notifications/")
-    expect(staff.page.get_by_text(re.compile("goes by smtp")).first).to_be_visible()
+    expect(staff.page.get_by_text(re.compile("is going through smtp")).first).to_be_visible()
 
     behave(staff, "")
     subscribe(reader, "after-a-while")
@@ -89,6 +89,6 @@ def test_staff_pause_resume_and_test_a_provider(staff: Visit) -> None:
     staff.press("Resume postmark")
     expect(staff.page.locator("#provider-1")).not_to_contain_text("paused")
     staff.press("Send me a test")
-    expect(staff.page.get_by_text("accepted a test mail to admin@example.com")).to_be_visible()
+    expect(staff.page.get_by_text("accepted a test email to admin@example.com")).to_be_visible()
 
-    assert "past the outbox" in staff.mail("A test of the mailer postmark", "admin@example.com")
+    assert "without the outbox" in staff.mail("Test of the provider postmark", "admin@example.com")

@@ -50,7 +50,7 @@ def staff(visit: Visit) -> Visit:
 
 @pytest.fixture
 def visitor(visit: Visit, browser: Browser) -> Iterator[Visit]:
-    """Somebody else, in a browser of their own."""
+    """Someone else, in a browser of their own."""
     context = browser.new_context()
     context.set_default_timeout(60_000)
     yield Visit(context.new_page(), visit.site)

@@ -81,13 +81,13 @@ def _others(people: dict[str, Any]) -> dict[str, str]:
     member, staff = people["member"], people["staff"]
     TOTP.activate(member, generate_totp_secret())
     RecoveryCodes.activate(member)
-    for number, subject in enumerate(("Four kinds of mail", "How a letter travels")):
+    for number, subject in enumerate(("Four kinds of email", "How a letter travels")):
         notify(
             member, "new_issue", newsletter="The Weekly Post", subject=subject, target="/",
             dedupe_key=f"sample-{number}",
         )  # fmt: skip
     news = Announcement.objects.create(
-        title="We moved house", body="All mail now goes **twice** as fast.", author=staff
+        title="We moved house", body="All email now goes **twice** as fast.", author=staff
     )
     notify([member, staff], "announcement", announcement=news.pk, title=news.title, target=news)
     Suppression.objects.create(

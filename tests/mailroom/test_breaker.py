@@ -278,7 +278,7 @@ class TestAlerts:
         assert alerts == [("failed_over", alias)]
         (told,) = mail.outbox
         assert alias in told.subject
-        assert f"goes by smtp:127.0.0.1:{second.port}" in told.subject
+        assert f"is going through smtp:127.0.0.1:{second.port}" in told.subject
         assert "450 busy" in told.body
 
     def test_opening_and_closing_are_told(self, alerts):

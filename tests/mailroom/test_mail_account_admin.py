@@ -65,7 +65,7 @@ def test_an_account_is_entered_field_by_field_and_tested(admin_client, server):
     account = add(admin_client, server, channels=["bulletin"], rate="5", daily_cap="100")
     told = text(admin_client.post(f"{LIST}{account.pk}/test/", follow=True))
 
-    assert "accepted a test mail to admin@example.com" in told
+    assert "accepted a test email to admin@example.com" in told
     (got,) = server.received
     assert (got.mail["From"], got.recipients) == (account.from_email, ["admin@example.com"])
     assert (account.channels, account.rate, account.daily_cap) == (["bulletin"], 5, 100)
@@ -117,7 +117,7 @@ def test_the_secret_is_replaced_or_kept(admin_client, server):
 
     assert kept == CANARY
     assert "535" in failed
-    assert "accepted a test mail" in told
+    assert "accepted a test email" in told
 
 
 def test_a_stored_password_is_not_sent_to_another_server(admin_client, server):

@@ -434,7 +434,7 @@ class TestWhatIsShown:
             paused = len(server.received)
 
         assert f"tenant <code>{account.alias}</code>" in page
-        assert "accepted a test mail" in told
+        assert "accepted a test email" in told
         assert paused == 2
         assert [one.mail["From"] for one in server.received] == ["Tenant <news@tenant.example>"] * 2
 

@@ -76,12 +76,14 @@ class TestLooking:
         page = text(staff.get(PAGE))
 
         assert "sent 1 failed 1 uncertain 0" in page
-        assert "resting" in page
+        assert "cooling down" in page
         assert "421 too many" in page
-        assert "No worker is alive" in page
+        assert "No worker is running" in page
         assert re.search(r"bulletin 1 0 minutes 0 0 0", page.replace("\xa0", " "))
 
-    @pytest.mark.parametrize(("seconds", "told"), [(60, "next try at"), (-1, "next mail tries")])
+    @pytest.mark.parametrize(
+        ("seconds", "told"), [(60, "next try at"), (-1, "retried with the next email")]
+    )
     def test_says_what_a_resting_provider_waits_for(self, staff, smtp, seconds, told):
         again = timezone.now() + timedelta(seconds=seconds)
         MailerHealth.objects.create(alias=alias(smtp), state="open", retry_at=again)
@@ -175,7 +177,7 @@ class TestActing:
         }
         settings.MAILERS["default"] = settings.MAILERS["letters"]
 
-        assert "accepted a test mail to clerk@example.com" in press(chief, smtp, "test")
+        assert "accepted a test email to clerk@example.com" in press(chief, smtp, "test")
         assert smtp.received[0].recipients == ["clerk@example.com"]
         assert not Delivery.objects.exists()
 

@@ -77,7 +77,7 @@ class TestFiles:
 
     def test_a_known_one_takes_what_the_file_says(self, desk, ann):
         answer = self.upload(desk, "address,reason,until\nANN@example.com,manual,2030-01-01\n")
-        assert "0 new, 1 changed, 0 lines left out" in answer.text
+        assert "0 new, 1 changed, 0 lines skipped" in answer.text
         ann.refresh_from_db()
         assert (ann.reason, ann.until.year) == ("manual", 2030)
 

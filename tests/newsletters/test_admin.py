@@ -65,7 +65,7 @@ class TestWriting:
 
         monkeypatch.setattr(IssueAdmin, "save_model", publish_first)
         response = desk.post(f"{page}change/", content(weekly), follow=True)
-        assert "your changes are not saved" in response.text
+        assert "Your changes were not saved" in response.text
         draft.refresh_from_db()
         assert (draft.subject, draft.state) == ("The first issue", "sending")
 

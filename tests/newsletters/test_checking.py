@@ -43,7 +43,7 @@ class TestErrors:
     )
     def test_a_link_to_nothing_on_this_site(self, draft, path):
         (told,) = preflight.errors(written(draft, f"fine\n\n[x]({OWN}{path}) {{name}}"))
-        assert told == f"Line 3: {OWN}{path} leads to nothing on this site."
+        assert told == f"Line 3: {OWN}{path} does not exist on this site."
 
     @pytest.mark.parametrize(
         "path",
@@ -83,7 +83,7 @@ class TestErrors:
 
     def test_they_stop_the_publishing(self, draft):
         Issue.objects.filter(pk=draft.pk).update(body=f"[x]({OWN}/nowhere/at/all/)")
-        with pytest.raises(ValidationError, match="leads to nothing"):
+        with pytest.raises(ValidationError, match="does not exist"):
             publish(draft)
         draft.refresh_from_db()
         assert draft.is_draft
@@ -91,7 +91,7 @@ class TestErrors:
     def test_the_page_offers_no_button_then(self, desk, draft):
         Issue.objects.filter(pk=draft.pk).update(body=f"[x]({OWN}/nowhere/at/all/)")
         page = desk.get(f"/admin/newsletters/issue/{draft.pk}/publish/").text
-        assert "leads to nothing on this site" in page
+        assert "does not exist on this site" in page
         assert 'value="Publish now"' not in page
 
 

@@ -78,7 +78,7 @@ class TestThresholds:
         ids = end(180, State.SENT)
         hard_bounces(ids[:5])
         end(6, State.FAILED, skip=180)
-        reason = "11 mails out of 186 were refused for good."
+        reason = "11 emails out of 186 were permanently rejected."
         assert outcome(under_way) == ("paused", reason)
 
     def test_full_mailboxes_are_no_hard_bounces(self, under_way):
@@ -116,7 +116,7 @@ class TestStopped:
         end(25, State.FAILED, error="554 no")
         outcome(under_way)
         page = f"/admin/newsletters/issue/{under_way.pk}/"
-        assert "Stopped by itself" in desk.get(f"{page}change/").text
+        assert "Paused automatically" in desk.get(f"{page}change/").text
 
         desk.post(f"{page}resume/")
 
@@ -150,7 +150,7 @@ class TestAnAccountThatIsRefused:
         engine.deliver_due("newsletters")
         under_way.refresh_from_db()
         assert under_way.state == "paused"
-        assert "refuses our account: 535 5.7.8 wrong password" in under_way.stop_reason
+        assert "rejects our account: 535 5.7.8 wrong password" in under_way.stop_reason
         assert server.received == []
 
         server.script.mail = ""

@@ -257,7 +257,7 @@ class TestItsMailAccount:
     def test_is_named_before_publishing(self, account, desk, draft):
         page = desk.get(reverse("admin:newsletters_issue_publish", args=[draft.pk])).text
 
-        assert "by the mail account <em>Own</em>" in page
+        assert "through the mail account <em>Own</em>" in page
         assert "From: Cork &lt;news@cork.example&gt;" in page
 
     def test_may_not_be_one_for_other_email(self, account, draft):

@@ -97,7 +97,7 @@ class TestThePage:
     def test_unsubscribes_by_its_button_and_offers_to_undo(self, client, ann):
         response = client.post(url(ann), follow=True)
         assert not is_in(ann)
-        assert "That was a slip: undo" in response.text
+        assert "Unsubscribed by mistake? Resubscribe" in response.text
         client.post(f"{url(ann)}undo/")
         assert is_in(ann)
 
@@ -266,7 +266,7 @@ class TestOwnData:
     def test_an_account_stays_and_the_page_says_so(self, client, page, ann):
         get_user_model().objects.create_user("ann@example.com")
         answer = client.post(f"{page}forget/", {"sure": "on"}, follow=True)
-        assert "Your account stays." in answer.text
+        assert "Your account was not deleted." in answer.text
         assert get_user_model().objects.count() == 1
 
     @pytest.mark.parametrize("action", ["export", "forget"])

@@ -99,7 +99,7 @@ class TestConfirm:
 
 
 class TestForwarded:
-    """Somebody else holds an issue with its links, and is not signed in."""
+    """Someone else holds an issue with its links, and is not signed in."""
 
     @pytest.fixture
     def page(self, ann, subscribed, monthly) -> str:

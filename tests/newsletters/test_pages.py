@@ -29,7 +29,7 @@ class TestPages:
 
     def test_the_landing_page_lists_what_came_out(self, client, published, monthly):
         assert "The first issue" in client.get("/newsletters/weekly/").text
-        assert "No issue has come out yet." in client.get("/newsletters/monthly/").text
+        assert "No issues have been published yet." in client.get("/newsletters/monthly/").text
 
     @pytest.mark.parametrize("path", ["/newsletters/", "/newsletters/weekly/"])
     def test_what_editors_wrote_names_its_language(self, client, published, path):

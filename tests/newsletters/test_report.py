@@ -153,7 +153,7 @@ class TestFigures:
         assert "Top of the scale: 7 emails" in desk.get(f"{page}report/").text
 
     def test_a_draft_has_an_empty_one(self, desk, draft):
-        assert "Nobody." in desk.get(f"/admin/newsletters/issue/{draft.pk}/report/").text
+        assert "No recipients." in desk.get(f"/admin/newsletters/issue/{draft.pk}/report/").text
 
     @pytest.mark.parametrize(("days", "unit"), [(0, "minute"), (1, "hour"), (9, "day")])
     def test_bars_fit_the_time_it_took(self, issue, days, unit):
@@ -216,7 +216,7 @@ class TestUncertain:
         desk.post(f"{page}count-as-sent/", {"delivery": self.one()})
         assert state_of("fay@example.com") == "sent"
         assert state_of("gus@example.com") == "uncertain"
-        assert issue.history.first().note == "1 mail counts as sent."
+        assert issue.history.first().note == "1 email was marked as sent."
 
     def test_all_are_sent_again(self, desk, page, issue, drain):
         desk.post(f"{page}send-again/", {"all": "1"})

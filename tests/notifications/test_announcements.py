@@ -75,7 +75,7 @@ class TestWriting:
 
         monkeypatch.setattr(AnnouncementAdmin, "save_model", send_first)
         response = desk.post(f"{page}change/", FORM, follow=True)
-        assert "your changes are not saved" in response.text
+        assert "Your changes were not saved" in response.text
         row = Announcement.objects.get()
         assert (row.title, row.state) == ("We moved", "sending")
 
@@ -91,16 +91,16 @@ class TestSending:
 
     def test_tells_everybody_here_and_by_mail(self, desk, ann, bob, page, drain):
         response = desk.post(f"{page}send/", follow=True)
-        assert "on its way to its audience" in response.text
+        assert "The announcement is being sent" in response.text
         drain()
         assert Announcement.objects.get().state == "sent"
         assert to() == ["ann@example.com", "bob@example.com", "boss@example.com"]
         assert Notification.objects.count() == 3
-        assert "3 of 3 people told" in desk.get(f"{page}change/").text
+        assert "3 of 3 people notified" in desk.get(f"{page}change/").text
 
     def test_pressed_twice_sends_once(self, desk, ann, page, drain):
         desk.post(f"{page}send/")
-        assert "sent already" in desk.post(f"{page}send/", follow=True).text
+        assert "already sent" in desk.post(f"{page}send/", follow=True).text
         drain()
         desk.post(f"{page}send/")
         drain()

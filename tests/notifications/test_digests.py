@@ -83,7 +83,7 @@ class TestContent:
         tell(reader)
         eight_o_clock()
         (message,) = mail.outbox
-        assert "chose to be told by digest" in message.body
+        assert "chose to get a digest" in message.body
         switch = message.extra_headers["List-Unsubscribe"].strip("<>")
         assert message.extra_headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         client.post(switch, {"List-Unsubscribe": "One-Click"})

@@ -68,7 +68,7 @@ class TestHeaders:
 class TestSwitch:
     def test_asks_stops_and_undoes(self, client, ann, message):
         address = link(message, "/switch/")
-        assert "Stop these mails?" in client.get(address).text
+        assert "Stop these emails?" in client.get(address).text
         assert "have stopped" in client.post(address, follow=True).text
         client.post(f"{address}back/")
         assert Preference.chosen_by(ann) == {}
@@ -122,7 +122,7 @@ class TestPreferences:
         assert Preference.chosen_by(ann) == {}
 
     def test_an_older_link_leads_to_the_switch_of_its_kind(self, client, ann, old):
-        assert "Stop these mails?" in client.get(old, follow=True).text
+        assert "Stop these emails?" in client.get(old, follow=True).text
 
     def test_an_older_link_changes_nothing(self, client, ann, old):
         for page in (old, old.replace("/preferences/", "/switch/") + "back/"):
@@ -170,7 +170,7 @@ class TestAfterAChangeOfAddress:
         return links
 
     def test_the_old_link_switches_the_kind_off(self, client, ann, old):
-        assert "Stop these mails?" in client.get(old["switch"]).text
+        assert "Stop these emails?" in client.get(old["switch"]).text
         assert "have stopped" in client.post(old["switch"], follow=True).text
         assert Preference.chosen_by(ann) == {"announcement": "in-app"}
 
@@ -196,7 +196,7 @@ class TestAfterAChangeOfAddress:
         notify(ann, "announcement", target=draft, **draft.values())
         drain()
         (message,) = mail.outbox
-        assert "All your choices" in client.get(link(message, "/switch/")).text
+        assert "All notification settings" in client.get(link(message, "/switch/")).text
 
 
 class TestHowLongTheyLast:
@@ -235,7 +235,7 @@ class TestHowLongTheyLast:
 
 
 class TestForwarded:
-    """Somebody else holds the email, with or without an account of their own."""
+    """Someone else holds the email, with or without an account of their own."""
 
     def test_a_visit_of_somebody_else_who_is_signed_in_marks_nothing(self, client, bob, links):
         client.force_login(bob)

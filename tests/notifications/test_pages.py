@@ -28,7 +28,7 @@ class TestInbox:
         assert page.index("Newer") < page.index("Older")
 
     def test_is_empty_at_first(self, inside):
-        assert "Nothing yet." in inside.get(INBOX).text
+        assert "No notifications yet." in inside.get(INBOX).text
 
     def test_shows_only_ones_own(self, inside, bob):
         notify(bob, "new_issue", newsletter="Weekly", subject="For Bob")
@@ -178,7 +178,7 @@ class TestMarks:
         told("A letter")
         notify(ann, "security", event="password_changed")
         assert "A letter" not in inside.get(INBOX, {"kind": "security"}).text
-        assert "Nothing like that." in inside.get(INBOX, {"show": "read"}).text
+        assert "No notifications match." in inside.get(INBOX, {"show": "read"}).text
         assert "A letter" in inside.get(INBOX, {"kind": "gossip", "show": "loud"}).text
 
     def test_the_badge_is_asked_alone_and_kept_by_the_browser(self, inside, client, told):

@@ -1,4 +1,4 @@
-"""Somebody else's project that uses the library, in an environment of its own."""
+"""Someone else's project that uses the library, in an environment of its own."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The base of all e-mails: readable as text, as HTML, and without any style."""
+"""The base of all emails: readable as text, as HTML, and without any style."""
 
 from copy import deepcopy
 from pathlib import Path

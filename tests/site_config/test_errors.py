@@ -26,9 +26,9 @@ def assert_error_page(response, status: int, heading: str) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "heading"),
     [
-        ("/fail/400/", 400, "This request cannot be read"),
-        ("/fail/403/", 403, "This letterbox is not yours"),
-        ("/no/such/page/", 404, "Nobody lives at this address"),
+        ("/fail/400/", 400, "Bad request"),
+        ("/fail/403/", 403, "You don’t have access to this page"),
+        ("/no/such/page/", 404, "Page not found"),
     ],
 )
 def test_what_is_not_possible_is_explained(visitor, path, status, heading):
@@ -39,7 +39,7 @@ def test_what_is_not_possible_is_explained(visitor, path, status, heading):
 def test_a_fault_of_ours_is_explained_without_the_database(visitor):
     response = visitor.get("/fail/500/")
 
-    assert_error_page(response, 500, "Something broke in the sorting room")
+    assert_error_page(response, 500, "Something went wrong")
     assert "· Mailroom" in response.content.decode()
 
 
@@ -62,4 +62,4 @@ def test_an_expired_form_is_explained(settings):
 def test_a_forged_host_is_refused_with_a_page(visitor):
     response = visitor.get("/", headers={"host": "evil.example"})
 
-    assert_error_page(response, 400, "This request cannot be read")
+    assert_error_page(response, 400, "Bad request")

@@ -208,7 +208,7 @@ class PipelinedSession(Session):
     def add(self, transaction: Transaction) -> None:
         self._take_replies()
         if self.is_broken:
-            transaction.error = smtplib.SMTPServerDisconnected("Connection closed before the mail")
+            transaction.error = smtplib.SMTPServerDisconnected("Connection closed before the email")
         else:
             self._go_on(transaction)
 
@@ -246,7 +246,7 @@ class PipelinedSession(Session):
                 self._take_final(self._handed)
                 self._handed = None
             if self.is_broken:
-                raise smtplib.SMTPServerDisconnected("Connection closed before the mail")
+                raise smtplib.SMTPServerDisconnected("Connection closed before the email")
             if self._asking:
                 self._envelope_answered(self._asking)
         except FAILURES as error:

@@ -24,7 +24,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object")
-        parser.add_argument("--send-to", metavar="ADDRESS", help="send a mail by every channel")
+        parser.add_argument(
+            "--send-to", metavar="ADDRESS", help="send an email through every channel"
+        )
         parser.add_argument(
             "--release", action="store_true", help="leave out what must be running: web, worker"
         )

@@ -39,7 +39,7 @@ class Command(BaseCommand):
         found = accounts()
         if not found:
             raise CommandError(
-                "No provider is at 127.0.0.1. Set one, for instance "
+                "No sandbox provider is running on this machine. Set one, for instance "
                 "MAILER_URL=smtp+plain://127.0.0.1:8025, and run this again."
             )
         logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's, for each command

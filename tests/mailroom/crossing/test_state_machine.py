@@ -162,7 +162,7 @@ class Crossing(RuleBasedStateMachine):
 
     @rule(to=some_slots, name=st.sampled_from(NAMES), answer=answers, story=stories)
     def a_bulletin(self, to: list[int], name: str, answer: str, story: str) -> None:
-        self.queue_bulletin("", "All is well.", to, name)
+        self.queue_bulletin("", "No problems.", to, name)
         self.go_on(to, answer, story)
 
     @rule(hook=st.sampled_from(HOOKS), to=some_slots, answer=answers, story=stories)
@@ -172,12 +172,12 @@ class Crossing(RuleBasedStateMachine):
         self.world.hooks = {odd: hook}
         if hook in BAD_HOOKS:
             self.suspects.add(odd)
-        self.queue_bulletin("tests.hooked", f"{slot('greeting')}! All is well.", to, "Ada")
+        self.queue_bulletin("tests.hooked", f"{slot('greeting')}! No problems.", to, "Ada")
         self.go_on(to, answer, story)
 
     @rule(kind=st.sampled_from(["tests.personal_gone", "tests.gate_gone"]), to=some_slots)
     def a_bulletin_whose_hook_was_removed(self, kind: str, to: list[int]) -> None:
-        self.queue_bulletin(kind, "All is well.", to, "Ada")
+        self.queue_bulletin(kind, "No problems.", to, "Ada")
         self.suspects |= {self.people[slot] for slot in to}
         self.go_on(to, "accept", "work")
 
