@@ -108,7 +108,7 @@ def test_a_slow_sending_is_watched_paused_resumed_and_cancelled(
     site.shell(MORE % (people - 200))
     issue = open_draft(editor)
     page.get_by_role("button", name="Publish…").click()
-    expect(page.get_by_text(f"{people:,} people")).to_be_visible()
+    expect(page.get_by_text(f"{people:,} subscribers")).to_be_visible()
     editor.look("desk-publish")
     publish_now(editor)
     expect(page.get_by_text("You have 15 seconds to undo")).to_be_visible()

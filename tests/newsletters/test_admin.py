@@ -127,7 +127,7 @@ class TestPublishing:
         subscribed("bob@example.com")
         subscribed("waiting@example.com", state="pending")
         response = desk.get(f"{page}publish/")
-        assert "2 people" in response.text
+        assert "2 subscribers" in response.text
         assert "memory" in response.text
 
     def test_a_get_publishes_nothing(self, desk, page, draft):

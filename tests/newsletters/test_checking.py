@@ -105,7 +105,7 @@ class TestWarnings:
             ("a\n\n[](https://a.example/)", "Line 3: the link to https://a.example/ has no text"),
             (f"[x]({OWN}/admin/)", "is for staff only"),
             ("![x](http://a.example/b.png)", "which is not https"),
-            ("a\n![](https://a.example/b.png)", "Line 2: an image has no text"),
+            ("a\n![](https://a.example/b.png)", "Line 2: an image has no alt text"),
         ],
     )
     def test_links_and_pictures(self, draft, body, told):

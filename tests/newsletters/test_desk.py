@@ -47,7 +47,7 @@ class TestFrame:
         shown = self.show(desk, weekly, **fields).text
         assert "Line 3: there is no placeholder {nane}" in shown
         assert "Line 2: there is no placeholder {nothing}" in shown
-        assert "{web_url} can’t stand in a subject" in shown
+        assert "{web_url} can’t be used in a subject" in shown
 
     def test_half_a_form_is_no_fault(self, desk):
         assert "only this" in desk.post(f"{ISSUES}draft/frame/", {"body": "only this"}).text
@@ -72,7 +72,7 @@ class TestChecks:
         Suppression.objects.create(address="bob@example.com", reason=Suppression.Reason.BOUNCED)
         told = desk.post(f"{ISSUES}draft/checks/", typed(weekly, subject="BUY THIS NOW")).text
         assert "<strong>1 person</strong>" in told
-        assert "2 confirmed, 1 on the list" in told
+        assert "2 confirmed, 1 suppressed" in told
         assert "Most letters of the subject" in told
 
     def test_says_nothing_good_of_what_is_not_written_yet(self, desk, weekly):

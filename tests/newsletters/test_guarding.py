@@ -91,7 +91,7 @@ class TestThresholds:
         end(25, State.FAILED, skip=900, error="554 5.7.1 you are blocked")
         state, reason = outcome(under_way)
         assert state == "paused"
-        assert reason == "The last 25 mails all failed: 554 5.7.1 you are blocked"
+        assert reason == "The last 25 emails all failed: 554 5.7.1 you are blocked"
 
     def test_a_run_that_was_broken_is_none(self, under_way):
         end(900, State.SENT)

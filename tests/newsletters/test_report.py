@@ -236,7 +236,7 @@ class TestUncertain:
     @pytest.mark.parametrize("step", ["count-as-sent", "send-again"])
     def test_a_second_press_does_no_harm(self, desk, page, step):
         desk.post(f"{page}{step}/", {"all": "1"})
-        assert "0 mails" in desk.post(f"{page}{step}/", {"all": "1"}, follow=True).text
+        assert "0 emails" in desk.post(f"{page}{step}/", {"all": "1"}, follow=True).text
 
     def test_mails_of_other_messages_are_left_alone(self, desk, page, draft, issue):
         other = Delivery.objects.get(address="gus@example.com")

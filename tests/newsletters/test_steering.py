@@ -128,7 +128,7 @@ class TestTryingAgain:
         mail.outbox.clear()
 
         assert "Retry failed" in desk.get(f"{page}change/").text
-        assert "1 mail is tried again" in desk.post(f"{page}retry/", follow=True).text
+        assert "1 email will be retried" in desk.post(f"{page}retry/", follow=True).text
         drain()
 
         assert [one.to for one in mail.outbox] == [["bob@example.com"]]
@@ -137,7 +137,7 @@ class TestTryingAgain:
     def test_the_uncertain_are_left_to_a_person(self, desk, page, under_way, drain):
         drain()
         Delivery.objects.filter(address="bob@example.com").update(state="uncertain")
-        assert "0 mails are tried again" in desk.post(f"{page}retry/", follow=True).text
+        assert "0 emails will be retried" in desk.post(f"{page}retry/", follow=True).text
 
 
 class TestDuplicating:
@@ -201,7 +201,7 @@ class TestWarnings:
         ("changes", "told"),
         [
             ({"subject": "LAST CHANCE TODAY"}, "Most letters of the subject"),
-            ({"body": "Hi\n\n![](https://a.example/x.png)"}, "Line 3: an image has no text"),
+            ({"body": "Hi\n\n![](https://a.example/x.png)"}, "Line 3: an image has no alt text"),
             ({"body": "word " * 30_000}, "kB of HTML. Gmail shows only the first 102"),
         ],
     )

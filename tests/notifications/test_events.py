@@ -90,4 +90,4 @@ def test_editors_get_a_mail_when_an_issue_stops_by_itself(issue, editors, drain)
     drain()
     (message,) = mail.outbox
     assert message.subject == "Stopped: First"
-    assert "“First” of Weekly stopped by itself: Too many bounced." in message.body
+    assert "“First” of Weekly was paused automatically: Too many bounced." in message.body
