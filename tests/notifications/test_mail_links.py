@@ -111,7 +111,7 @@ class TestPreferences:
     @pytest.fixture
     def old(self, ann) -> str:
         """The link that emails of earlier versions hold."""
-        return f"/notifications/preferences/{tokens.make(ann.pk, 'announcement', ann.email)}/"
+        return f"/notifications/preferences/{tokens.make_token(ann.pk, 'announcement', ann.email)}/"
 
     def test_take_signing_in(self, client, ann, message):
         page = link(message, "/preferences/")
