@@ -5,13 +5,22 @@ from collections import Counter
 from email.utils import parseaddr
 
 import pytest
+from cryptography.fernet import Fernet
 from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.management import CommandError, call_command
 
 from home.demo import past
 from home.demo.environment import PASSWORD
-from mailroom.models import Attempt, Delivery, Event, Message, OutcomeCount, Suppression
+from mailroom.models import (
+    Attempt,
+    Delivery,
+    Event,
+    MailAccount,
+    Message,
+    OutcomeCount,
+    Suppression,
+)
 from newsletters.models import Issue, Newsletter, Subscription
 from newsletters.sending.publish import publish
 from newsletters.sending.report import IssueReport
@@ -45,6 +54,21 @@ def test_it_makes_people_newsletters_subscribers_and_a_draft(seeded) -> None:
     assert Newsletter.objects.count() == 2
     assert states == {State.CONFIRMED: 200, State.PENDING: 2, State.UNSUBSCRIBED: 1}
     assert seeded.issues.get().is_draft
+
+
+def test_one_newsletter_has_a_mail_account_of_its_own(db, settings, admin_client) -> None:
+    settings.DEBUG = True
+    settings.MAIL_ACCOUNT_KEYS = [Fernet.generate_key().decode()]
+    settings.MAIL_ACCOUNT_API_URLS = {"postmark": "http://127.0.0.1:1/"}
+    call_command("seed_demo", verbosity=0)
+    call_command("seed_demo", verbosity=0)
+
+    account = MailAccount.objects.get()
+    assert account.secrets().keys() == {"server_token"}
+    assert list(account.newsletters.all()) == [Newsletter.objects.get(slug="changes")]
+    page = admin_client.get(f"/admin/mailroom/mailaccount/{account.pk}/change/").text
+    assert "newsletter: Changes" in page
+    assert "demo-changes-token" not in page
 
 
 def test_a_second_run_changes_nothing(seeded) -> None:

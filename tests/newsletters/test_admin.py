@@ -130,6 +130,14 @@ class TestPublishing:
         assert "2 subscribers" in response.text
         assert "memory" in response.text
 
+    def test_the_days_that_a_daily_cap_makes_of_it_are_shown(
+        self, desk, page, subscribed, settings
+    ):
+        settings.MAILERS["newsletters"]["OPTIONS"]["daily_cap"] = 2
+        for number in range(5):
+            subscribed(f"r{number}@example.com")
+        assert "over 3 days by its daily cap" in desk.get(f"{page}publish/").text
+
     def test_a_get_publishes_nothing(self, desk, page, draft):
         desk.get(f"{page}publish/")
         draft.refresh_from_db()
