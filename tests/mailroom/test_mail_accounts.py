@@ -27,6 +27,7 @@ from mailroom.outbox.routing import ByRecipientDomain, RoutingError
 from sandbox.accounts import Account as SandboxAccount
 from sandbox.apis import APIServer
 from tests.mailroom.conftest import deliver
+from tests.mailroom.fakes.http import Answer, HTTPServer
 from tests.mailroom.fakes.ports import closed_port
 from tests.mailroom.fakes.smtp import SILENCE, Script, SMTPServer
 from tests.processes import Site, until
@@ -473,6 +474,28 @@ class TestWhatIsShown:
             assert time.monotonic() - begun < 10
 
         assert found == ["failed"] * 20 + ["ok"]
+
+    @pytest.mark.parametrize(("answer", "status"), [(200, "ok"), (401, "failed")])
+    def test_the_doctor_asks_an_accounts_api_with_its_key(self, settings, answer, status):
+        with HTTPServer(Answer(answer, {})) as api:
+            settings.MAIL_ACCOUNT_API_URLS = {"postmark": f"{api.url}/"}
+            account = MailAccount(name="api", kind="postmark", from_email="news@api.example")
+            account.set_secrets(server_token="canary-of-the-api")
+            account.save()
+            (found,) = mail_accounts(Means())
+            assert [one.headers["X-Postmark-Server-Token"] for one in api.calls] == [
+                "canary-of-the-api"
+            ]
+        assert found.status.value == status
+        assert "canary" not in str(found)
+
+    def test_the_doctor_finds_a_refused_sender_and_shows_no_password(self):
+        mail = "550 5.7.1 Sender refused, my-password"
+        with SMTPServer(Script(password="my-password", mail=mail)) as server:
+            make("ill", server.port, "my-password")
+            (found,) = mail_accounts(Means())
+        assert found.status.value == "failed"
+        assert "refuses MAIL FROM <news@ill.example>: 550 5.7.1 Sender refused, ***" in found.words
 
 
 THREADS = 8  # of a worker, for lanes
