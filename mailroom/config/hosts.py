@@ -30,7 +30,8 @@ EMBEDDED = {
     ipaddress.IPv6Network("64:ff9b::/96"): 0,  # NAT64 (RFC 6052)
     ipaddress.IPv6Network("2002::/16"): 80,  # 6to4 (RFC 3056)
 }
-NEVER = [  # not everywhere known to `ipaddress`
+# Not everywhere known to `ipaddress`.
+NEVER: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = [
     ipaddress.IPv6Network("64:ff9b:1::/48"),  # NAT64 of the local network (RFC 8215)
     ipaddress.IPv6Network("2001::/23"),  # protocols, among them Teredo (RFC 2928, RFC 4380)
     ipaddress.IPv6Network("2620:4f:8000::/48"),  # AS112 (RFC 7534)
