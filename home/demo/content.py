@@ -95,7 +95,7 @@ def subscribers(newsletter: Newsletter) -> None:
 
 def draft_issue(newsletter: Newsletter, author: User) -> Issue:
     """A draft, for the editor to publish."""
-    picture = absolute(static("demo/letter.svg"))
+    picture = absolute(static("demo/letter.png"))
     body = (FOLDER / "issue.md").read_text("utf-8").replace("IMAGE_URL", picture)
     draft, _ = Issue.objects.get_or_create(
         newsletter=newsletter,

@@ -3,10 +3,12 @@
 import re
 from collections import Counter
 from email.utils import parseaddr
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib.auth import get_user_model
+from django.contrib.staticfiles import finders
 from django.core import mail
 from django.core.management import CommandError, call_command
 
@@ -216,3 +218,15 @@ def recipient(message: mail.EmailMessage) -> str:
 
 def unsubscribe_link(message: mail.EmailMessage) -> str:
     return re.search(r"http\S+/newsletters/unsubscribe/\S+", message.body)[0]
+
+
+def test_the_draft_has_a_picture_that_mail_programs_show(seeded):
+    """PNG, from this site: Gmail and Outlook show no SVG."""
+    body = Issue.objects.get(slug="four-kinds-of-mail").body
+    (name,) = re.findall(
+        r"!\[[^\]]+\]\(http\S+/static/(demo/[\w.-]+?)(?:\.[0-9a-f]{12})?\.png\)", body
+    )
+    path = finders.find(f"{name}.png")
+    assert path
+    assert Path(path).read_bytes().startswith(b"\x89PNG")
+    assert ".svg" not in body
