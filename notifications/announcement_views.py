@@ -18,7 +18,7 @@ from notifications import emails
 from notifications.announcements import KIND, AnnouncementProgress, audience, send
 from notifications.kinds import KINDS
 from notifications.models import Announcement
-from notifications.preview import preview
+from notifications.preview import preview_email
 
 CHANGE = "admin:notifications_announcement_change"
 
@@ -88,7 +88,7 @@ class PreviewAnnouncement(AnnouncementView):
     def mail(self) -> Any:
         row = {"data": self.object.values(), "actor": "", "target_url": ""}
         address = getattr(self.request.user, "email", "")
-        return preview(lambda: emails.notice(KINDS[KIND], row, self.language), KIND, address)
+        return preview_email(lambda: emails.notice(KINDS[KIND], row, self.language), KIND, address)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(

@@ -13,7 +13,7 @@ from mailroom.outbox import freeze
 NOBODY = 0  # no user and no notification has this number: the links of a preview change nothing
 
 
-def preview(
+def preview_email(
     make: Callable[[], TemplatedMessage], kind: str, address: str
 ) -> EmailMultiAlternatives:
     """What `make` writes, addressed. Nothing is stored: the transaction is rolled back."""

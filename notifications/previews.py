@@ -10,7 +10,7 @@ from notifications import emails
 from notifications.digests import sections
 from notifications.kinds import KINDS
 from notifications.models import Announcement, Notification
-from notifications.preview import preview
+from notifications.preview import preview_email
 from notifications.tokens import DIGEST
 
 READER = "asha@example.com"
@@ -23,7 +23,7 @@ NOTICES: dict[str, dict[str, Any]] = {
 
 
 def _notice(kind: str, language: str) -> EmailMultiAlternatives:
-    return preview(lambda: _write(kind, NOTICES[kind], language), kind, READER)
+    return preview_email(lambda: _write(kind, NOTICES[kind], language), kind, READER)
 
 
 def _announcement(language: str) -> EmailMultiAlternatives:
@@ -32,7 +32,7 @@ def _announcement(language: str) -> EmailMultiAlternatives:
         row.save()
         return _write("announcement", row.values(), language)
 
-    return preview(make, "announcement", READER)
+    return preview_email(make, "announcement", READER)
 
 
 def _digest(language: str) -> EmailMultiAlternatives:
@@ -41,7 +41,7 @@ def _digest(language: str) -> EmailMultiAlternatives:
         for title in ("Four kinds of email", "How a letter travels")
     ]
     rows.append(Notification(kind="announcement", data={"title": "We moved house"}))
-    return preview(lambda: emails.digest(language, sections(rows), 3), DIGEST, READER)
+    return preview_email(lambda: emails.digest(language, sections(rows), 3), DIGEST, READER)
 
 
 def _write(kind: str, data: dict[str, Any], language: str) -> TemplatedMessage:

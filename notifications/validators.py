@@ -4,7 +4,7 @@ from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
 # Titles become subjects: a line break there would begin a header of the author's choice.
-one_line = RegexValidator(
+subject_line = RegexValidator(
     r"^[^\x00-\x1f\x7f\x85\u2028\u2029\ue000\ue001]*$", _("It must be one line of ordinary text.")
 )
 

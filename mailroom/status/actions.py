@@ -16,19 +16,18 @@ from mailroom.outcomes import ACCEPTED, classify
 
 Told = tuple[int, str]  # a level of django.contrib.messages, and a sentence
 
-Mode = MailerHealth.Mode
 label = MailAccount.objects.label  # a provider for people: a mail account by its name
 
 
 def pause_provider(alias: str, request: HttpRequest) -> Told:
     """Hand it nothing until it is resumed; its mail goes by others, or waits."""
-    breaker.set_mode(alias, Mode.PAUSED)
+    breaker.set_mode(alias, MailerHealth.Mode.PAUSED)
     return messages.SUCCESS, _("%s is paused. It gets no email until it is resumed.") % label(alias)
 
 
 def drain_provider(alias: str, request: HttpRequest) -> Told:
     """Hand it only what nobody else can carry."""
-    breaker.set_mode(alias, Mode.DRAINING)
+    breaker.set_mode(alias, MailerHealth.Mode.DRAINING)
     return messages.SUCCESS, _(
         "%s is draining. It gets only email that no other provider can send."
     ) % label(alias)
@@ -36,7 +35,7 @@ def drain_provider(alias: str, request: HttpRequest) -> Told:
 
 def resume_provider(alias: str, request: HttpRequest) -> Told:
     """Give it back to its breaker."""
-    breaker.set_mode(alias, Mode.AUTOMATIC)
+    breaker.set_mode(alias, MailerHealth.Mode.AUTOMATIC)
     return messages.SUCCESS, _("%s is in use.") % label(alias)
 
 

@@ -91,10 +91,10 @@ def validate(issue: Issue) -> None:
 @task()
 def queue_issue(issue_id: int) -> None:
     if issue := Issue.objects.to_queue().filter(pk=issue_id).first():
-        queue(issue)
+        queue_deliveries(issue)
 
 
-def queue(issue: Issue) -> None:
+def queue_deliveries(issue: Issue) -> None:
     """Give each subscriber a delivery, batch by batch; a new attempt goes on where one stopped."""
     size = FIRST_BATCH
     while _queue_batch(issue, size):

@@ -33,7 +33,7 @@ from newsletters.views.subscribing import own_address, wording
 
 
 @method_decorator(never_cache, name="dispatch")
-class TokenMixin(ContextMixin, View):
+class MemberTokenMixin(ContextMixin, View):
     """A page whose address is a secret: not cached, and not told to the pages it links to."""
 
     read_token = staticmethod(tokens.member)
@@ -58,7 +58,7 @@ class TokenMixin(ContextMixin, View):
         return super().get_context_data(**kwargs)
 
 
-class Confirm(TokenMixin, FormView):
+class Confirm(MemberTokenMixin, FormView):
     template_name = "newsletters/confirm.html"
     form_class = ConfirmForm
     read_token = staticmethod(tokens.to_confirm)
@@ -73,7 +73,7 @@ class Confirm(TokenMixin, FormView):
 
 
 @method_decorator(csrf_exempt, name="dispatch")
-class Unsubscribe(TokenMixin, TemplateView):
+class Unsubscribe(MemberTokenMixin, TemplateView):
     """The page, and the one-click POST of mailbox providers (RFC 8058): no cookie, no token."""
 
     template_name = "newsletters/unsubscribe.html"
@@ -100,7 +100,7 @@ def _left() -> HttpResponse:
     return HttpResponse(_("You are unsubscribed."), content_type="text/plain; charset=utf-8")
 
 
-class SayWhy(TokenMixin):
+class SayWhy(MemberTokenMixin):
     """Why somebody left, if they care to say; one answer, which they may change."""
 
     read_token = staticmethod(tokens.current_member)
@@ -114,7 +114,7 @@ class SayWhy(TokenMixin):
         return redirect("newsletters:unsubscribe", token)
 
 
-class UndoUnsubscribe(TokenMixin):
+class UndoUnsubscribe(MemberTokenMixin):
     read_token = staticmethod(tokens.current_member)
     http_method_names = ["post"]
 
@@ -192,7 +192,7 @@ class SubscriptionPreferencesPage(FormView):
         return _("Saved.")
 
 
-class SubscriptionPreferences(TokenMixin, SubscriptionPreferencesPage):
+class SubscriptionPreferences(MemberTokenMixin, SubscriptionPreferencesPage):
     """By the link in an issue: this one subscription, since issues are forwarded."""
 
     read_token = staticmethod(tokens.current_member)
@@ -212,7 +212,7 @@ class SubscriptionPreferences(TokenMixin, SubscriptionPreferencesPage):
         return Newsletter.objects.filter(pk=self.subscription.newsletter_id)
 
 
-class SendLink(TokenMixin):
+class SendLink(MemberTokenMixin):
     """Send the owner of the address a link to everything else, good for an hour."""
 
     http_method_names = ["post"]

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from notifications.validators import one_line, ordinary_text
+from notifications.validators import ordinary_text, subject_line
 
 MAX_CHARACTERS = 100_000  # of a text: rendering it has to stay quick
 
@@ -26,7 +26,7 @@ class Announcement(models.Model):
         EVERYBODY = "everybody", _("everyone with an account")
         STAFF = "staff", _("who may use the admin")
 
-    title = models.CharField(_("title"), max_length=150, validators=[one_line])
+    title = models.CharField(_("title"), max_length=150, validators=[subject_line])
     body = models.TextField(_("text"), help_text=_("Markdown"), validators=[ordinary_text])
     audience = models.CharField(
         _("audience"), max_length=10, choices=Audience, default=Audience.EVERYBODY

@@ -76,7 +76,7 @@ def _row(kind: Kind, current: Way) -> dict[str, Any]:
 
 
 @method_decorator(never_cache, name="dispatch")
-class TokenMixin(View):
+class ReaderTokenMixin(View):
     """A page whose address is a secret: not cached, and not told to the pages it links to.
 
     needs_current: it is closed to links in a mailbox that the user has left.
@@ -99,7 +99,7 @@ class TokenMixin(View):
         return response
 
 
-class PreferencesOf(TokenMixin):
+class PreferencesOf(ReaderTokenMixin):
     """A link in emails of earlier versions: to the switch of their kind.
 
     Emails are forwarded, so no link in one changes the settings of other kinds.
@@ -110,7 +110,7 @@ class PreferencesOf(TokenMixin):
 
 
 @method_decorator(csrf_exempt, name="dispatch")
-class Switch(TokenMixin, TemplateView):
+class Switch(ReaderTokenMixin, TemplateView):
     """Stop one kind of mail: the page, and the one-click POST of mailbox providers (RFC 8058)."""
 
     template_name = "notifications/switch.html"
@@ -138,7 +138,7 @@ class Switch(TokenMixin, TemplateView):
         return redirect(request.path)
 
 
-class SwitchBack(TokenMixin):
+class SwitchBack(ReaderTokenMixin):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:

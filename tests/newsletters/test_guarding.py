@@ -31,7 +31,7 @@ def under_way(draft, weekly, editor) -> Issue:
     )
     publish.publish(draft)
     draft.refresh_from_db()
-    publish.queue(draft)
+    publish.queue_deliveries(draft)
     return draft
 
 

@@ -85,7 +85,7 @@ class TestPublishing:
 
     def test_a_row_that_cannot_be_built_is_no_bounce_of_the_list(self, draft, crowd, drain):
         publish.publish(draft)
-        publish.queue(draft)
+        publish.queue_deliveries(draft)
         Delivery.objects.filter(address__contains="reader1").update(values={})
         drain()
 
@@ -152,7 +152,7 @@ class TestQueueing:
         publish.publish(draft)
         publish._queue_batch(draft, 50)
         assert reload(draft).progress() == {"queued": 50}
-        publish.queue(reload(draft))
+        publish.queue_deliveries(reload(draft))
         assert reload(draft).progress() == {"queued": 200}
 
     def test_a_lost_task_is_taken_up_by_the_clock(self, draft, crowd, drain):
@@ -166,9 +166,9 @@ class TestQueueing:
 
     def test_twice_over_makes_no_second_delivery(self, draft, crowd):
         publish.publish(draft)
-        publish.queue(reload(draft))
+        publish.queue_deliveries(reload(draft))
         Issue.objects.filter(pk=draft.pk).update(queued_up_to=0, queued_at=None)
-        publish.queue(reload(draft))
+        publish.queue_deliveries(reload(draft))
         assert Delivery.objects.count() == 200
 
     def test_memory_is_bounded_by_batches(self, draft, crowd, monkeypatch):
@@ -176,7 +176,7 @@ class TestQueueing:
         monkeypatch.setattr(publish, "FIRST_BATCH", 25)
         publish.publish(draft)
         with CaptureQueriesContext(connection) as queries:
-            publish.queue(reload(draft))
+            publish.queue_deliveries(reload(draft))
         inserts = [one["sql"] for one in queries if 'INTO "mailroom_delivery"' in one["sql"]]
         assert len(inserts) == 5, "25, three times 50, and the rest"
         assert all("SELECT" in sql and len(sql) < 3000 for sql in inserts), "no row in Python"
@@ -184,7 +184,7 @@ class TestQueueing:
     def test_who_left_meanwhile_is_skipped_with_the_reason(self, draft, subscribed, drain):
         ann, bob = subscribed("ann@example.com"), subscribed("bob@example.com")
         publish.publish(draft)
-        publish.queue(reload(draft))
+        publish.queue_deliveries(reload(draft))
         ann.unsubscribe()
         drain()
         assert [message.to for message in mail.outbox] == [["bob@example.com"]]
@@ -195,7 +195,7 @@ class TestQueueing:
     def test_whose_subscription_is_deleted_is_skipped(self, draft, subscribed, drain):
         ann = subscribed("ann@example.com")
         publish.publish(draft)
-        publish.queue(reload(draft))
+        publish.queue_deliveries(reload(draft))
         ann.delete()
         drain()
         assert Delivery.objects.get().state == "skipped"
@@ -223,7 +223,7 @@ class TestTheSignal:
         subscribed("guest@example.com")
         publish.publish(draft)
         drain()
-        publish.queue(reload(draft))
+        publish.queue_deliveries(reload(draft))
         (call,) = heard
         assert call["issue"] == draft
         assert list(call["recipients"]) == [ann]

@@ -38,7 +38,7 @@ def issue(draft, subscribed) -> Issue:
         subscribed(address, "=1+1")
     publish.publish(draft)
     draft.refresh_from_db()
-    publish.queue(draft)
+    publish.queue_deliveries(draft)
     for address, state, feedback, reason in OUTCOMES:
         Delivery.objects.filter(address=address).update(
             state=state, feedback=feedback, reason=reason, finished_at=timezone.now()
@@ -128,7 +128,7 @@ class TestFigures:
             }
             for issue in (draft, second):
                 publish.publish(issue)
-                publish.queue(Issue.objects.get(pk=issue.pk))
+                publish.queue_deliveries(Issue.objects.get(pk=issue.pk))
                 engine.deliver_due("newsletters")
             asked = server.transactions
 

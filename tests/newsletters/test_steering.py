@@ -30,7 +30,7 @@ def under_way(draft, subscribed) -> Issue:
         subscribed(f"{name}@example.com")
     publish.publish(draft)
     draft.refresh_from_db()
-    publish.queue(draft)
+    publish.queue_deliveries(draft)
     draft.refresh_from_db()
     return draft
 

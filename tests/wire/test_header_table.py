@@ -78,7 +78,7 @@ def _queue_issue() -> None:
     )
     issue = letter.issues.create(subject="Hi", slug="hi", body="x")
     publish.publish(issue)
-    publish.queue(issue)
+    publish.queue_deliveries(issue)
 
 
 @pytest.mark.parametrize("name", settings.MESSAGE_TYPES)
