@@ -176,7 +176,7 @@ def _columns(
         return {**told, "state": State.SENT, "error": "", "reason": "", "finished_at": now}
     if outcome.verdict is Verdict.UNKNOWN and one.message.is_bulk:
         return {**told, "state": State.UNCERTAIN, "finished_at": now}
-    if outcome.verdict is Verdict.FOR_GOOD or now - one.created_at > GIVE_UP_AFTER:
+    if outcome.verdict is Verdict.FOR_GOOD or _is_given_up(one, now):
         reason = UNSENDABLE if outcome.fault is Fault.CONTENT else ""
         return {**told, "state": State.FAILED, "reason": reason, "finished_at": now}
     attempts = one.attempts
@@ -188,6 +188,16 @@ def _columns(
         wait = next_wait(attempts)
     when = now + timedelta(seconds=wait)
     return {**told, "state": State.QUEUED, "not_before": when, "attempts": attempts}
+
+
+def _is_given_up(one: Delivery, now: datetime) -> bool:
+    """Whether it was tried for GIVE_UP_AFTER since it was queued, released or sent again."""
+    limit = now - GIVE_UP_AFTER
+    if one.created_at >= limit:
+        return False
+    released = Message.objects.filter(pk=one.message_id, released_at__gte=limit)
+    again = Attempt.objects.filter(delivery=one.pk, requeued_at__gte=limit)
+    return not released.exists() and not again.exists()
 
 
 def next_wait(attempts: int) -> float:

@@ -61,6 +61,7 @@ class Message(models.Model):
     erased_at = models.DateTimeField(_("erased at"), null=True, blank=True, editable=False)
     # Paused since then: nothing of it is sent until it is released. See mailroom.outbox.control.
     held_at = models.DateTimeField(_("on hold since"), null=True, blank=True, editable=False)
+    released_at = models.DateTimeField(null=True, editable=False)
     # Set where the rest was cancelled: a row that was in flight then is not tried again.
     cancel_reason = models.CharField(
         _("cancelled because"),

@@ -32,8 +32,9 @@ def release(message: Message) -> bool:
 
     Returns False if it is not on hold.
     """
-    released = Message.objects.held().filter(pk=message.pk).update(held_at=None)
     now = timezone.now()
+    held = Message.objects.held().filter(pk=message.pk)
+    released = held.update(held_at=None, released_at=now)
     # Earlier releases put a date in the far future on each row of a message on hold.
     waiting = Delivery.objects.queued().filter(message=message, not_before__gt=now)
     waiting.update(not_before=now)

@@ -148,6 +148,22 @@ class TestErasing:
 
 
 class TestHolding:
+    @pytest.mark.parametrize("verb", ["released", "sent again"])
+    def test_what_was_on_hold_or_failed_for_days_is_tried_for_as_long_again(self, world, verb):
+        world.answers = {ANN: "450" if verb == "released" else "550"}
+        message = bulletin(ANN)
+        work()
+        world.answers = {ANN: "450"}
+        control.hold(message)
+        with later(days=6):
+            control.retry_failed(message)
+            control.release(message)
+            work()
+            assert states(message) == {ANN: State.QUEUED}
+        with later(days=12):
+            work()
+        assert states(message) == {ANN: State.FAILED}
+
     def test_outlasts_a_refusal_and_a_breaker_that_closes(self, world):
         world.answers = {ANN: "450"}
         message = bulletin(ANN)
