@@ -116,6 +116,7 @@ class SubscriberImportAdmin(admin.ModelAdmin):
             "new": _("new"),
             "confirmed": _("confirmed"),
             "left": _("stays unsubscribed"),
+            "erased": _("had their data erased: skipped"),
             "leaving": _("unsubscribed"),
             "pending": _("waiting for confirmation"),
         }

@@ -2,9 +2,10 @@ from newsletters.models.issue import HistoryEntry, Issue, IssueTest
 from newsletters.models.newsletter import Newsletter, OldSlug
 from newsletters.models.picture import Picture, PictureContent
 from newsletters.models.subscriber_import import SubscriberImport
-from newsletters.models.subscription import Subscription
+from newsletters.models.subscription import ErasedAddress, Subscription
 
 __all__ = [
+    "ErasedAddress",
     "HistoryEntry",
     "Issue",
     "IssueTest",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from mailroom.addresses import AddressField, address_key
 from mailroom.message_types import message_type
 from mailroom.models import Delivery, Suppression
+from mailroom.models.suppression import forms_of, hashed
 from newsletters.models.newsletter import Newsletter
 from newsletters.validators import one_line
 
@@ -34,6 +36,31 @@ class LeavingReason(models.TextChoices):
     NOT_FOR_ME = "not_for_me", _("It is not about what I expected.")
     NEVER_ASKED = "never_asked", _("I never asked for it.")
     OTHER = "other", _("Something else.")
+
+
+class ErasedAddressQuerySet(models.QuerySet["ErasedAddress"]):
+    def among(self, addresses: Iterable[str]) -> set[str]:
+        """Which of the keys of addresses were erased."""
+        known_as = {form: address for address in addresses for form in forms_of(address)}
+        found = self.filter(digest__any_of=known_as).values_list("digest", flat=True)
+        return {known_as[digest] for digest in found}
+
+    def remember(self, address: str) -> None:
+        self.bulk_create([self.model(digest=hashed(address))], ignore_conflicts=True)
+
+    def forget(self, address: str) -> None:
+        self.filter(digest__in=forms_of(address)).delete()
+
+
+class ErasedAddress(models.Model):
+    """An address whose owner had it erased, as a keyed hash: no import subscribes it again."""
+
+    digest = models.CharField(max_length=80, unique=True)
+
+    objects = ErasedAddressQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.digest
 
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
@@ -173,6 +200,7 @@ class Subscription(models.Model):
         if done:
             channel = message_type("newsletters.issue").channel
             Suppression.objects.confirmed(self.email, wants=channel, arrives=by_mail)
+            ErasedAddress.objects.forget(self.email)
         return bool(done)
 
     def unsubscribe(self, *, delivery: Delivery | int | None = None) -> bool:

@@ -29,7 +29,7 @@ from mailroom.addresses import clean_address
 from mailroom.csv_files import Row, csv_line, read_rows
 from mailroom.models.queries import locked
 from mailroom.tasks import enqueue
-from newsletters.models import Newsletter, SubscriberImport, Subscription
+from newsletters.models import ErasedAddress, Newsletter, SubscriberImport, Subscription
 from newsletters.subscribers.subscribing import Consent
 
 BATCH = 1000  # rows in memory, and in one transaction
@@ -40,7 +40,7 @@ MOST_COLUMNS = 200
 State = Subscription.State
 
 NEW, CONFIRMED, PENDING, LEAVING = "new", "confirmed", "pending", "leaving"
-KNOWN, LEFT, MERGED, BAD = "known", "left", "merged", "bad"
+KNOWN, LEFT, ERASED, MERGED, BAD = "known", "left", "erased", "merged", "bad"
 
 # -- Columns --------------------------------------------------------------------------------------
 
@@ -334,16 +334,19 @@ def _moment(text: str) -> datetime | None:
 
 
 def outcomes(batch: Batch, newsletter: Newsletter) -> dict[str, tuple[str, Subscription | None]]:
-    """What taking in a batch does to each address, and the subscription there is; one query."""
+    """What taking in a batch does to each address, and the subscription there is; two queries."""
     rows = newsletter.subscriptions.filter(email__in=list(batch.people))
     known = {row.email: row for row in rows}
+    erased = ErasedAddress.objects.among(batch.people)
     return {
-        address: (_outcome(person, known.get(address)), known.get(address))
+        address: (_outcome(person, known.get(address), address in erased), known.get(address))
         for address, person in batch.people.items()
     }
 
 
-def _outcome(person: Person, known: Subscription | None) -> str:
+def _outcome(person: Person, known: Subscription | None, was_erased: bool) -> str:
+    if was_erased and not (known and known.is_confirmed):
+        return ERASED  # only their own confirmation brings them back
     if known is None:
         waiting = {State.PENDING.value: PENDING, State.UNSUBSCRIBED.value: LEAVING}
         return waiting.get(person.state, NEW)
@@ -364,6 +367,8 @@ def take_in(batch: Batch, newsletter: Newsletter, consent: str) -> Counter[str]:
     new, confirmed, leaving = [], [], []
     for address, (outcome, known) in found.items():
         person = batch.people[address]
+        if outcome == ERASED:
+            continue
         if known is None:
             new.append(_subscription(person, newsletter, agreed, now))
         elif outcome == CONFIRMED:
@@ -530,6 +535,7 @@ def in_words(counts: Mapping[str, int]) -> list[tuple[str, int]]:
         CONFIRMED: _("waited for confirmation, now confirmed"),
         KNOWN: _("already subscribed (unchanged)"),
         LEFT: _("unsubscribed earlier (skipped)"),
+        ERASED: _("had their data erased (skipped)"),
         LEAVING: _("unsubscribed in the file (kept as unsubscribed)"),
         PENDING: _("not confirmed in the file (kept as waiting)"),
         MERGED: _("repeated in the file (merged)"),
