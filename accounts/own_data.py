@@ -1,12 +1,16 @@
 """What an account holds about its owner: to export, and to delete with the account."""
 
+import json
 from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth import SESSION_KEY
 from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.db import transaction
 
 from accounts.models import User
@@ -77,6 +81,15 @@ def _unconfirmed(key: str) -> list[dict[str, Any]]:
 
 def _erase_unconfirmed(key: str) -> None:
     _typed_in(key).delete()
+    mention = personal_data.Mention(key)
+    for session in Session.objects.iterator():  # of a sign-up that waits for its confirmation
+        content = session.get_decoded()
+        if SESSION_KEY in content:  # ends with its account
+            continue
+        rest = {name: one for name, one in content.items() if not mention.is_in(json.dumps(one))}
+        if rest != content:
+            session.session_data = SessionStore().encode(rest)
+            session.save(update_fields=["session_data"])
 
 
 def _erase(key: str) -> None:

@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from django.http import StreamingHttpResponse
@@ -110,6 +110,21 @@ def csv_line(cells: Iterable[Any]) -> str:
     out = io.StringIO()
     csv.writer(out).writerow([safe_cell(cell) for cell in cells])
     return out.getvalue()
+
+
+def without_rows(data: bytes, is_about: Callable[[str | bytes], bool]) -> bytes:
+    """A CSV file with nothing in the rows of which a cell is about somebody.
+
+    Such a row stays, with a mark: whoever has read some rows of a file goes on by their number. A
+    file without any is left as it is; others become UTF-8 with commas.
+    """
+    if not is_about(data):
+        return data
+    lines = []
+    for row in read_rows(io.BytesIO(data)):
+        is_theirs = any(map(is_about, row.cells))
+        lines.append(csv_line(["–"] + [""] * (len(row.cells) - 1) if is_theirs else row.cells))
+    return "".join(lines).encode()
 
 
 def _written(rows: Iterable[Iterable[Any]]) -> Iterator[str]:

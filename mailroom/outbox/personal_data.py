@@ -6,9 +6,13 @@ an address besides, such as error texts, logs and notes.
 
 import json
 import re
-from collections.abc import Callable
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable
+from email import message_from_bytes
 from email.utils import parseaddr
+from html import escape
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from django.apps import apps
 from django.db import models, transaction
@@ -92,11 +96,13 @@ def erase_address(address: str, *, account: bool = False) -> None:
     no email stays known by a keyed hash. Repeating it does no harm. account: erase its account too.
     """
     key = address_key(address)
+    names = _names_in(export_address(key, account=True))
+    names |= set(Delivery.objects.of(key).values_list("name", flat=True))
+    mention = Mention(key, {one for one in names if len(one) > 1})
     for store in _chosen(account=account).values():
         store.erase(key)
-    mention = _Mention(key)
-    for quote in _quotes:
-        mention.erase_from(quote)
+    for one in _quotes:
+        mention.erase_from(one)
 
 
 def _chosen(*, account: bool) -> dict[str, Store]:
@@ -146,34 +152,59 @@ def _erase_deliveries(key: str) -> None:
     forget_address(key)
 
 
-class _Mention:
-    """An address as it may be written in a text: in any case, in its own letters, escaped."""
+class Mention:
+    """An address as a text may have it: in any case, in its own letters, escaped, with a name.
 
-    def __init__(self, key: str) -> None:
-        self.local, _at, domain = key.rpartition("@")
+    names: of the person, erased where they stand beside the address.
+    """
+
+    def __init__(self, key: str, names: Iterable[str] = ()) -> None:
+        local, _at, domain = key.rpartition("@")
         own = in_unicode(key).rpartition("@")[2]
-        domains = {domain, own, json.dumps(own)[1:-1]}
-        either = "|".join(map(re.escape, sorted(domains)))
-        pattern = rf"{re.escape(self.local)}(?:@|%40)(?:{either})"
+        locals_ = {local, quote(local, safe=""), escape(local), json.dumps(local)[1:-1]}
+        domains = {domain, own, json.dumps(own)[1:-1], quote(own)}
         # Not joann@example.com, nor ann@example.com.au; but a file's name, ann@example.com.csv.
         before = r"(?<![\w.+-])(?<!\w')"
         after = r"(?![\w-]|\.(?!(?:csv|tsv|txt)\b)\w)"
+        address = f"(?:{_any_of(locals_)})(?:{_any_of(_ATS)})(?:{_any_of(domains)})"
         # ASCII: a look-alike of the address is another one.
-        self.pattern = re.compile(before + pattern + after, re.IGNORECASE | re.ASCII)
+        flags = re.IGNORECASE | re.ASCII | re.MULTILINE
+        self.address = re.compile(before + address + after, flags)
+        phrase = r"""(?:\\?"[^"<>\n]*"|(?:^|(?<=[,;:]))[^<>,;:"\n]{0,60})"""
+        name = rf"""["'\\]*(?<!\w)(?:{_any_of(names) or "(?!)"})(?!\w)["'\\]*"""
+        self.patterns = [
+            re.compile(rf"{phrase}\s*<{address}>", flags),
+            re.compile(rf"{name}\s*<{address}>", flags),
+            re.compile(rf"(?:{name}[\s,;:(]*)?{before}{address}{after}(?:[\s,;:(]*{name})?", flags),
+        ]
+        self.base64 = {
+            core
+            for one in {f"{local}@{domain}", f"{local}@{own}"}
+            for skipped in range(3)
+            if len(core := _base64_core(one.encode(), skipped)) >= _SHORTEST
+        }
+        self.parts = {one + at for one in locals_ for at in _ATS}
         self.binary = [
-            re.compile(re.escape(f"{self.local}@{one}".encode(coding)), re.IGNORECASE)
-            for one in domains
-            for coding in ("utf-8", "utf-16-le", "utf-16-be")
+            re.compile(re.escape(f"{local}@{one}".encode(coding)), re.IGNORECASE)
+            for one in (domain, own)
+            for coding in ("utf-8", "cp1252", "utf-16-le", "utf-16-be")
+            if one.isascii() or coding != "cp1252" or _fits(one, coding)
         ]
 
-    def erase_from(self, quote: Quote) -> None:
+    def is_in(self, value: str | bytes) -> bool:
+        """Whether a text or the bytes of one mention it."""
+        if isinstance(value, str):
+            return bool(self.address.search(value))
+        return any(one.search(value) for one in self.binary)
+
+    def erase_from(self, columns: Quote) -> None:
         """Write ERASED for the address in the columns of a quote."""
         try:
-            model = apps.get_model(quote.model)
+            model = apps.get_model(columns.model)
         except LookupError:
             return  # an app that is not installed
-        rows = quote.rows() if quote.rows else model._base_manager.all()
-        for name in quote.columns:
+        rows = columns.rows() if columns.rows else model._base_manager.all()
+        for name in columns.columns:
             for row in self._found(rows, model._meta.get_field(name)):
                 value = getattr(row, name)
                 changed = self._without(value)
@@ -184,23 +215,80 @@ class _Mention:
         if isinstance(column, models.BinaryField):
             return rows.exclude(**{column.name: b""}).only(column.name).iterator(10)
         texts = rows.annotate(_text=Cast(column.name, TextField()))
-        is_near = Q(_text__icontains=f"{self.local}@") | Q(_text__icontains=f"{self.local}%40")
+        is_near = Q(pk=None)
+        for part in self.parts:
+            is_near |= Q(_text__icontains=part)
+        for part in self.base64:
+            is_near |= Q(_text__contains=part)
+        if isinstance(column, models.JSONField):  # attachments
+            is_near |= Q(_text__contains='"$bytes"') | Q(_text__contains='"$mime"')
         return texts.filter(is_near).only(column.name).order_by().iterator(BATCH)
 
     def _without(self, value: Any) -> Any:
         match value:
             case str():
-                return self.pattern.sub(ERASED, value)
+                for pattern in self.patterns:
+                    value = pattern.sub(ERASED, value)
+                for core in self.base64:
+                    value = value.replace(core, ERASED)
             case bytes() | memoryview():
                 data = bytes(value)
-                for pattern in self.binary:
-                    data = pattern.sub(b"", data)
+                for spelling in self.binary:
+                    data = spelling.sub(b"", data)
                 return data
+            case {"$bytes": str(text)}:
+                return {"$bytes": b64encode(self._without(b64decode(text))).decode()}
+            case {"$mime": str(text)}:
+                return self._without_part(text)
             case list():
                 return [self._without(one) for one in value]
             case dict():
                 return {self._without(name): self._without(one) for name, one in value.items()}
         return value
+
+    def _without_part(self, text: str) -> dict[str, str]:
+        """A MIME part, or one that says ERASED where it mentions the address."""
+        data = b64decode(text)
+        part = message_from_bytes(data)
+        decoded = (one.get_payload(decode=True) or b"" for one in part.walk())
+        if self.is_in(data) or any(map(self.is_in, decoded)):  # type: ignore[arg-type]
+            text = b64encode(f"Content-Type: text/plain\n\n{ERASED}\n".encode()).decode()
+        return {"$mime": text}
+
+
+_ATS = ("@", "%40", "=40", "&#64;", "&#x40;", r"\u0040")
+_SHORTEST = 8  # characters of base64: fewer are found by chance
+
+
+def _any_of(texts: Iterable[str]) -> str:
+    return "|".join(map(re.escape, sorted({one for one in texts if one}, key=len, reverse=True)))
+
+
+def _base64_core(data: bytes, skipped: int) -> str:
+    """What base64 makes of some bytes behind others, less the characters that share their bits."""
+    whole = len(data) + skipped - (len(data) + skipped) % 3
+    text = b64encode(bytes(skipped) + data)[: whole // 3 * 4].decode()
+    return text[4:] if skipped else text
+
+
+def _fits(text: str, coding: str) -> bool:
+    try:
+        text.encode(coding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _names_in(data: Any) -> set[str]:
+    """The names of a person in what is exported about them."""
+    match data:
+        case {"name": str(name), **others}:
+            return {name} | _names_in(others)
+        case dict():
+            return set().union(*map(_names_in, data.values()))
+        case list():
+            return set().union(*map(_names_in, data))
+    return set()
 
 
 # -- What the library itself erases ------------------------------------------------------------

@@ -5,8 +5,9 @@ from typing import Any
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 
+from mailroom.csv_files import without_rows
 from mailroom.outbox import personal_data
-from newsletters.models import Subscription
+from newsletters.models import ErasedAddress, SubscriberImport, Subscription
 
 
 @transaction.atomic
@@ -69,3 +70,12 @@ def _export(key: str) -> list[dict[str, Any]]:
 
 def _erase(key: str) -> None:
     Subscription.objects.of(key).delete()
+    ErasedAddress.objects.remember(key)
+    mention = personal_data.Mention(key)
+    for job in SubscriberImport.objects.iterator(1):
+        before = (job.sample, job.data, job.problem_file)
+        job.sample = [row for row in job.sample if not any(map(mention.is_in, row))]
+        job.data = without_rows(bytes(job.data), mention.is_in)
+        job.problem_file = job.problem_file and without_rows(bytes(job.problem_file), mention.is_in)
+        if before != (job.sample, job.data, job.problem_file):
+            job.save(update_fields=["sample", "data", "problem_file"])

@@ -1,12 +1,20 @@
 """After a person is erased, no table of the database holds their address, in any spelling."""
 
+import io
 import json
+import re
+import zlib
+from base64 import b64decode, b64encode
+from contextlib import suppress
+from email.message import MIMEPart
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.apps import apps
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.mail import EmailMessage
 from django.db import connection, models
@@ -14,6 +22,7 @@ from django.utils import timezone
 from django_ox.models import OxTask
 
 from accounts.own_data import delete_account
+from mailroom.csv_files import read_rows
 from mailroom.models import Attempt, Delivery, Event, MailerHealth, Message, Suppression
 from mailroom.outbox.personal_data import erase_address, export_address, quotes
 from newsletters.models import (
@@ -25,6 +34,8 @@ from newsletters.models import (
     Subscription,
 )
 from newsletters.sending.publish import publish
+from newsletters.subscribers.importing import import_subscribers
+from newsletters.subscribers.tokens import confirm_token
 from notifications.models import Notification
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,7 +44,10 @@ KEY, SPELLED = "ann.lee@xn--fa-hia.de", "Ann.Lee@FAß.de"
 SPELLINGS = (
     "ann.lee@",
     "ann.lee%40",
-    "Ann Lee".lower(),
+    "ann.lee=40",
+    "ann.lee&#64;",
+    "ann lee",
+    "ann;lee",
     "ann.lee@".encode("utf-16-le").decode("latin-1"),
 )
 OTHERS = ("joann.lee@xn--fa-hia.de", "ann.lee@xn--fa-hia.de.example", "bob@example.com")
@@ -51,15 +65,35 @@ def dump() -> str:
 
 
 def _text(value: object) -> str:
+    """A value as text, behind it what is encoded in it: base64, JSON, sessions."""
     if isinstance(value, bytes | memoryview):
-        return bytes(value).decode("latin-1")
-    return json.dumps(value, ensure_ascii=False, default=str) if value else ""
+        data = bytes(value)
+        return repr(data.decode("latin-1")) + repr(data.replace(b"\0", b"").decode("latin-1"))
+    text = json.dumps(value, ensure_ascii=False, default=str) if value else ""
+    for encoded in re.findall(r"[\w+/-]{12,}", text, re.ASCII):
+        plain = encoded.replace("-", "+").replace("_", "/")
+        for skipped in range(4):
+            with suppress(ValueError):
+                data = b64decode(plain[skipped:] + "===")
+                text += repr(data.decode("latin-1"))
+                with suppress(zlib.error):
+                    text += repr(zlib.decompress(data).decode("latin-1"))
+    return text
 
 
 def left_over(text: str, spellings: tuple[str, ...] = SPELLINGS) -> list[str]:
     for other in OTHERS:
         text = text.replace(other, "")
     return [line for line in text.splitlines() if any(one in line for one in spellings)]
+
+
+@pytest.fixture
+def take_in():
+    def run(text: str):
+        weekly = Newsletter.objects.get(slug="weekly")
+        return import_subscribers(weekly, io.BytesIO(text.encode()), "A list")
+
+    return run
 
 
 @pytest.fixture
@@ -85,6 +119,19 @@ def ann(outbox_mailers, editor, client) -> None:
     ).send(using="default")
     EmailMessage("For Ann", f"Dear {SPELLED}", to=[SPELLED]).send(using="default")
     EmailMessage("About Ann", f"{KEY} wrote", to=["bob@example.com"]).send(using="notifications")
+    encoded = EmailMessage("Encoded", f"{KEY} ann.lee=40xn--fa-hia.de", to=["bob@example.com"])
+    encoded.body += f' "Ann Lee" <{KEY}>, ANN.LEE%40FA%C3%9F.DE, ann.lee&#64;xn--fa-hia.de'
+    encoded.body += f" {b64encode(f'x{KEY}y'.encode()).decode()}"
+    encoded.extra_headers = {"Reply-To": f"Bob <bob@example.com>, Ann Lee <{KEY}>"}
+    encoded.attach("list.txt", f"email\n{KEY}\n".encode(), "application/octet-stream")
+    part = MIMEPart()
+    part.set_content("ann.lee@faß.de, ß\n" * 9, cte="base64")
+    encoded.attach(part)
+    encoded.send(using="notifications")
+    browser = SessionStore()
+    browser["pending_sign_up"] = {"email": KEY, "name": "Ann Lee"}
+    browser["theme"] = "dark"
+    browser.save()
     for n, row in enumerate(Delivery.objects.of(KEY)):
         Event.objects.create(
             provider="p", event_id=f"{n} {KEY}", kind="accepted", delivery=row, address=KEY,
@@ -113,9 +160,10 @@ def ann(outbox_mailers, editor, client) -> None:
     SubscriberImport.objects.create(
         newsletter=weekly, consent=f"{KEY} agreed", file_name=f"{KEY}.csv", state="ready",
         header=[KEY, "en"],
-        faults=[f"Line 2: {SPELLED} is there already."], sample=[["new", KEY, "", "en"]],
-        data=f"email\n{SPELLED}\nbob@example.com\n".encode("utf-16"),
-        problem_file=f"line,reason,email\n3,unknown state,{SPELLED}\n".encode(),
+        faults=[f"Line 2: {SPELLED} is there already."],
+        sample=[["new", KEY, "Ann Lee", "en"], ["new", "bob@example.com", "Bob", "en"]],
+        data=f"email;first;last\n{SPELLED};Ann;Lee\nbob@example.com;Bob;\n".encode("utf-16"),
+        problem_file=f"line,reason,email,name\n3,unknown state,{SPELLED},Ann Lee\n".encode(),
     )  # fmt: skip
     Notification.objects.create(
         recipient=editor, kind="security", data={"from": SPELLED}, actor=KEY,
@@ -133,6 +181,7 @@ NEITHER = {
     "mfa.Authenticator": "data",
     "usersessions.UserSession": "ip session_key",
     "newsletters.Subscription": "email consent_ip consent_wording",
+    "newsletters.ErasedAddress": "digest",  # keyed
     "notifications.Preference": "kind delivery",
     "mailroom.Delivery": "address address_key channel route holder alias provider_id",
     "mailroom.Event": "address provider told_provider_id",
@@ -166,7 +215,7 @@ NEITHER = {
     "admin.LogEntry": "object_id",
     "auth.Permission": "name codename",
     "contenttypes.ContentType": "app_label model",
-    "sessions.Session": "session_key session_data",  # encoded; those of an account end with it
+    "sessions.Session": "session_key session_data",  # encoded: accounts.own_data reads them
 }
 TEXTS = (
     models.BinaryField,
@@ -206,7 +255,7 @@ def test_the_dump_finds_what_is_there(ann):
         "mailroom_event", "mailroom_mailerhealth", "mailroom_message", "mailroom_suppression",
         "account_emailaddress", "newsletters_historyentry", "newsletters_issue",
         "newsletters_issuetest", "newsletters_subscriberimport",
-        "newsletters_subscription", "notifications_notification",
+        "newsletters_subscription", "notifications_notification", "django_session",
     }  # fmt: skip
 
 
@@ -215,7 +264,9 @@ def test_nothing_is_left_of_an_address(ann, drain):
     Delivery.objects.filter(address="bob@example.com").update(error=f"{KEY} bounced")
     for _ in range(2):  # repeating it does no harm
         erase_address(f" Ann Lee <{SPELLED}> ")
-        assert left_over(dump(), SPELLINGS[:2] + SPELLINGS[3:]) == []
+        assert left_over(dump()) == []
+    (_file, part) = Message.objects.get(subject="Encoded").content["attachments"]
+    assert b64decode(part["$mime"]).endswith(b"[erased]\n")
     assert Suppression.objects.of(KEY).get().reason == "bounced"  # known by a keyed hash
     assert export_address(KEY)["subscriptions"] == export_address(KEY)["mails"] == []
 
@@ -225,12 +276,51 @@ def test_what_waits_goes_out_to_the_others_unchanged(ann, drain):
     drain()
     assert left_over(dump(), ("ann.lee@fa",)) == []
     sent = {message.subject: message for message in mail.outbox}
-    assert sent.keys() == {"For both", "About Ann", "One"}
+    assert sent.keys() == {"For both", "About Ann", "Encoded", "One"}
     assert sent["For both"].recipients() == ["Bob <bob@example.com>", OTHERS[0]]
     assert sent["About Ann"].body == f"{KEY} wrote"
     assert sent["One"].to == ["bob@example.com"]
     erase_address(KEY)  # what mentioned it has been sent by now
-    assert left_over(dump(), SPELLINGS[:2] + SPELLINGS[3:]) == []
+    assert left_over(dump()) == []
+
+
+def test_the_rows_of_others_stay_in_a_file_and_a_session_keeps_the_rest(ann):
+    erase_address(KEY)
+    job = SubscriberImport.objects.get()
+    assert job.sample == [["new", "bob@example.com", "Bob", "en"]]
+    assert [row.cells for row in read_rows(job.file)][2] == ["bob@example.com", "Bob", ""]
+    assert any(one.get_decoded() == {"theme": "dark"} for one in Session.objects.all())
+
+
+def test_an_import_does_not_subscribe_whoever_was_erased(ann, take_in):
+    erase_address(KEY)
+    text = f"email,state\n{SPELLED},confirmed\ncarol@example.com,\n"
+    for _ in range(2):
+        assert take_in(text)["erased"] == 1
+    assert not Subscription.objects.of(KEY).exists()
+    assert Subscription.objects.of("carol@example.com").exists()
+
+
+def test_whoever_was_erased_may_subscribe_again(client, ann, take_in):
+    erase_address(KEY)
+    weekly = Newsletter.objects.get(slug="weekly")
+    client.post("/newsletters/weekly/", {"email": SPELLED})
+    row = Subscription.objects.of(KEY).get()
+    assert take_in(f"{SPELLED}\n")["erased"] == 1  # somebody else may have typed it in
+    row.refresh_from_db()
+    assert row.is_pending
+    client.post(f"/newsletters/confirm/{confirm_token(row)}/")
+    row.refresh_from_db()
+    assert row.is_confirmed
+    assert take_in(f"{SPELLED}\n") == {"known": 1}
+    assert weekly.subscriptions.confirmed().of(KEY).exists()
+
+
+def test_what_is_remembered_survives_a_change_of_the_key(ann, settings, take_in):
+    erase_address(KEY)
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another-key-" * 5
+    assert take_in(f"{SPELLED}\n") == {"erased": 1}
 
 
 def test_addresses_that_contain_it_stay(ann):
