@@ -1,6 +1,7 @@
 """Sending one form for one address, and what comes back."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import requests
@@ -23,6 +24,13 @@ FORMS = {
     "log-in code": ("/accounts/login/code/", address_field),
     "sign-up": ("/accounts/signup/", sign_up_fields),
     "subscribe": ("/newsletters/weekly/", address_field),
+    "resend": ("/accounts/confirm-email/", lambda email: {"resend": "1"}),
+    "correct address": ("/accounts/confirm-email/", address_field),
+}
+# What is sent before, by the same browser: the address of its sign-up.
+SIGNED_UP: dict[str, Callable[[str], str]] = {
+    "resend": lambda email: email,
+    "correct address": lambda email: f"mistyped-{email}",
 }
 
 
@@ -36,14 +44,11 @@ class Answer:
 
 def ask(url: str, form: str, email: str, ip: str) -> Answer:
     """Send the form as a newcomer from an address of their own, so that no rate limit counts."""
-    path, fields = FORMS[form]
     session = requests.Session()
     session.headers["X-Forwarded-For"] = ip
-    token = TOKEN.search(session.get(url + path, timeout=60).text)[1]
-    data = {"csrfmiddlewaretoken": token, **fields(email)}
-    started = time.perf_counter()
-    answer = session.post(url + path, data, allow_redirects=False, timeout=60)
-    seconds = time.perf_counter() - started
+    if form in SIGNED_UP:
+        _post(session, url, "sign-up", SIGNED_UP[form](email))
+    answer, seconds = _post(session, url, form, email)
     seen = (
         answer.status_code,
         answer.headers.get("Location"),
@@ -51,3 +56,15 @@ def ask(url: str, form: str, email: str, ip: str) -> Answer:
         tuple(sorted(cookie.name for cookie in session.cookies)),
     )
     return Answer(seconds, seen)
+
+
+def _post(
+    session: requests.Session, url: str, form: str, email: str
+) -> tuple[requests.Response, float]:
+    """The answer to a form, and the seconds it took; the page of the form is read before."""
+    path, fields = FORMS[form]
+    token = TOKEN.search(session.get(url + path, timeout=60).text)[1]
+    data = {"csrfmiddlewaretoken": token, **fields(email)}
+    started = time.perf_counter()
+    answer = session.post(url + path, data, allow_redirects=False, timeout=60)
+    return answer, time.perf_counter() - started
