@@ -7,6 +7,7 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.urls import URLPattern, get_resolver
 from django.utils import timezone
@@ -75,7 +76,7 @@ def pks(transactional_db, outbox_mailers, drain) -> dict[str, object]:
         newsletter=weekly, consent=NAME, file_name="list.csv", state="ready",
         sample=[["new", GRACE]], data=GRACE.encode(), problem_file=GRACE.encode(),
     )  # fmt: skip
-    Picture.objects.create(digest="0" * 64, type="png", width=1, height=1, size=1)
+    Picture.objects.create(digest="0" * 64, type="image/png", width=1, height=1, size=1)
     Announcement.objects.create(title=f"About {NAME}", body=NAME)
     Notification.objects.create(recipient=grace, kind="security", data={"from": GRACE})
     return {"content_type": ContentType.objects.get_for_model(Subscription).pk} | {
@@ -116,6 +117,33 @@ def test_staff_without_permissions_see_and_change_nothing(client, pks):
     assert faults == []
     after = state()
     assert [name for name in before if before[name] != after[name]] == []
+
+
+@pytest.mark.parametrize("verb", ["view", "add"])
+def test_staff_who_may_only_view_or_add_change_no_row(client, pks, verb):
+    clerk = get_user_model().objects.create_user("clerk@example.com", None, is_staff=True)
+    clerk.user_permissions.set(Permission.objects.filter(codename__startswith=f"{verb}_"))
+    client.force_login(clerk)
+    client.get("/admin/")
+    before = state()
+    answers = []
+    for route, pattern in staff_patterns():
+        if pattern.name not in {"logout", "password_change"}:
+            page = address_of(route, pks)
+            client.get(page)
+            answers.append((page, client.post(page, {"post": "yes", "delivery": "1"})))
+    for model, desk in admin.site._registry.items():
+        label = f"{model._meta.app_label}/{model._meta.model_name}"
+        for action in ["delete_selected", *(desk.actions or ())]:
+            name = action if isinstance(action, str) else action.__name__
+            chosen = {"action": name, "_selected_action": pks.get(label, 1), "post": "yes"}
+            answers.append((label, client.post(f"/admin/{label}/", chosen)))
+    assert [page for page, answer in answers if answer.status_code >= 500] == []
+    after = state()
+    lost = {name: [row for row in before[name] if row not in after[name]] for name in before}
+    assert {name: rows for name, rows in lost.items() if rows} == {}
+    if verb == "view":
+        assert [name for name in before if before[name] != after[name]] == []
 
 
 class TestTasks:
