@@ -1,6 +1,7 @@
 """Reading a mailbox whose server does what it likes: nothing else waits for it."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -8,7 +9,9 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from mailroom.bounces import mailbox
+from mailroom.config.urls import mailbox_at
 from tests.mailroom.fakes.smtp import SMTPServer
+from tests.mailroom.fakes.tls import server_context
 from tests.processes import Site, until
 
 GREETING = b"* OK [CAPABILITY IMAP4rev1] ready\r\n"
@@ -92,6 +95,40 @@ def test_an_unreadable_mailbox_stops_no_other(settings, monkeypatch, caplog):
         mailbox.read_mailboxes.func()
     assert caplog.text.count("cannot be read") == 2
     assert "MailboxLoginError" in caplog.text
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "mail.example.com"])
+@pytest.mark.parametrize("scheme", ["imaps", "imap"])
+def test_tls_verifies_the_name_before_the_password_is_sent(scheme, host, monkeypatch):
+    serving, trusted = server_context(host)
+    monkeypatch.setattr(ssl, "create_default_context", lambda: trusted)
+    heard = []
+
+    def secure(connection: socket.socket, over: threading.Event) -> None:
+        if scheme == "imap":
+            connection.sendall(b"* OK [CAPABILITY IMAP4rev1 STARTTLS] ready\r\n")
+            while b"STARTTLS" not in (line := connection.recv(1000)):
+                tag = line.split(b" ", 1)[0]
+                connection.sendall(b"* CAPABILITY IMAP4rev1 STARTTLS\r\n%s OK done\r\n" % tag)
+            connection.sendall(b"%s OK go on\r\n" % line.split(b" ", 1)[0])
+        with serving.wrap_socket(connection, server_side=True) as tls:
+            if scheme == "imaps":
+                tls.sendall(GREETING)
+            while line := tls.recv(1000):
+                heard.append(line)
+                tag = line.split(b" ", 1)[0]
+                told = b"BYE" if b"LOGOUT" in line else b"CAPABILITY IMAP4rev1"
+                tls.sendall(b"* %s\r\n%s OK done\r\n" % (told, tag))
+
+    with imap_server(secure) as url:
+        where = mailbox_at(url.replace("imap+plain", scheme))
+        if host == "127.0.0.1":
+            with mailbox.opened(where, 5):
+                pass
+        else:
+            with pytest.raises(ssl.SSLCertVerificationError), mailbox.opened(where, 5):
+                pass
+    assert any(b"s3cret" in line for line in heard) is (host == "127.0.0.1")
 
 
 @pytest.mark.full
