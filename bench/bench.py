@@ -6,10 +6,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import everyday, inbox, mixed, table
+from bench import everyday, inbox, mixed, preview, table
 from bench.enumeration import command as enumeration
+from bench.newsletter import api, growth, queueing
 from bench.newsletter import command as newsletter
-from bench.newsletter import growth
 from bench.pages import command as pages
 from bench.webhooks import command as webhooks
 
@@ -17,11 +17,14 @@ CASES = (
     table,
     enumeration,
     newsletter,
+    api,
     growth,
+    queueing,
     pages,
     everyday,
     inbox,
     mixed,
+    preview,
     webhooks,
 )
 

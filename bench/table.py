@@ -45,15 +45,21 @@ NEWS, ONCE = "newsletter --recipients 5000", "--rounds 1"
 ON_POSTGRES = f"{NEWS} --workers 2 --database-url {PG}"
 FAR = f"{NEWS} --far 20 --connections 16 --plain 100"
 SOURCE = f"{NEWS} --against smtp-source --connections 16"
+MAILGUN, SES = "api mailgun --recipients 10000", "api ses"
 GROWTH, GROW = "growth --sizes 5000 50000 500000", "--sizes 5000 20000"
+CLICK = "queueing --recipients 100000"
 EVERYDAY, FEW = f"--database-url {PG}", "--deliveries 10000"
 ROWS = (
     Row("SQLite, one worker ÷ Django", NEWS, ONCE, "ratio", at_least, 16.5),
     Row("PostgreSQL, two workers ÷ Django", ON_POSTGRES, ONCE, "ratio", at_least, 15),
     Row("20 ms away ÷ Django", FAR, "--plain 30 --rounds 1", "ratio", at_least, 30),
+    Row("Mailgun ÷ a call a mail", MAILGUN, "--plain 20 --rounds 1", "ratio", at_least, 300),
+    Row("SES ÷ a call a mail", SES, "--recipients 1000 --rounds 1", "ratio", at_least, 12),
     Row("one worker ÷ smtp-source", SOURCE, ONCE, "ratio", at_least, 0.7),
     Row("memory grows by %", GROWTH, GROW, "memory grows by %", at_most, 10),
     Row("a mail's cost grows by %", GROWTH, GROW, "a mail's cost grows by %", at_most, 15),
+    Row("publish, answer in ms", CLICK, "--resets 25", "click to answer in ms", at_most, 1000),
+    Row("a reset meanwhile, p95 in s", CLICK, "--resets 25", "p95 of a reset in s", at_most, 5),
     Row("idle, SQLite, statements/s", "idle", "--seconds 10", "statements a second", at_most, 2),
     Row("idle, PostgreSQL", f"idle {EVERYDAY}", "--seconds 10", "statements a second", at_most, 1),
     Row("idle, share of a core in %", "idle", "--seconds 10", "share of a core in %", at_most, 1),

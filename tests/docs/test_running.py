@@ -28,6 +28,7 @@ FINDS_FAULTS = ("check --deploy", "doctor", "enumeration", "webhooks")
 SMALL = {
     "accepted": "--rounds 3",
     "enumeration": "--requests 3",
+    "api": "--recipients 40 --plain 2 --rounds 1",
     "growth": "--sizes 50 100",
     "home": "",  # on PostgreSQL only
     "idle": "--seconds 1",
@@ -35,6 +36,8 @@ SMALL = {
     "mixed": "--minutes 0.1 --visitors 4",
     "newsletter": "--recipients 100 --plain 20 --rounds 1",
     "pages": "--connections 2 --seconds 1",
+    "preview": "--rounds 2 --limit 2000",
+    "queueing": "--recipients 200 --resets 2",
     "webhooks": "--posts 20 --at-once 2",
 }
 QUICK = {"inbox"}  # seconds: it runs in every suite
