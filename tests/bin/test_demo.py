@@ -85,6 +85,8 @@ class Demo:
         if not inbox_file.exists() or not inbox_file.stat().st_size:
             return []  # nothing came yet
         with closing(sqlite3.connect(inbox_file)) as inbox:
+            if not inbox.execute("SELECT 1 FROM sqlite_schema WHERE name = 'email'").fetchone():
+                return []  # it is being made
             rows = inbox.execute("SELECT provider FROM email WHERE channel = ?", [channel])
             return [provider for (provider,) in rows]
 

@@ -115,7 +115,7 @@ def test_one_worker_runs_and_is_started_again_when_it_dies(site: OneProcess, mai
 
     site.shell(QUEUE)
     until(lambda: site.states == {"sent": EMAILS}, "the new worker to send", 240)
-    assert "starting it again" in site.log.read_text()
+    assert "Starting it again" in site.log.read_text()
 
 
 def test_readyz_says_that_the_worker_belongs_to_the_web_process(site: OneProcess):

@@ -18,6 +18,7 @@ ELSEWHERE = {
     "shell -c": "tests/deploy/test_restoring.py runs the whole of it",
     "runserver": "tests/wire/test_first_steps.py signs up at it",
     "bounces < message": "tests/wire/test_bounces.py types it",
+    "test shop": "a project's own tests; tests/docs/test_recipes.py runs those of the recipe",
     "sandbox": "tests/bin/test_demo.py runs it, until its end",
     "doctor --nameserver 9.9.9.9": "tests/mailroom/doctor has a name server of its own",
 }

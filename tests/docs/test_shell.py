@@ -24,6 +24,7 @@ EXCUSED = {
         "adduser createuser createdb git cd mkdir venv pip install chown cp set . systemctl docker",
         A_MACHINE,
     ),
+    "README.md": (".", "activates what bin/setup made, as bin/test does"),
     "operate.md": ("pg_dump pg_restore", "tests/deploy/test_restoring.py types them"),
 }
 # In running text, where no block says that it is a command.

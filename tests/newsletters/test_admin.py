@@ -136,7 +136,7 @@ class TestPublishing:
         settings.MAILERS["newsletters"]["OPTIONS"]["daily_cap"] = 2
         for number in range(5):
             subscribed(f"r{number}@example.com")
-        assert "over 3 days by its daily cap" in desk.get(f"{page}publish/").text
+        assert "over 3 days because of its daily limit" in desk.get(f"{page}publish/").text
 
     def test_a_get_publishes_nothing(self, desk, page, draft):
         desk.get(f"{page}publish/")
