@@ -100,7 +100,14 @@ def test_a_taken_port_is_noticed_before_anything_is_built(clone: Path) -> None:
     assert not (clone / ".venv").exists()
 
 
-@pytest.mark.parametrize("rest", ["interrupted", "without pip", "its Python is gone"])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "interrupted",
+        pytest.param("without pip", marks=pytest.mark.full),
+        pytest.param("its Python is gone", marks=pytest.mark.full),
+    ],
+)
 def test_a_half_made_environment_is_made_again(clone: Path, rest: str) -> None:
     binaries = clone / ".venv" / "bin"
     binaries.mkdir(parents=True)
