@@ -42,11 +42,13 @@ def test_an_announcement_from_draft_to_the_switch_in_its_mail(visit: Visit, demo
     visit.press("Stop these emails")
     expect(page.get_by_role("heading", name="These emails have stopped")).to_be_visible()
     page.get_by_role("link", name="All notification settings").click()
-    expect(page.locator("[name=announcement][value=in-app]")).to_be_checked()
-    visit.look("preferences-by-link")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     visit.go(link_in(text, "/visit/")).look("visit")
     visit.press("Mark as read and open")
-    expect(page.get_by_role("heading", name="Sign In")).to_be_visible()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    visit.log_in("reader@example.com", PASSWORD).go("/notifications/preferences/")
+    expect(page.locator("[name=announcement][value=in-app]")).to_be_checked()
+    visit.look("preferences-after-the-switch")
 
 
 def test_the_inbox_by_keyboard(visit: Visit, demo: Site) -> None:

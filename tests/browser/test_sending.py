@@ -70,7 +70,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, server: SlowServer) -> 
         DEBUG="1",
         VAR_DIR=str(tmp_path / "var"),
         MAILER_URL_NEWSLETTERS=f"smtp+plain://127.0.0.1:{server.port}",
-        PUBLISH_GRACE_SECONDS=getattr(request, "param", "15"),
+        PUBLISH_GRACE_SECONDS=getattr(request, "param", "30"),
     )
     site.set_up()
     site.manage("seed_demo")
@@ -111,7 +111,7 @@ def test_a_slow_sending_is_watched_paused_resumed_and_cancelled(
     expect(page.get_by_text(f"{people:,} subscribers")).to_be_visible()
     editor.look("desk-publish")
     publish_now(editor)
-    expect(page.get_by_text("You have 15 seconds to undo")).to_be_visible()
+    expect(page.get_by_text("You have 30 seconds to undo")).to_be_visible()
     editor.look("desk-grace")
     editor.press("Undo")
     expect(page.get_by_text("It is a draft again. Nothing was sent.")).to_be_visible()

@@ -12,7 +12,7 @@ def test_a_newsletter_loses_and_doubles_nothing(recipients, kills):
     assert found.faults == []
     assert (found.kills, found.lost, found.doubled) == (kills, 0, 0)
     assert found.uncertain == len(found.uncertain_addresses) <= kills * WINDOW
-    assert found.states["sent"] + found.uncertain == recipients
+    assert found.states.get("sent", 0) + found.uncertain == recipients
 
 
 @kills_at((240, 2), full=(3_000, 20))
