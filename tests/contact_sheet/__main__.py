@@ -33,6 +33,8 @@ def main() -> None:
             shutil.rmtree(FOLDER, ignore_errors=True)
             photographer = Photographer(browser, site.url, known, FOLDER)
             taken = list(photographer.everything(options.only))
+        if not taken:
+            parser.error(f"no page's name holds {options.only!r}: see tests/contact_sheet/pages.py")
         sheet.photograph(browser, FOLDER, sheet.write(FOLDER, taken))
     print(f"{len(taken)} pages and mails: {(FOLDER / 'index.html').relative_to(ROOT)}")  # noqa: T201
     if photographer.faults:
