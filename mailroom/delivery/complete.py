@@ -78,6 +78,7 @@ def complete(
     """
     now = timezone.now()
     faults = _provider_faults(window, results.outcomes)
+    given_up = _given_up(window, results.outcomes, now)
     answers: dict[int, Outcome] = {}  # of what was handed over
     tried: set[int] = set()  # one outcome may stand for many rows: the first was handed over
     writes: dict[tuple[tuple[str, Any], ...], list[Delivery]] = {}
@@ -95,7 +96,9 @@ def complete(
         else:
             tried.add(id(outcome))
             answers[pk] = outcome
-            columns = _columns(one, outcome, now, is_providers=pk in faults)
+            columns = _columns(
+                one, outcome, now, is_providers=pk in faults, is_given_up=pk in given_up
+            )
         writes.setdefault(tuple(columns.items()), []).append(one)
     if any(dict(columns)["state"] == State.QUEUED for columns in writes):
         writes = _without_cancelled(writes, now)
@@ -167,16 +170,41 @@ def _provider_faults(window: Sequence[Delivery], outcomes: Mapping[int, Outcome]
     }
 
 
+def _given_up(
+    window: Sequence[Delivery], outcomes: Mapping[int, Outcome], now: datetime
+) -> set[int]:
+    """The rows refused for now that were tried for GIVE_UP_AFTER since they were queued, released
+    or sent again."""
+    limit = now - GIVE_UP_AFTER
+    old = {
+        one.pk: one.message_id
+        for one in window
+        if one.created_at < limit
+        and (outcome := outcomes.get(one.pk))
+        and outcome.verdict not in {Verdict.ACCEPTED, Verdict.FOR_GOOD}
+    }
+    if not old:
+        return set()
+    messages = Message.objects.filter(pk__in=set(old.values()), released_at__gte=limit)
+    released = set(messages.values_list("pk", flat=True))
+    attempts = Attempt.objects.filter(delivery__in=old, requeued_at__gte=limit)
+    again = set(attempts.values_list("delivery", flat=True))
+    return {pk for pk, message in old.items() if message not in released and pk not in again}
+
+
 def _columns(
-    one: Delivery, outcome: Outcome, now: datetime, *, is_providers: bool
+    one: Delivery, outcome: Outcome, now: datetime, *, is_providers: bool, is_given_up: bool
 ) -> dict[str, Any]:
-    """The columns that an outcome changes. is_providers: it is the provider's fault alone."""
+    """The columns that an outcome changes.
+
+    is_providers: it is the provider's fault alone. is_given_up: it is not tried again.
+    """
     told: dict[str, Any] = {"alias": one.alias, "error": outcome.error}
     if outcome.verdict is Verdict.ACCEPTED:
         return {**told, "state": State.SENT, "error": "", "reason": "", "finished_at": now}
     if outcome.verdict is Verdict.UNKNOWN and one.message.is_bulk:
         return {**told, "state": State.UNCERTAIN, "finished_at": now}
-    if outcome.verdict is Verdict.FOR_GOOD or _is_given_up(one, now):
+    if outcome.verdict is Verdict.FOR_GOOD or is_given_up:
         reason = UNSENDABLE if outcome.fault is Fault.CONTENT else ""
         return {**told, "state": State.FAILED, "reason": reason, "finished_at": now}
     attempts = one.attempts
@@ -188,16 +216,6 @@ def _columns(
         wait = next_wait(attempts)
     when = now + timedelta(seconds=wait)
     return {**told, "state": State.QUEUED, "not_before": when, "attempts": attempts}
-
-
-def _is_given_up(one: Delivery, now: datetime) -> bool:
-    """Whether it was tried for GIVE_UP_AFTER since it was queued, released or sent again."""
-    limit = now - GIVE_UP_AFTER
-    if one.created_at >= limit:
-        return False
-    released = Message.objects.filter(pk=one.message_id, released_at__gte=limit)
-    again = Attempt.objects.filter(delivery=one.pk, requeued_at__gte=limit)
-    return not released.exists() and not again.exists()
 
 
 def next_wait(attempts: int) -> float:
