@@ -17,33 +17,32 @@ def server_context(host: str, days: int = 1) -> tuple[ssl.SSLContext, ssl.SSLCon
 
     days: how long it is valid.
     """
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory() as folder:
+        file = certificate(Path(folder, "pem"), host, days)
+        serving.load_cert_chain(file)
+        return serving, ssl.create_default_context(cafile=file)
+
+
+def certificate(file: Path, host: str, days: int = 1) -> Path:
+    """Write a certificate for `host` and its key into one file; the file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([_name(host)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    pem = serialization.Encoding.PEM
     private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "pem")
-        file.write_bytes(private + pem)
-        serving.load_cert_chain(file)
-    return serving, ssl.create_default_context(cadata=pem.decode())
+    file.write_bytes(private + made.public_bytes(pem))
+    return file
 
 
 def _name(host: str) -> x509.GeneralName:
