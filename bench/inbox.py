@@ -4,13 +4,12 @@ import argparse
 import shutil
 import sqlite3
 import tempfile
-import time
 from contextlib import closing
 from email.message import EmailMessage
 from pathlib import Path
-from statistics import median
 
 from bench.stand import Stand
+from bench.waiting import median_ms
 
 EMAILS = 5000
 LIMIT = 200  # milliseconds
@@ -40,13 +39,12 @@ def run(options: argparse.Namespace) -> int:
         fill(options.emails)
         client, slowest = Client(), 0.0
         for name, query in PAGES.items():
-            spent = []
-            for _ in range(options.rounds + 1):
-                start = time.perf_counter()
+
+            def page(query: str = query) -> None:
                 answer = client.get(f"/inbox/{query}", headers={"host": "127.0.0.1"})
-                spent.append(1000 * (time.perf_counter() - start))
                 assert answer.status_code == 200, answer.content[:500]
-            middle = median(spent[1:])  # the first one loads what every process loads once
+
+            middle = median_ms(page, options.rounds)
             print(f"{name}: {middle:.0f} ms of {options.emails} emails (limit {options.limit})")
             slowest = max(slowest, middle)
     shutil.rmtree(folder)

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable
+from statistics import median
 
 
 def states() -> Counter[str]:
@@ -36,6 +37,19 @@ def wait_until(true: Callable[[], object], seconds: float, *, every: float = 0.0
             return False
         time.sleep(every)
     return True
+
+
+def median_ms(act: Callable[[], object], rounds: int) -> float:
+    """The median of what an act takes, in milliseconds, less the first time.
+
+    That one loads what every process loads once.
+    """
+    took = []
+    for _ in range(rounds + 1):
+        begun = time.perf_counter()
+        act()
+        took.append(1000 * (time.perf_counter() - begun))
+    return round(median(took[1:]), 1)
 
 
 def is_settled() -> bool:
