@@ -91,7 +91,7 @@ def message_type(name: str) -> MessageType:
 
     Raises LookupError, naming the table, for a type that has none.
     """
-    found: MessageType | None = settings.MESSAGE_TYPES.get(name) or OWN.get(name)
+    found = _row(name)
     if found is None:
         raise LookupError(
             f"The message type {name!r} has no row in settings.MESSAGE_TYPES: add one there."
@@ -113,5 +113,10 @@ def untyped(channel: str) -> MessageType:
 
 def type_or_untyped(name: str, channel: str) -> MessageType:
     """The row of `name`, or what `untyped` says where it is empty or no longer in the table."""
+    return _row(name) or untyped(channel)
+
+
+def _row(name: str) -> MessageType | None:
+    """What `message_types` has of one name, without making a table of all for each email."""
     row: MessageType | None = settings.MESSAGE_TYPES.get(name) or OWN.get(name)
-    return row or untyped(channel)
+    return row

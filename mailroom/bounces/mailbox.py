@@ -117,7 +117,7 @@ def opened(where: Mailbox, timeout: float = 0) -> Iterator[Any]:
                 return context.wrap_socket(sock, server_hostname=where.host)
             return sock
 
-    class Mailbox(imap_tools.BaseMailBox):
+    class LimitedMailbox(imap_tools.BaseMailBox):
         def _get_mailbox_client(self) -> Any:
             client = Client(where.host, where.port, timeout or ANSWER_SECONDS)
             if where.scheme == "imap":
@@ -127,7 +127,7 @@ def opened(where: Mailbox, timeout: float = 0) -> Iterator[Any]:
     over = threading.Event()
     threading.Thread(target=_limit, args=(sockets, over), daemon=True).start()
     try:
-        made = Mailbox().login(where.user, where.password, initial_folder=where.folder)
+        made = LimitedMailbox().login(where.user, where.password, initial_folder=where.folder)
         with made as mailbox:
             yield mailbox
     finally:

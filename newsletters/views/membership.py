@@ -79,7 +79,7 @@ class Unsubscribe(MemberTokenMixin, TemplateView):
     template_name = "newsletters/unsubscribe.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Who had everything deleted gets no more mail: a provider's POST has nothing to mend."""
+        """An erased reader gets no more email: a provider's POST has nothing left to change."""
         token = kwargs["token"]
         if is_one_click(request) and tokens.is_ours(token) and not tokens.member(token):
             return _left()
