@@ -152,7 +152,7 @@ def test_4_the_issue_is_published_and_the_providers_report_back(staff: Visit) ->
         if len(found) >= len(waited):
             break
         page.wait_for_timeout(500)
-    staff.go(issue.replace("change", "report"))
+    staff.go(issue.replace("change", "report")).look("tour-report")
     for word in waited:
         expect(page.get_by_text(word).first).to_be_visible()
     assert {kind for (kind,) in found} >= {"delivered", "hard_bounce", "complained"}
