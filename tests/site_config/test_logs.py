@@ -107,7 +107,8 @@ def test_a_mailers_password_is_masked_in_every_form(told, settings, password):
 def gunicorn_lines(told, *arguments: object) -> str:
     """What gunicorn writes for an error that it logs."""
     logger = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["logger_class"](Config())
-    (handler,) = logger.error_log.handlers
+    # pytest adds one of its own to a logger that does not propagate.
+    (handler,) = (one for one in logger.error_log.handlers if hasattr(one, "_gunicorn"))
     written = io.StringIO()
     handler.setStream(written)
     try:
