@@ -9,7 +9,6 @@ from allauth.account.authentication import get_authentication_records
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.internal.flows.reauthentication import get_reauthentication_flows
 from allauth.core import context as allauth_context
-from allauth.core import ratelimit
 from allauth.core.exceptions import ReauthenticationRequired
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.forms import Form
@@ -105,11 +104,6 @@ class AccountAdapter(DefaultAccountAdapter):
         """
         email = str(credentials.get("email", ""))
         return known_devices.known_device(request, email) or address_key(email)
-
-    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
-        """After a reset: forget the failures of strangers, too."""
-        super()._delete_login_attempts_cached_email(request, **credentials)
-        ratelimit.clear(request, action="login_failed", key=address_key(credentials["email"]))
 
     def save_user(self, request: HttpRequest, user: User, form: Form, commit: bool = True) -> User:
         user.name = form.cleaned_data.get("name", "")

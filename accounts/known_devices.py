@@ -5,6 +5,7 @@ from typing import Any
 
 from allauth.account.adapter import get_adapter
 from allauth.account.signals import password_reset
+from allauth.core import ratelimit
 from django.conf import settings
 from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponse
@@ -53,12 +54,14 @@ def known_device(request: HttpRequest, email: str) -> str:
 
 
 def connect() -> None:
-    """Remember a browser also after a password reset: it proved that the mailbox is theirs."""
+    """Remember a browser also after a password reset, and forget the failures of strangers."""
     password_reset.connect(_after_reset, dispatch_uid="accounts-known-after-reset")
 
 
 def _after_reset(sender: object, request: HttpRequest, user: User, **kwargs: Any) -> None:
-    remember(request, user)
+    for address in user.emailaddress_set.all():
+        ratelimit.clear(request, action="login_failed", key=address_key(address.email))
+    remember(request, user)  # it proved that the mailbox is theirs
 
 
 class DeviceMiddleware:

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.shortcuts import redirect, render
 from django.template.loader import get_template
 from django.urls import reverse
+from django.utils.log import log_response
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -93,11 +94,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exception()
     if not _is_busy(error):
         return HttpResponseServerError(get_template("500.html").render(context))
-    logger.warning("The database is busy (%s): %s", error, request.path)
     page = get_template("503.html").render(context)
     response = HttpResponse(page, status=503, headers={"Retry-After": BUSY_SECONDS})
-    # Logged just now. Django would log an error, which emails ADMINS for every request.
-    response._has_been_logged = True  # type: ignore[attr-defined]
+    # Django logs a response once. It would log an error, which emails ADMINS for every request.
+    busy = "The database is busy (%s): %s"
+    log_response(busy, error, request.path, response=response, logger=logger, level="warning")
     return response
 
 

@@ -1,8 +1,8 @@
 """The mailer of a mail account: made of its row, and made again when the row has changed."""
 
 import base64
+import io
 import smtplib
-import socket
 import ssl
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 
 from mailroom.backends import EachBackend, smtp
 from mailroom.backends.smtp.session import Connection, SecureConnection
+from mailroom.backends.smtp.transaction import Reply
 from mailroom.bulk.batch_api import BATCH_CALLS
 from mailroom.config.hosts import connect_to_host, sandbox_urls
 from mailroom.config.schemes import ANYMAIL, SMTP_TIMEOUT_SECONDS
@@ -111,8 +112,9 @@ class EmailBackend(EachBackend):
         if isinstance(error.__cause__, Exception):
             self._cleared(error.__cause__)
         response: Any = getattr(error, "response", None)
-        if hasattr(response, "_content"):  # of requests, which need not be installed
-            response._content = self.without_secrets(_text(response.content)).encode()
+        if hasattr(response, "iter_content"):  # of requests, which need not be installed
+            cleared = self.without_secrets(_text(response.content)).encode()
+            error.response = _with_content(response, cleared)  # type: ignore[attr-defined]
         match error:
             case smtplib.SMTPResponseException():
                 error.smtp_error = self.without_secrets(_text(error.smtp_error)).encode()
@@ -197,6 +199,15 @@ def _say(error: OSError, words: str) -> None:
     error.args = (words,)
 
 
+def _with_content(response: Any, content: bytes) -> Any:
+    """A response of requests with another content."""
+    changed = type(response)()
+    changed.status_code, changed.reason = response.status_code, response.reason
+    changed.headers, changed.url = response.headers, response.url
+    changed.encoding, changed.raw = response.encoding, io.BytesIO(content)
+    return changed
+
+
 def _text(words: str | bytes) -> str:
     return words.decode(errors="replace") if isinstance(words, bytes) else words
 
@@ -205,16 +216,21 @@ def _text(words: str | bytes) -> str:
 
 
 class _CheckedConnection(Connection):
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        return connect_to_host(host, port, timeout)
+    def connect(
+        self, host: str = "", port: int = 0, source_address: tuple[str, int] | None = None
+    ) -> Reply:
+        """As smtplib's, to an address that was checked; the server's greeting."""
+        self.sock, self.file = connect_to_host(host, port, self.seconds), None
+        return self.getreply()
 
 
 class _CheckedSecureConnection(SecureConnection):
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        sock = connect_to_host(host, port, timeout)
-        own: Any = self  # smtplib's context and host name
-        secure: socket.socket = own.context.wrap_socket(sock, server_hostname=own._host)
-        return secure
+    def connect(
+        self, host: str = "", port: int = 0, source_address: tuple[str, int] | None = None
+    ) -> Reply:
+        sock = connect_to_host(host, port, self.seconds)
+        self.sock, self.file = self.context.wrap_socket(sock, server_hostname=host), None
+        return self.getreply()
 
 
 class CheckedEmailBackend(smtp.EmailBackend):

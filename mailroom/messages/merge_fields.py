@@ -109,7 +109,7 @@ def personalised(make: Make, names: Iterable[str], samples: Iterable[Values]) ->
         message.subject, message.body = slot(WHOLE_SUBJECT), slot(WHOLE_TEXT)
         message.html = slot(WHOLE_HTML) if message.html else ""
         message.alternatives = []
-        message._attach_body()
+        message.attach_html()
     return message
 
 

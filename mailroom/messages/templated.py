@@ -88,8 +88,15 @@ class TemplatedMessage(BaseEmailMessage):
             self.html = blocks.block("html_layout", "html_body")
         if self.html:
             self.html = _inliner().inline(self.html)
-        self._attach_body()
+        self.attach_html()
         self._is_rendered = True
+
+    def attach_html(self) -> None:
+        """Make `html` the alternative to the text, or the body where there is no text."""
+        if self.html and self.body:
+            self.attach_alternative(self.html, "text/html")
+        elif self.html:
+            self.body, self.content_subtype = self.html, "html"
 
     def message(self, **kwargs: Any) -> Any:
         """The MIME message, as Django builds it; renders first where that was not done."""

@@ -12,7 +12,11 @@ from functools import lru_cache
 from typing import Any
 
 import requests
-from anymail.exceptions import AnymailConfigurationError, AnymailWebhookValidationFailure
+from anymail.exceptions import (
+    AnymailAPIError,
+    AnymailConfigurationError,
+    AnymailWebhookValidationFailure,
+)
 from anymail.signals import AnymailTrackingEvent
 from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
 from anymail.webhooks.base import AnymailBaseWebhookView, AnymailBasicAuthMixin
@@ -45,6 +49,7 @@ SIGNED = {
 }
 SIGNED["UnsubscribeConfirmation"] = SIGNED["SubscriptionConfirmation"]
 HASHES: dict[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303
+GREETING = "Successfully validated SNS topic for Amazon SES event publishing."
 LARGEST_CERTIFICATE = 20_000  # bytes
 
 
@@ -56,29 +61,29 @@ class SNSTrackingWebhookView(AmazonSESTrackingWebhookView):
     raw message delivery SNS signs nothing: there the secret alone counts.
     """
 
+    def run_validators(self, request: HttpRequest) -> None:
+        """Ask a raw message for the secret alone: Anymail would compare its envelope, too."""
+        if _is_raw(request):
+            AnymailBasicAuthMixin.validate_request(self, request)
+        else:
+            super().run_validators(request)
+
     def validate_request(self, request: HttpRequest) -> None:
         """Raises AnymailWebhookValidationFailure unless Amazon signed the message."""
         AnymailBasicAuthMixin.validate_request(self, request)  # first: strangers cause no fetching
-        message = self._parse_sns_message(request)
-        if _is_raw(request):
-            return
         try:
-            self._verify(message)
+            self._verify(_sns_message(request))
         except (InvalidSignature, KeyError, ValueError, TypeError, AttributeError) as error:
             raise AnymailWebhookValidationFailure("SNS's signature is not good") from error
 
-    @staticmethod
-    def _parse_sns_message(request: HttpRequest) -> dict[str, Any]:
-        """The message of a post; a raw one is put back into the envelope that it came without."""
-        if _is_raw(request):
-            return {
-                "Type": request.headers.get("x-amz-sns-message-type", ""),
-                "MessageId": request.headers.get("x-amz-sns-message-id", ""),
-                "TopicArn": request.headers.get("x-amz-sns-topic-arn", ""),
-                "Message": request.body.decode(),
-            }
-        message: dict[str, Any] = AmazonSESTrackingWebhookView._parse_sns_message(request)
-        return message
+    def parse_events(self, request: HttpRequest) -> list[AnymailTrackingEvent]:
+        """As Anymail's, which cannot read a raw message."""
+        message = _sns_message(request)
+        if message.get("Type") == "SubscriptionConfirmation":
+            self.auto_confirm_sns_subscription(message)
+        if message.get("Type") != "Notification" or message.get("Message") == GREETING:
+            return []
+        return self.esp_to_anymail_events(_json(message.get("Message")), message)
 
     @staticmethod
     def _verify(message: dict[str, Any]) -> None:
@@ -122,6 +127,26 @@ class SNSTrackingWebhookView(AmazonSESTrackingWebhookView):
             description=": ".join(str(word) for word in words if word),
             mta_response=reply or told.get("smtpResponse"),
         )
+
+
+def _sns_message(request: HttpRequest) -> dict[str, Any]:
+    """The message of a post; a raw one is put back into the envelope that it came without."""
+    if not _is_raw(request):
+        return _json(request.body)
+    return {
+        "Type": request.headers.get("x-amz-sns-message-type", ""),
+        "MessageId": request.headers.get("x-amz-sns-message-id", ""),
+        "TopicArn": request.headers.get("x-amz-sns-topic-arn", ""),
+        "Message": request.body.decode(),
+    }
+
+
+def _json(text: Any) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(text)
+    except (TypeError, ValueError) as error:
+        raise AnymailAPIError("Malformed SNS message") from error
+    return found
 
 
 def _is_raw(request: HttpRequest) -> bool:

@@ -1,6 +1,7 @@
 """Django's SMTP backend, made fast, and to say what became of each message and recipient."""
 
 import smtplib
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -47,6 +48,7 @@ class EmailBackend(smtp.EmailBackend):
         super().__init__(*args, **options)
         self.connections = connections
         self._options = args, options
+        self._sending = threading.RLock()
         self._others: list[EmailBackend] = []
         self._own_session: Session | None = None
         self._wanted = 1
@@ -86,7 +88,7 @@ class EmailBackend(smtp.EmailBackend):
         """Send the messages; for each, the exception that `send_messages` would raise for it."""
         if not any(message.recipients() for message in email_messages):
             return [None] * len(email_messages)
-        with self._lock:
+        with self._sending:
             is_new = self.connection is None
             try:
                 self._open()
