@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from allauth.account.adapter import get_adapter
+from allauth.account.models import EmailAddress
 from allauth.account.signals import password_reset
 from allauth.core import ratelimit
 from django.conf import settings
@@ -19,8 +20,8 @@ from mailroom.addresses import address_key
 COOKIE = "known_here"
 SALT = "accounts.devices"
 YEAR = 365 * 24 * 3600  # seconds
-MARK = 32  # characters
-MOST = 10  # accounts that one browser remembers
+MARK_LENGTH = 32  # characters
+ACCOUNTS_REMEMBERED = 10  # accounts that one browser remembers
 
 
 def remember_sign_in(request: HttpRequest, user: User, *, is_first: bool) -> None:
@@ -39,7 +40,7 @@ def remember(request: HttpRequest, user: User) -> None:
     """Have DeviceMiddleware store in the cookie that the account was used from this browser."""
     mark = _mark(user)
     others = [one for one in _known(request) if one != mark]
-    request.known_here = [mark, *others][:MOST]  # type: ignore[attr-defined]
+    request.known_here = [mark, *others][:ACCOUNTS_REMEMBERED]  # type: ignore[attr-defined]
 
 
 def known_device(request: HttpRequest, email: str) -> str:
@@ -59,7 +60,7 @@ def connect() -> None:
 
 
 def _after_reset(sender: object, request: HttpRequest, user: User, **kwargs: Any) -> None:
-    for address in user.emailaddress_set.all():
+    for address in EmailAddress.objects.filter(user=user):
         ratelimit.clear(request, action="login_failed", key=address_key(address.email))
     remember(request, user)  # it proved that the mailbox is theirs
 
@@ -87,9 +88,9 @@ def _known(request: HttpRequest) -> list[str]:
         marks = str(request.get_signed_cookie(COOKIE, "", SALT, max_age=YEAR))
     except BadSignature:
         return []
-    return [one for one in marks.split(".") if len(one) == MARK]
+    return [one for one in marks.split(".") if len(one) == MARK_LENGTH]
 
 
 def _mark(user: User) -> str:
     """Stands for an account, and tells a stranger who finds the cookie nothing about it."""
-    return salted_hmac(SALT, str(user.pk), algorithm="sha256").hexdigest()[:MARK]
+    return salted_hmac(SALT, str(user.pk), algorithm="sha256").hexdigest()[:MARK_LENGTH]

@@ -8,7 +8,7 @@ from mailroom.messages import TemplatedMessage
 from mailroom.messages.links import public_url
 
 ADDRESS = "asha@example.com"
-MADE_UP = {
+SAMPLE_CONTEXT = {
     "name": "Asha Kaur",
     "email": ADDRESS,
     "activate_url": public_url("account_confirm_email", "made-up-key"),
@@ -24,7 +24,7 @@ MADE_UP = {
 
 
 def _preview(name: str, language: str) -> TemplatedMessage:
-    return TemplatedMessage(name, to=[ADDRESS], context=MADE_UP, language=language)
+    return TemplatedMessage(name, to=[ADDRESS], context=SAMPLE_CONTEXT, language=language)
 
 
 PREVIEWS = {name: partial(_preview, name) for name in TYPES.values()}

@@ -16,9 +16,11 @@ from accounts.views import (
 )
 
 # No email reports a sign-in, and its slow hash should not hold a transaction open.
-OURS = {"account_email_verification_sent", "account_confirm_email"}
+OWN_VIEWS = {"account_email_verification_sent", "account_confirm_email"}
 CHANGES = [
-    one for one in allauth_patterns if one.name not in {"account_login", "account_logout", *OURS}
+    one
+    for one in allauth_patterns
+    if one.name not in {"account_login", "account_logout", *OWN_VIEWS}
 ]
 
 

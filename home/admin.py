@@ -10,7 +10,7 @@ from django_ox.models import OxTask
 
 PLACE = re.compile(r'^  File "[^"@\n]+", line \d+, in [\w<>.]+$', re.MULTILINE)
 
-QUOTING = {"args", "kwargs", "return_value"}
+QUOTING_FIELDS = {"args", "kwargs", "return_value"}
 
 
 class TaskAdmin(OxTaskAdmin):
@@ -19,9 +19,9 @@ class TaskAdmin(OxTaskAdmin):
     An error's message may quote anything: a database names the address that it refused.
     """
 
-    readonly_fields = tuple(one for one in OxTaskAdmin.readonly_fields if one not in QUOTING)
+    readonly_fields = tuple(one for one in OxTaskAdmin.readonly_fields if one not in QUOTING_FIELDS)
     fieldsets = tuple(
-        (title, {"fields": tuple(one for one in options["fields"] if one not in QUOTING)})
+        (title, {"fields": tuple(one for one in options["fields"] if one not in QUOTING_FIELDS)})
         for title, options in OxTaskAdmin.fieldsets
     )
 

@@ -37,7 +37,7 @@ class MailroomConfig(AppConfig):
 
         conf.fill_in()
         providers.register(settings.MAILROOM_PROVIDERS)
-        mailers.connect()
+        mailers.expand_mailer_urls()
         personal_data.register_own()
         checks.register()
         if conf.is_installed("anymail"):

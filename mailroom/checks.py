@@ -16,7 +16,7 @@ from django.urls import NoReverseMatch, reverse
 
 from mailroom.addresses import domain_of
 from mailroom.conf import is_installed, needs
-from mailroom.config.channels import channel_options, channels, children, providers
+from mailroom.config.channels import channel_options, channels, children, providers_of
 from mailroom.config.hosts import loopback_hosts, sandbox_urls
 from mailroom.config.schemes import DEVELOPMENT
 from mailroom.config.urls import SECRET_OPTION
@@ -65,7 +65,7 @@ def mailer_faults() -> list[MailerFault]:
 
 
 # What a backend needs beyond the library's core: the beginning of its path, a module, the extra.
-EXTRAS = (
+EXTRA_OF_BACKEND = (
     ("anymail.", "anymail", "anymail"),
     ("anymail.backends.amazon_ses.", "boto3", "ses"),
     ("mailroom.backends.anymail_pool", "requests", "anymail"),
@@ -77,7 +77,7 @@ def _problem(alias: str) -> str:
     path, options = entry.get("BACKEND", ""), entry.get("OPTIONS", {})
     if options.get("problem"):  # of an URL
         return str(options["problem"])
-    for start, module, extra in EXTRAS:
+    for start, module, extra in EXTRA_OF_BACKEND:
         if path.startswith(start) and not is_installed(module):
             return f"{needs(path.split('.')[-2], extra)}."
     try:
@@ -310,11 +310,14 @@ def refuse_faulty_configuration() -> None:
 # -- MAILERS -----------------------------------------------------------------------------------
 
 
-NOWHERE = {
+UNSENT_BACKENDS = {
     "django.core.mail.backends.dummy.EmailBackend",
     "django.core.mail.backends.locmem.EmailBackend",
 }
-SMTP = {"django.core.mail.backends.smtp.EmailBackend", "mailroom.backends.smtp.EmailBackend"}
+SMTP_BACKENDS = {
+    "django.core.mail.backends.smtp.EmailBackend",
+    "mailroom.backends.smtp.EmailBackend",
+}
 
 
 def no_cycles(app_configs: object, **kwargs: Any) -> Found:
@@ -338,7 +341,8 @@ def nothing_for_development(app_configs: object, **kwargs: Any) -> Found:
             id="mailroom.E006",
         )
         for channel, alias in _ends()
-        if mailers.settings.get(alias, {}).get("BACKEND") in {*DEVELOPMENT.values(), *NOWHERE}
+        if mailers.settings.get(alias, {}).get("BACKEND")
+        in {*DEVELOPMENT.values(), *UNSENT_BACKENDS}
     ]
 
 
@@ -366,7 +370,7 @@ def time_outs(app_configs: object, **kwargs: Any) -> Found:
             id="mailroom.W001",
         )
         for alias, entry in mailers.settings.items()
-        if entry.get("BACKEND") in SMTP and not entry.get("OPTIONS", {}).get("timeout")
+        if entry.get("BACKEND") in SMTP_BACKENDS and not entry.get("OPTIONS", {}).get("timeout")
     ]
 
 
@@ -416,7 +420,7 @@ def _leads_to(alias: str, target: str) -> bool:
 def _ends() -> Iterator[tuple[str, str]]:
     """Each channel with each provider that it may end at."""
     for channel in channels():
-        for alias in providers(channel):
+        for alias in providers_of(channel):
             yield channel, alias
 
 

@@ -15,6 +15,8 @@ from django.utils.translation import gettext as _
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # OWASP, CSV injection
 SEPARATORS = ",;\t|"
 CHUNK = 64 * 1024  # bytes
+LARGEST_UPLOAD = 20_000_000  # bytes: some 400,000 people
+SHOWN_PROBLEMS = 100  # beyond that nobody reads on
 LONGEST_ROW = 50  # lines: a cell of more is a quotation mark that was never closed
 # The mark of UTF-32 begins as that of UTF-16 does.
 _MARKS = {

@@ -101,7 +101,7 @@ def _hide(salt: str, digest: bytes, data: bytes, secret: str | None = None) -> b
 
 BOUNCE: Final = "mailroom.bounce"
 UNSUBSCRIBE: Final = "mailroom.unsubscribe"
-TOKEN = re.compile(r"\+([a-z2-7]{26})@", re.IGNORECASE)
+TOKEN_IN_ADDRESS = re.compile(r"\+([a-z2-7]{26})@", re.IGNORECASE)
 
 # Where mail servers write the address that an email was delivered to.
 DELIVERED = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-RCPT-To", "To")
@@ -127,7 +127,7 @@ def _signed(address: str, purpose: str, delivery_id: int | None) -> str:
 
 def delivery_named(purpose: str, *texts: str) -> int | None:
     """The delivery that the first signed address in the texts names."""
-    tokens = [token for text in texts for token in TOKEN.findall(text)][:MOST_ADDRESSES]
+    tokens = [token for text in texts for token in TOKEN_IN_ADDRESS.findall(text)][:MOST_ADDRESSES]
     return next((pk for token in tokens if (pk := unseal(purpose, token)) is not None), None)
 
 

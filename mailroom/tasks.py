@@ -14,7 +14,7 @@ AWAY_SECONDS = 5.0  # for which a broker that was away is not asked again
 _away_until = 0.0
 
 
-def queue(name: str = "default") -> str:
+def queue_name(name: str = "default") -> str:
     """A queue for a task of ours: `name` where TASKS allows it, else one that the project has."""
     allowed = settings.TASKS.get("default", {}).get("QUEUES", ["default"])
     if not allowed or name in allowed:

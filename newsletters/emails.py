@@ -20,7 +20,7 @@ from newsletters.markdown import fill, greeting, render_html, render_text, used_
 from newsletters.models import Issue, Newsletter, Subscription
 from newsletters.subscribers.tokens import access_token, confirm_token, member_token
 
-SLOTS = ("name", "greeting", "unsubscribe_url", "preferences_url")
+ISSUE_SLOTS = ("name", "greeting", "unsubscribe_url", "preferences_url")
 
 
 def confirm_subscription(subscription: Subscription) -> TemplatedMessage:
@@ -67,7 +67,7 @@ def issue(issue: Issue) -> TemplatedMessage:
     """An issue for everybody, with slots where each reader's own values will stand."""
     names = ("Ada", "", 'O\'Brien & <i>"Sons"</i>')
     samples = [reader_values("sample", name, issue.language_code) for name in names]
-    return personalised(partial(issue_to, issue), SLOTS, samples)
+    return personalised(partial(issue_to, issue), ISSUE_SLOTS, samples)
 
 
 def issue_to(issue: Issue, personal: Mapping[str, str]) -> TemplatedMessage:

@@ -13,7 +13,7 @@ from mailroom.messages.links import public_url
 from newsletters.composing.preview import issue_html
 from newsletters.models import Issue, Newsletter
 
-LATEST = 20
+FEED_ENTRIES = 20
 
 
 class IssueFeed(Feed):
@@ -41,7 +41,7 @@ class IssueFeed(Feed):
         return public_url("newsletters:feed", newsletter.slug)
 
     def items(self, newsletter: Newsletter) -> QuerySet:
-        return newsletter.issues.published().select_related("newsletter")[:LATEST]
+        return newsletter.issues.published().select_related("newsletter")[:FEED_ENTRIES]
 
     def item_title(self, issue: Issue) -> str:
         return issue.title

@@ -7,7 +7,7 @@ from newsletters import emails
 from newsletters.composing.preview import preview
 from newsletters.models import Issue, Newsletter, Subscription
 
-BODY = """\
+SAMPLE_ISSUE = """\
 ## The week in the mailroom
 
 A table, a list and a picture, as mail programs show them.
@@ -33,7 +33,7 @@ def _issue(language: str) -> EmailMultiAlternatives:
         subject="{name}, the week in the mailroom",
         preheader="What was carried, and by whom",
         slug="the-week",
-        body=BODY,
+        body=SAMPLE_ISSUE,
         published_at=timezone.now(),
     )
     return preview(issue, "Ada Lovelace", "ada@example.com")

@@ -12,7 +12,7 @@ from notifications import announcement_views
 from notifications.announcements import AnnouncementProgress
 from notifications.models import Announcement, Notification
 
-CONTENT = ("title", "body", "audience", "language")
+ANNOUNCEMENT_CONTENT = ("title", "body", "audience", "language")
 
 
 @admin.register(Announcement)
@@ -23,7 +23,7 @@ class AnnouncementAdmin(admin.ModelAdmin):
     list_filter = ["state"]
     list_select_related = ["author"]
     search_fields = ["title"]
-    fields = CONTENT
+    fields = ANNOUNCEMENT_CONTENT
     change_form_template = "admin/notifications/announcement/change_form.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -59,7 +59,9 @@ class AnnouncementAdmin(admin.ModelAdmin):
             super().save_model(request, obj, form, change)
             return
         drafts = Announcement.objects.filter(pk=obj.pk, state=Announcement.State.DRAFT)
-        obj.came_too_late = not drafts.update(**{name: getattr(obj, name) for name in CONTENT})
+        obj.came_too_late = not drafts.update(
+            **{name: getattr(obj, name) for name in ANNOUNCEMENT_CONTENT}
+        )
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         if not obj.came_too_late:

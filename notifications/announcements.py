@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from mailroom.models import Delivery
+from mailroom.models.message import UNFINISHED
 from mailroom.tasks import enqueue
 from notifications.models import Announcement, Mailing, Notification
 from notifications.notify import notify
@@ -83,9 +84,6 @@ def dedupe_key_of(announcement: Announcement) -> str:
 # -- How far the sending is --------------------------------------------------------------------
 
 
-OPEN = (Delivery.State.QUEUED, Delivery.State.SENDING)
-
-
 @dataclass
 class AnnouncementProgress:
     announcement: Announcement
@@ -113,4 +111,4 @@ class AnnouncementProgress:
     @property
     def is_over(self) -> bool:
         is_told = self.announcement.state == Announcement.State.SENT
-        return is_told and not any(self._mails.get(state.value) for state in OPEN)
+        return is_told and not any(self._mails.get(state) for state in UNFINISHED)

@@ -8,7 +8,7 @@ from django.core import checks
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 
-from notifications.kinds import KINDS, Kind, Way
+from notifications.kinds import KINDS, NotificationKind, Way
 
 
 def every_kind_is_whole(app_configs: object, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -16,7 +16,7 @@ def every_kind_is_whole(app_configs: object, **kwargs: Any) -> list[checks.Check
     return [fault for kind in KINDS.values() for fault in _faults(kind)]
 
 
-def _faults(kind: Kind) -> Iterator[checks.CheckMessage]:
+def _faults(kind: NotificationKind) -> Iterator[checks.CheckMessage]:
     for template in _templates(kind):
         if not _exists(template):
             text = f"The kind {kind.key!r} has no template {template}."
@@ -32,7 +32,7 @@ def _faults(kind: Kind) -> Iterator[checks.CheckMessage]:
         yield checks.Error(text, obj=kind.key, id="notifications.E003")
 
 
-def _templates(kind: Kind) -> list[str]:
+def _templates(kind: NotificationKind) -> list[str]:
     mail = [f"emails/{kind.message_type.replace('.', '/', 1)}.html"] if kind.message_type else []
     return [kind.template, *mail]
 

@@ -5,7 +5,7 @@ from django.utils.functional import SimpleLazyObject
 
 from notifications.models import Notification
 
-MOST = 100  # beyond it the exact number says nothing more, and counting would cost
+MOST_UNREAD = 100  # beyond it the exact number says nothing more, and counting would cost
 
 
 def unread(request: HttpRequest) -> dict[str, object]:
@@ -18,4 +18,4 @@ def count_unread(request: HttpRequest) -> int:
     if user is None or not user.is_authenticated:
         return 0
     # In the order of the index: without one PostgreSQL may read the table until it has enough.
-    return Notification.objects.of(user).unread()[:MOST].count()
+    return Notification.objects.of(user).unread()[:MOST_UNREAD].count()

@@ -25,7 +25,7 @@ from mailroom.models.queries import locked
 from mailroom.outbox import Recipient, add_deliveries, freeze
 from mailroom.outcomes import is_database_away
 from notifications import emails
-from notifications.kinds import KINDS, Kind, Way
+from notifications.kinds import KINDS, NotificationKind, Way
 from notifications.models import DueDigest, Notification, Schedule
 from notifications.preferences import wants
 from notifications.tokens import DIGEST
@@ -33,7 +33,7 @@ from notifications.tokens import DIGEST
 logger = logging.getLogger(__name__)
 
 LINES = 50  # in one digest; the inbox has the rest
-LATER = timedelta(hours=1)  # what fails is tried again, and holds up nobody else
+RETRY_AFTER = timedelta(hours=1)  # what fails is tried again, and holds up nobody else
 
 
 @dataclass
@@ -74,7 +74,7 @@ def _make_next(now: datetime) -> int | None:
         if planned is None or is_database_away(error):
             raise
         logger.exception("The digest of user %s failed.", planned.user_id)
-        DueDigest.objects.filter(pk=planned.pk).update(due_at=timezone.now() + LATER)
+        DueDigest.objects.filter(pk=planned.pk).update(due_at=timezone.now() + RETRY_AFTER)
         return 0
 
 
@@ -122,7 +122,7 @@ def sections(rows: Sequence[Notification]) -> list[DigestSection]:
     return [_section(kind, found[key]) for key, kind in KINDS.items() if key in found]
 
 
-def _section(kind: Kind, groups: dict[str, list[Notification]]) -> DigestSection:
+def _section(kind: NotificationKind, groups: dict[str, list[Notification]]) -> DigestSection:
     return DigestSection(kind.label, [DigestGroup(title, lines) for title, lines in groups.items()])
 
 

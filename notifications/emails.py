@@ -7,14 +7,14 @@ from mailroom.messages.links import public_url
 from mailroom.messages.merge_fields import slot
 from mailroom.models import Delivery
 from notifications import tokens
-from notifications.kinds import Kind
+from notifications.kinds import NotificationKind
 from notifications.models import Announcement
 from notifications.tokens import DIGEST
 
-SLOTS = ("open_url", "switch_url", "preferences_url")
+ANNOUNCEMENT_SLOTS = ("open_url", "switch_url", "preferences_url")
 
 
-def notice(kind: Kind, row: dict[str, Any], language: str) -> TemplatedMessage:
+def notice(kind: NotificationKind, row: dict[str, Any], language: str) -> TemplatedMessage:
     """The mail of a kind in one language, with slots where each reader's own links will stand.
 
     row: the values that all notifications of the event share: data, actor, target_url.
@@ -27,7 +27,7 @@ def notice(kind: Kind, row: dict[str, Any], language: str) -> TemplatedMessage:
         context={
             **row["data"],
             **extra,
-            **{name: slot(name) for name in SLOTS},
+            **{name: slot(name) for name in ANNOUNCEMENT_SLOTS},
             "actor": row["actor"],
             "kind": kind,
         },
@@ -51,7 +51,7 @@ def digest(language: str, sections: list[Any], more: int) -> TemplatedMessage:
             "sections": sections,
             "more": more,
             "total": sum(len(group.lines) for one in sections for group in one.groups) + more,
-            **{name: slot(name) for name in SLOTS},
+            **{name: slot(name) for name in ANNOUNCEMENT_SLOTS},
         },
         language=language,
         headers=switch_headers(),

@@ -26,7 +26,7 @@ class Group(enum.Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class NotificationKind:
     """One kind of notification.
 
     key: its name in rows and code. label, explanation: what people read in their preferences.
@@ -61,7 +61,7 @@ class Kind:
 KINDS = {
     kind.key: kind
     for kind in (
-        Kind(
+        NotificationKind(
             key="security",
             label=_("Security of your account"),
             # The mail itself is allauth's, sent by the accounts app.
@@ -70,7 +70,7 @@ KINDS = {
             group=Group.ACCOUNT,
             required=True,
         ),
-        Kind(
+        NotificationKind(
             key="sign_in",
             label=_("Sign-ins from a new device"),
             explanation=_("Always shown here and sent by email, in case it wasn’t you."),
@@ -79,7 +79,7 @@ KINDS = {
             required=True,
             message_type="notifications.sign_in",
         ),
-        Kind(
+        NotificationKind(
             key="new_issue",
             label=_("New issues of your newsletters"),
             # The issue is a mail itself: another one about it would be one too many.
@@ -87,14 +87,14 @@ KINDS = {
             default=Way.IN_APP,
             batch="newsletter",
         ),
-        Kind(
+        NotificationKind(
             key="announcement",
             label=_("Announcements"),
             explanation=_("News about this site from the people who run it."),
             default=Way.INSTANT,
             message_type="notifications.announcement",
         ),
-        Kind(
+        NotificationKind(
             key="issue_sent",
             label=_("An issue has been sent"),
             explanation=_(
@@ -106,7 +106,7 @@ KINDS = {
             batch="newsletter",
             for_staff=True,
         ),
-        Kind(
+        NotificationKind(
             key="issue_stopped",
             label=_("An issue was paused automatically"),
             explanation=_("Sending waits until someone has checked it."),
@@ -116,7 +116,7 @@ KINDS = {
             batch="newsletter",
             for_staff=True,
         ),
-        Kind(
+        NotificationKind(
             key="mailer",
             # Its mail goes to ADMINS, past the mailers that may be what fails.
             label=_("Provider problems"),
@@ -130,12 +130,12 @@ KINDS = {
 }
 
 
-def kinds_for(user: Any) -> list[Kind]:
+def kinds_for(user: Any) -> list[NotificationKind]:
     """The kinds that a user can get."""
     return [kind for kind in KINDS.values() if user.is_staff or not kind.for_staff]
 
 
-def kind_of(key: str) -> Kind:
+def kind_of(key: str) -> NotificationKind:
     """Return the kind named `key`. Raises LookupError, which lists the known ones."""
     try:
         return KINDS[key]

@@ -7,7 +7,21 @@ from markdown_it import MarkdownIt
 
 from mailroom.messages.links import absolute
 
-TAGS = {"a", "blockquote", "br", "code", "em", "h2", "h3", "li", "ol", "p", "pre", "strong", "ul"}
+ANNOUNCEMENT_TAGS = {
+    "a",
+    "blockquote",
+    "br",
+    "code",
+    "em",
+    "h2",
+    "h3",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "strong",
+    "ul",
+}
 
 
 def announcement_html(text: str) -> SafeString:
@@ -18,7 +32,7 @@ def announcement_html(text: str) -> SafeString:
     raw = MarkdownIt("commonmark", {"html": False}).render(text)
     clean = nh3.clean(
         raw,
-        tags=TAGS,
+        tags=ANNOUNCEMENT_TAGS,
         attributes={"a": {"href", "title"}},
         attribute_filter=_absolute,
         url_schemes={"http", "https", "mailto"},

@@ -14,11 +14,11 @@ from django.utils import timezone
 from mailroom.models import Delivery, Message
 from mailroom.outbox import Recipient, add_deliveries, freeze
 from notifications import emails
-from notifications.kinds import KINDS, Kind, Way, kind_of
+from notifications.kinds import KINDS, NotificationKind, Way, kind_of
 from notifications.models import DueDigest, Mailing, Notification
 from notifications.preferences import Circumstances, circumstances, decide
 
-BATCH = 500
+RECIPIENTS_AT_ONCE = 500
 
 User = Any  # whatever AUTH_USER_MODEL is
 
@@ -50,7 +50,8 @@ def notify(
     }
     post = Post(found, row)
     return sum(
-        _tell(found, batch, row, post) for batch in batched(_each(recipients), BATCH, strict=False)
+        _tell(found, batch, row, post)
+        for batch in batched(_each(recipients), RECIPIENTS_AT_ONCE, strict=False)
     )
 
 
@@ -60,7 +61,7 @@ def _each(recipients: User | Iterable[User]) -> Iterable[User]:
     if isinstance(recipients, QuerySet):
         # In one order, so that two calls at a time wait for each other and don't lock each other.
         ordered = recipients if recipients.query.is_sliced else recipients.order_by("pk")
-        return ordered.iterator(BATCH)
+        return ordered.iterator(RECIPIENTS_AT_ONCE)
     return recipients
 
 
@@ -70,7 +71,7 @@ def _url(target: object) -> str:
     return str(target or "")
 
 
-def _tell(kind: Kind, users: Sequence[User], row: dict[str, Any], post: "Post") -> int:
+def _tell(kind: NotificationKind, users: Sequence[User], row: dict[str, Any], post: "Post") -> int:
     """One batch, in a constant number of queries."""
     known = circumstances(kind, users)
     ways = {user: decide(kind, known[user]) for user in users}
@@ -122,7 +123,7 @@ class Letter(NamedTuple):
 class Post:
     """The mails of one call of notify(). row: the values that all its notifications share."""
 
-    def __init__(self, kind: Kind, row: dict[str, Any]) -> None:
+    def __init__(self, kind: NotificationKind, row: dict[str, Any]) -> None:
         self.kind = kind
         self.row = row
         self._frozen: dict[str, Message] = {}
@@ -177,7 +178,7 @@ def skip_reasons(deliveries: list[Delivery]) -> dict[int, str]:
     }
 
 
-def _unwanted(kind: Kind, deliveries: Sequence[Delivery]) -> list[int]:
+def _unwanted(kind: NotificationKind, deliveries: Sequence[Delivery]) -> list[int]:
     users = get_user_model().objects.in_bulk([one.values["user"] for one in deliveries])
     known = circumstances(kind, list(users.values()))
     wanted = {user.pk for user, found in known.items() if decide(kind, found) is Way.INSTANT}

@@ -29,5 +29,5 @@ def plan_forgotten_digests() -> None:
 
 
 @every(seconds=3600)
-def forget_old() -> None:
+def delete_old_notifications() -> None:
     forget_old_notifications()

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from notifications.kinds import KINDS, Kind, Way
+from notifications.kinds import KINDS, NotificationKind, Way
 from notifications.models import Preference, Schedule
 from notifications.tokens import DIGEST
 
@@ -28,7 +28,7 @@ class Circumstances:
     is_paused: bool = False
 
 
-def decide(kind: Kind, now: Circumstances) -> Way:
+def decide(kind: NotificationKind, now: Circumstances) -> Way:
     """What is done. A required kind takes neither wish nor pause; nobody else's address is used.
 
     What would be emailed at once in a pause stays in the app; what waits for a digest goes on
@@ -44,12 +44,12 @@ def decide(kind: Kind, now: Circumstances) -> Way:
     return wanted
 
 
-def _wanted(kind: Kind, wish: str) -> Way:
+def _wanted(kind: NotificationKind, wish: str) -> Way:
     """The wish, or the default where there is none or the kind no longer offers it."""
     return Way(wish) if wish in kind.choices else kind.default
 
 
-def circumstances(kind: Kind, users: Sequence[Any]) -> dict[Any, Circumstances]:
+def circumstances(kind: NotificationKind, users: Sequence[Any]) -> dict[Any, Circumstances]:
     """What holds for each of the users, in three queries."""
     now = timezone.now()
     chosen = Preference.objects.filter(user__in=users, kind=kind.key)

@@ -10,7 +10,7 @@ from mailroom.messages.serializers import build
 from mailroom.models import Delivery
 from mailroom.outbox import freeze
 
-NOBODY = 0  # no user and no notification has this number: the links of a preview change nothing
+NO_USER = 0  # no user and no notification has this number: the links of a preview change nothing
 
 
 def preview_email(
@@ -19,7 +19,7 @@ def preview_email(
     """What `make` writes, addressed. Nothing is stored: the transaction is rolled back."""
     with transaction.atomic():
         message = freeze(make())
-        values = {"kind": kind, "user": NOBODY, "notification": NOBODY}
+        values = {"kind": kind, "user": NO_USER, "notification": NO_USER}
         mail = build(message, [Delivery(message=message, address=address, values=values)])
         transaction.set_rollback(True)
     return mail

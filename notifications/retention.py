@@ -8,10 +8,9 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
+from mailroom.models.queries import BATCH
 from mailroom.outbox import personal_data
 from notifications.models import Notification, Preference, Schedule
-
-BATCH = 1000
 
 
 def forget_old_notifications() -> None:
@@ -37,13 +36,13 @@ def export(user: Any) -> dict[str, Any]:
     }
 
 
-QUOTING = ("data", "actor", "target_url", "batch_key")
+QUOTING_COLUMNS = ("data", "actor", "target_url", "batch_key")
 
 
 def register() -> None:
     """Declare what this app stores about an account, and where an address may be mentioned."""
     personal_data.register("notifications", export=_export, erase=lambda key: None, of_account=True)
-    personal_data.register_quotes("notifications.Notification", *QUOTING)
+    personal_data.register_quotes("notifications.Notification", *QUOTING_COLUMNS)
 
 
 def _export(key: str) -> dict[str, Any] | None:

@@ -16,8 +16,8 @@ BACKENDS = {
     "anymail.backends.postmark.EmailBackend": "postmark",
     "anymail.backends.mailgun.EmailBackend": "mailgun",
 }
-KINDS = {"smtp": "SMTP", "postmark": "Postmark", "mailgun": "Mailgun"}
-KEYS = {"smtp": "password", "postmark": "server_token", "mailgun": "api_key"}
+PROVIDER_NAMES = {"smtp": "SMTP", "postmark": "Postmark", "mailgun": "Mailgun"}
+KEY_OPTION = {"smtp": "password", "postmark": "server_token", "mailgun": "api_key"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Account:
 
     @property
     def title(self) -> str:
-        return KINDS[self.kind]
+        return PROVIDER_NAMES[self.kind]
 
 
 def accounts() -> list[Account]:
@@ -73,7 +73,7 @@ def _secrets(account: Any) -> dict[str, Any]:
 
 
 def _account(alias: str, kind: str | None, options: Mapping[str, Any]) -> Account | None:
-    if kind not in KINDS:
+    if kind not in PROVIDER_NAMES:
         return None
     if kind == "smtp":
         host, port = options.get("host"), options.get("port")
@@ -89,7 +89,7 @@ def _account(alias: str, kind: str | None, options: Mapping[str, Any]) -> Accoun
         alias=alias,
         kind=kind,
         port=port,
-        key=options.get(KEYS[kind]) or "",
+        key=options.get(KEY_OPTION[kind]) or "",
         domain=options.get("sender_domain") or "",
         webhook_url=url,
         webhook_key=key,

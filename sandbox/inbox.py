@@ -26,7 +26,7 @@ from mailroom.addresses import address_key
 from mailroom.models import Delivery
 
 KEPT_EMAILS = 5000
-KEPT_DAYS = 14
+INBOX_DAYS = 14
 SEARCHED_CHARACTERS = 5000  # of the text
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS email (
@@ -38,7 +38,7 @@ CREATE INDEX IF NOT EXISTS email_channel ON email (channel);
 CREATE INDEX IF NOT EXISTS email_provider ON email (provider);
 CREATE INDEX IF NOT EXISTS email_message_id ON email (message_id);
 """
-COLUMNS = "id, at, channel, provider, sender, recipients, subject, message_id"
+INBOX_COLUMNS = "id, at, channel, provider, sender, recipients, subject, message_id"
 OUR_MESSAGE_ID = re.compile(r"<[0-9a-f]{24}\.([0-9a-f]{32})@")
 
 
@@ -86,7 +86,7 @@ def store_email(accepted: Accepted) -> None:
         number = file.execute(f"INSERT INTO email ({names}) VALUES ({places})", row).lastrowid  # noqa: S608  (our own names)
         file.execute("DELETE FROM email WHERE id <= ?", [(number or 0) - KEPT_EMAILS])
         file.execute(
-            "DELETE FROM email WHERE at < ?", [(now - timedelta(days=KEPT_DAYS)).isoformat()]
+            "DELETE FROM email WHERE at < ?", [(now - timedelta(days=INBOX_DAYS)).isoformat()]
         )
 
 
@@ -149,7 +149,7 @@ class Emails:
     def __getitem__(self, part: slice) -> list[Email]:
         ids = self._ids[part]
         marks = ", ".join("?" * len(ids))
-        query = f"SELECT {COLUMNS} FROM email WHERE id IN ({marks}) ORDER BY id DESC"  # noqa: S608
+        query = f"SELECT {INBOX_COLUMNS} FROM email WHERE id IN ({marks}) ORDER BY id DESC"  # noqa: S608
         with _file() as file:
             return [_email(row) for row in file.execute(query, ids)]
 
@@ -167,7 +167,7 @@ def choices() -> tuple[list[str], list[str]]:
 def read_email(number: int) -> tuple[Email, EmailMessage] | None:
     """An email and its content; None for one that is gone."""
     with _file() as file:
-        query = f"SELECT {COLUMNS}, raw FROM email WHERE id = ?"  # noqa: S608
+        query = f"SELECT {INBOX_COLUMNS}, raw FROM email WHERE id = ?"  # noqa: S608
         row = file.execute(query, [number]).fetchone()
     return (_email(row[:-1]), _read(row[-1])) if row else None
 

@@ -15,20 +15,20 @@ from asgiref.sync import sync_to_async
 from sandbox.accounts import Account
 from sandbox.behaviour import SILENT_SECONDS, SLOW_SECONDS, Mode, persona
 from sandbox.inbox import Accepted
-from sandbox.webhooks import FULL, LATER, NO_MAILBOX
+from sandbox.webhooks import GREYLISTED, MAILBOX_FULL, NO_MAILBOX
 
 # What RCPT is answered with; a deferred recipient is accepted at the second try.
-REPLIES = {
+REPLY_OF_MODE = {
     "bounce": NO_MAILBOX,
-    "soft-bounce": FULL,
-    "deferred": LATER,
+    "soft-bounce": MAILBOX_FULL,
+    "deferred": GREYLISTED,
     "refused": "550 5.7.1 The recipient does not accept email from you.",
     "rate-limited": "450 4.7.1 Too many emails, slow down.",
     "out-of-quota": "550 5.4.5 Daily sending quota exceeded.",
 }
 DOWN = "421 4.3.2 Service not available, closing the connection"
-BUSY = "451 4.7.1 Too many emails, slow down."
-QUOTA = "550 5.4.5 Daily sending quota exceeded."
+RATE_LIMITED = "451 4.7.1 Too many emails, slow down."
+QUOTA_EXCEEDED = "550 5.4.5 Daily sending quota exceeded."
 
 
 class SMTPServer(Controller):
@@ -98,7 +98,7 @@ class SMTPServer(Controller):
             asyncio.get_running_loop().call_later(0.05, server.transport.close)
             return DOWN
         if mode in {Mode.BUSY, Mode.QUOTA}:
-            return BUSY if mode == Mode.BUSY else QUOTA
+            return RATE_LIMITED if mode == Mode.BUSY else QUOTA_EXCEEDED
         envelope.mail_from = address
         return "250 2.1.0 OK"
 
@@ -111,7 +111,7 @@ class SMTPServer(Controller):
             if pair in self.deferred:
                 who = ""
             self.deferred.add(pair)
-        if refusal := REPLIES.get(who):
+        if refusal := REPLY_OF_MODE.get(who):
             return refusal
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"

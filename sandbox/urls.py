@@ -4,7 +4,7 @@ from sandbox import views
 
 app_name = "sandbox"
 urlpatterns = [
-    path("sandbox/", views.providers, name="providers"),
+    path("sandbox/", views.providers_page, name="providers"),
     path("sandbox/mode/", views.mode, name="mode"),
     path("inbox/", views.inbox_page, name="inbox"),
     path("inbox/<int:number>/", views.email_page, name="email"),

@@ -28,7 +28,7 @@ from sandbox.behaviour import PERSONAS, Mode, mode_of, set_behaviour
 
 EMAILS_A_PAGE = 50
 RAW_SHOWN = 200_000  # characters; all of it can be downloaded
-LOOKS = {
+EMAIL_PARTS = {
     "html": gettext_lazy("HTML"),
     "text": gettext_lazy("Text"),
     "headers": gettext_lazy("Headers"),
@@ -66,7 +66,7 @@ may_manage = permission_required("mailroom.manage_mailers", raise_exception=True
 @page
 @staff_member_required
 @may_manage
-def providers(request: HttpRequest) -> HttpResponse:
+def providers_page(request: HttpRequest) -> HttpResponse:
     """Show how each provider behaves, and which recipients something happens to."""
     rows = [(account, mode_of(account.alias)) for account in accounts()]
     context = {"rows": rows, "modes": Mode.choices, "personas": PERSONAS}
@@ -122,7 +122,7 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
         "filters": filters.urlencode(),
         "is_filtered": any(filters.values()),
         "kept_emails": inbox.KEPT_EMAILS,
-        "kept_days": inbox.KEPT_DAYS,
+        "kept_days": inbox.INBOX_DAYS,
     }
     return render(request, "sandbox/inbox.html", context)
 
@@ -226,11 +226,13 @@ def _one(number: int) -> tuple[inbox.Email, EmailMessage]:
 def _content(request: HttpRequest, mail: EmailMessage) -> dict[str, Any]:
     """What the page of an email shows of it, in the look that was asked for."""
     html, look = inbox.body_of(mail, "html"), request.GET.get("look", "")
-    if look not in LOOKS or (look == "html" and not html):
+    if look not in EMAIL_PARTS or (look == "html" and not html):
         look = "html" if html else "text"
     raw = mail.as_bytes().decode(errors="replace") if look == "raw" else ""
     return {
-        "looks": LOOKS if html else {name: LOOKS[name] for name in LOOKS if name != "html"},
+        "looks": EMAIL_PARTS
+        if html
+        else {name: EMAIL_PARTS[name] for name in EMAIL_PARTS if name != "html"},
         "look": look,
         "subject": str(mail["Subject"] or ""),
         "sender": str(mail["From"] or ""),

@@ -22,8 +22,8 @@ from sandbox.accounts import Account
 logger = logging.getLogger(__name__)
 
 NO_MAILBOX = "550 5.1.1 The email account that you tried to reach does not exist."
-FULL = "552 5.2.2 The recipient's mailbox is full."
-LATER = "451 4.7.1 Greylisted, try again later."
+MAILBOX_FULL = "552 5.2.2 The recipient's mailbox is full."
+GREYLISTED = "451 4.7.1 Greylisted, try again later."
 # Providers repeat a post for hours or days; here somebody watches.
 RETRY_SECONDS = (0.5, 2, 5, 15)
 
@@ -52,16 +52,16 @@ COURSES: dict[str, dict[str, Course]] = {
     "postmark": {
         "": [("Delivery", "")],
         "bounce": [("Bounce HardBounce", NO_MAILBOX)],
-        "soft-bounce": [("Bounce SoftBounce", FULL)],
+        "soft-bounce": [("Bounce SoftBounce", MAILBOX_FULL)],
         "complaint": [("Delivery", ""), ("SpamComplaint", "")],
-        "deferred": [("Bounce Transient", LATER), ("Delivery", "")],
+        "deferred": [("Bounce Transient", GREYLISTED), ("Delivery", "")],
     },
     "mailgun": {
         "": [("delivered", "")],
         "bounce": [("failed permanent bounce", NO_MAILBOX)],
-        "soft-bounce": [("failed permanent generic", FULL)],
+        "soft-bounce": [("failed permanent generic", MAILBOX_FULL)],
         "complaint": [("delivered", ""), ("complained", "")],
-        "deferred": [("failed temporary generic", LATER), ("delivered", "")],
+        "deferred": [("failed temporary generic", GREYLISTED), ("delivered", "")],
     },
 }
 

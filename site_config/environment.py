@@ -54,14 +54,14 @@ CONTENT_SECURITY_POLICY: dict[str, list[str]] = {
 fraction: Any = validate.Range(0, 1)
 
 
-LONGEST = 36_500  # days, a century
+LONGEST_DAYS = 36_500  # days, a century
 
 
 def between(low: float, high: float) -> validate.Range:
     return validate.Range(min=low, max=high)
 
 
-days: Any = between(1, LONGEST)
+days: Any = between(1, LONGEST_DAYS)
 seconds: Any = between(0, 86_400)
 count: Any = between(1, 1_000_000)
 
@@ -223,7 +223,7 @@ KEY_LENGTH = 32  # characters; a key of secrets.token_urlsafe(50) has 67
 PASSWORD_LENGTH = 12
 LONGEST_REPEAT = 16  # characters: a shorter text that is only repeated can be guessed
 DIFFERENT = 5  # characters, as Django's own check asks for
-PLACEHOLDER = re.compile(r"django-insecure|change.?me|replace.?me|your.?(secret|key)", re.I)
+PLACEHOLDER_IN_KEY = re.compile(r"django-insecure|change.?me|replace.?me|your.?(secret|key)", re.I)
 
 
 def _is_weak(secret: str, length: int) -> bool:
@@ -231,7 +231,7 @@ def _is_weak(secret: str, length: int) -> bool:
     repeats = any(
         secret[n:] == secret[:-n] for n in range(1, min(LONGEST_REPEAT, len(secret) // 2) + 1)
     )
-    return is_short or repeats or bool(PLACEHOLDER.search(secret))
+    return is_short or repeats or bool(PLACEHOLDER_IN_KEY.search(secret))
 
 
 def _weak_keys(env: Env) -> Iterator[VariableFault]:
@@ -347,14 +347,14 @@ def _host_faults(hosts: list[str], public_url: str) -> Iterator[VariableFault]:
 # -- Services -------------------------------------------------------------------------------------
 
 CACHE_SCHEMES = ("redis", "rediss")
-SCHEMES = {
+SERVICE_SCHEMES = {
     "CACHE_URL": CACHE_SCHEMES,
     "TASKS_URL": (*CACHE_SCHEMES, "amqp", "amqps"),
 }
 
 
 def _url_faults(env: Env) -> Iterator[VariableFault]:
-    for name, schemes in SCHEMES.items():
+    for name, schemes in SERVICE_SCHEMES.items():
         url = env.str(name, "")
         scheme, mark, _rest = url.partition("://")
         if url and (not mark or scheme not in schemes):

@@ -134,7 +134,7 @@ def logging_config(debug: bool) -> dict[str, Any]:
 
 # Links in emails carry signed tokens: whoever reads a log must not be able to follow them. The
 # names of Python's files, in tracebacks, may be as long.
-TOKEN = re.compile(r"(/|%2F)(?![\w.-]+\.py\b)[A-Za-z0-9_.:=-]{24,}", re.IGNORECASE)
+TOKEN_IN_PATH = re.compile(r"(/|%2F)(?![\w.-]+\.py\b)[A-Za-z0-9_.:=-]{24,}", re.IGNORECASE)
 # An argument of a query string, also where the query string is quoted in another one.
 ARGUMENT = re.compile(
     r"([?&;]|%3F|%26)((?:\w|%5F)*(?:key|token|pass|pwd|secret|code|signature|sig|auth)\w*)(=|%3D)"
@@ -145,9 +145,9 @@ ARGUMENT = re.compile(
 PASSWORD_IN_URL = re.compile(r"(?<=://)[^\s\"'<>]*(?=@)")
 # The answers of AUTH (RFC 4954), and the Authorization header: base64 of names and passwords.
 AUTH = re.compile(r"(AUTH (?:PLAIN|LOGIN|XOAUTH2|OAUTHBEARER) |(?:Basic|Bearer) )[\w+/=.~-]+", re.I)
-SECRET_OPTION = re.compile(r"pass|key|token|secret", re.IGNORECASE)
-SHORTEST = 6  # what is shorter stands in ordinary words, too
-MASK = "…"
+SECRET_NAME = re.compile(r"pass|key|token|secret", re.IGNORECASE)
+SHORTEST_REDACTED = 6  # what is shorter stands in ordinary words, too
+REDACTED = "…"
 
 
 class LineFormatter(logging.Formatter):
@@ -214,9 +214,9 @@ class AdminEmailHandler(log.AdminEmailHandler):
 def conceal(text: str) -> str:
     """Return the text without keys, passwords, tokens and signed links."""
     for secret in _known():
-        text = text.replace(secret, MASK)
-    text = ARGUMENT.sub(rf"\1\2\3{MASK}", PASSWORD_IN_URL.sub(MASK, text))
-    return TOKEN.sub(rf"\1{MASK}", AUTH.sub(rf"\1{MASK}", text))
+        text = text.replace(secret, REDACTED)
+    text = ARGUMENT.sub(rf"\1\2\3{REDACTED}", PASSWORD_IN_URL.sub(REDACTED, text))
+    return TOKEN_IN_PATH.sub(rf"\1{REDACTED}", AUTH.sub(rf"\1{REDACTED}", text))
 
 
 def _known() -> list[str]:
@@ -229,7 +229,7 @@ def _known() -> list[str]:
 
 def _of_environment() -> Iterator[str]:
     for name, value in os.environ.items():
-        if SECRET_OPTION.search(name):
+        if SECRET_NAME.search(name):
             yield from (value, *value.split(","))
     yield from _passwords_of(re.findall(r"\w+://[^\s()]+", " ".join(os.environ.values())))
 
@@ -245,7 +245,7 @@ def _secrets() -> list[str]:
 
 def _secrets_of(plain: Iterable[str]) -> list[str]:
     found = {form for secret in plain for form in _forms(secret)}
-    return sorted((one for one in found if len(one) >= SHORTEST), key=len, reverse=True)
+    return sorted((one for one in found if len(one) >= SHORTEST_REDACTED), key=len, reverse=True)
 
 
 def _plain_secrets() -> Iterator[str]:
@@ -270,7 +270,7 @@ def _plain_secrets() -> Iterator[str]:
 
 
 def _is_secret(name: str, value: Any) -> bool:
-    return isinstance(value, str) and bool(SECRET_OPTION.search(name))
+    return isinstance(value, str) and bool(SECRET_NAME.search(name))
 
 
 def _passwords_of(urls: Iterable[Any]) -> Iterator[str]:
@@ -288,7 +288,7 @@ def _base64(text: str) -> str:
 
 def _forms(secret: str) -> set[str]:
     """How a secret looks where it was quoted: in a URL, in JSON, in Python or in HTML."""
-    if len(secret) < SHORTEST:
+    if len(secret) < SHORTEST_REDACTED:
         return set()
     plain = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret)}
     plain |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}

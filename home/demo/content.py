@@ -13,7 +13,7 @@ from mailroom.models import MailAccount
 from newsletters.models import Issue, Newsletter, Subscription
 from newsletters.subscribers.importing import import_subscribers
 
-FOLDER = Path(__file__).parent
+CONTENT_FOLDER = Path(__file__).parent
 CONSENT = "Signed up on paper at the Mailroom open day, 2026"
 POSTAL_ADDRESS = "The Mailroom, 1 Example Street, Exampletown"
 
@@ -81,7 +81,7 @@ def subscribers(newsletter: Newsletter) -> None:
     """200 confirmed ones by the site's own import, and three who must get nothing."""
     if newsletter.subscriptions.exists():
         return
-    with (FOLDER / "subscribers.csv").open("rb") as file:
+    with (CONTENT_FOLDER / "subscribers.csv").open("rb") as file:
         import_subscribers(newsletter, file, CONSENT)
     for state, name in (
         (Subscription.State.PENDING, "not-yet"),
@@ -96,7 +96,7 @@ def subscribers(newsletter: Newsletter) -> None:
 def draft_issue(newsletter: Newsletter, author: User) -> Issue:
     """A draft, for the editor to publish."""
     picture = absolute(static("demo/letter.png"))
-    body = (FOLDER / "issue.md").read_text("utf-8").replace("IMAGE_URL", picture)
+    body = (CONTENT_FOLDER / "issue.md").read_text("utf-8").replace("IMAGE_URL", picture)
     draft, _ = Issue.objects.get_or_create(
         newsletter=newsletter,
         slug="four-kinds-of-mail",

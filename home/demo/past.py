@@ -11,19 +11,19 @@ from django.utils import timezone
 
 from accounts.models import User
 from home.demo.content import CONSENT
-from mailroom.config.channels import channel_options, providers
+from mailroom.config.channels import channel_options, providers_of
 from mailroom.models import Attempt, Delivery, Event, Message, OutcomeCount, Suppression
 from mailroom.models.count import hour_of
 from newsletters.models import Issue, Newsletter, Subscription
 from notifications.models import Notification
 
-MARK = "demo-past"  # in a column of every row that remove() takes away again
+DEMO_MARK = "demo-past"  # in a column of every row that remove() takes away again
 SLUG = "why-emails-bounce"
-UIDS = [uuid5(NAMESPACE_URL, f"{MARK}:{name}") for name in ("issue", "reset")]
+UIDS = [uuid5(NAMESPACE_URL, f"{DEMO_MARK}:{name}") for name in ("issue", "reset")]
 WEEKS_OF_GROWTH = 8
 State, Feedback, Kind = Delivery.State, Delivery.Feedback, Event.Kind
 
-BODY = """\
+PAST_ISSUE = """\
 # Why emails bounce
 
 Hello {name},
@@ -63,7 +63,7 @@ def make_past(newsletter: Newsletter, admin: User, reader: User) -> None:
         kind="new_issue",
         data={"newsletter": str(newsletter), "subject": issue.subject},
         target_url=issue.get_absolute_url(),
-        dedupe_key=MARK,
+        dedupe_key=DEMO_MARK,
         created_at=published,
     )
 
@@ -73,11 +73,11 @@ def remove() -> None:
     """Remove what make() added, and nothing else."""
     _count(Delivery.objects.filter(message__uid__in=UIDS), -1)
     Issue.objects.filter(message__uid=UIDS[0]).delete()
-    Event.objects.filter(event_id__startswith=MARK).delete()
+    Event.objects.filter(event_id__startswith=DEMO_MARK).delete()
     Message.objects.filter(uid__in=UIDS).delete()
-    Suppression.objects.filter(note=MARK).delete()
-    Notification.objects.filter(dedupe_key__startswith=MARK).delete()
-    Subscription.objects.filter(consent_source=MARK).delete()
+    Suppression.objects.filter(note=DEMO_MARK).delete()
+    Notification.objects.filter(dedupe_key__startswith=DEMO_MARK).delete()
+    Subscription.objects.filter(consent_source=DEMO_MARK).delete()
 
 
 def _count(rows: Iterable[Delivery], each: int) -> None:
@@ -111,7 +111,7 @@ def _mailboxes(newsletter: Newsletter, joined: datetime) -> None:
                 created_at=joined,
                 confirmed_at=joined,
                 consent_at=joined,
-                consent_source=MARK,
+                consent_source=DEMO_MARK,
             )
             for name, count in personas
             for number in range(1, count + 1)
@@ -128,7 +128,7 @@ def _issue(newsletter: Newsletter, author: User, at: datetime) -> Issue:
         channel="newsletters",
         is_bulk=True,
         subject="Why emails bounce",
-        body=BODY,
+        body=PAST_ISSUE,
         from_email=options.from_email,
         created_at=at,
     )
@@ -137,7 +137,7 @@ def _issue(newsletter: Newsletter, author: User, at: datetime) -> Issue:
         newsletter=newsletter,
         slug=SLUG,
         subject="Why emails bounce",
-        body=BODY,
+        body=PAST_ISSUE,
         author=author,
         state=Issue.State.SENT,
         message=message,
@@ -156,12 +156,12 @@ def _issue(newsletter: Newsletter, author: User, at: datetime) -> Issue:
             state=Subscription.State.CONFIRMED,
             confirmed_at=joined,
             consent_at=joined,
-            consent_source=MARK,
+            consent_source=DEMO_MARK,
         )
         for address in strangers
         if address not in known
     )
-    aliases = list(providers(options.via))
+    aliases = list(providers_of(options.via))
     confirmed = newsletter.subscriptions.confirmed().filter(consent_wording=CONSENT)
     addresses = [address for address, *_ in EXCEPTIONS]
     addresses += confirmed.values_list("email", flat=True)
@@ -190,14 +190,16 @@ def _sent(
         not_before=at,
         finished_at=at + timedelta(milliseconds=50 * number),
         alias=aliases[-1] if reports else aliases[0],
-        provider_id=f"{MARK}-{number}",
+        provider_id=f"{DEMO_MARK}-{number}",
         feedback=Feedback.DELIVERED if reports else "",
     )
 
 
 def _skipped(message: Message, at: datetime) -> Delivery:
     Suppression.objects.get_or_create(
-        address=SKIPPED, channel="", defaults={"reason": "manual", "note": MARK, "created_at": at}
+        address=SKIPPED,
+        channel="",
+        defaults={"reason": "manual", "note": DEMO_MARK, "created_at": at},
     )
     return Delivery(
         message=message,
@@ -219,7 +221,7 @@ def _reports(made: dict[str, Delivery], aliases: list[str], at: datetime) -> Non
         row.save(update_fields=["feedback"])
         Event.objects.create(
             provider=aliases[-1].partition(":")[0].title(),
-            event_id=f"{MARK}-{number}",
+            event_id=f"{DEMO_MARK}-{number}",
             kind=kind,
             delivery=row,
             address=address,
@@ -237,7 +239,7 @@ def _reports(made: dict[str, Delivery], aliases: list[str], at: datetime) -> Non
                 defaults={
                     "reason": found[0],
                     "evidence": words,
-                    "note": MARK,
+                    "note": DEMO_MARK,
                     "created_at": when,
                 },
             )
@@ -246,7 +248,7 @@ def _reports(made: dict[str, Delivery], aliases: list[str], at: datetime) -> Non
 def _failover(admin: User, reader: User, at: datetime) -> None:
     """A password reset that the first provider refused and the second one took."""
     options = channel_options("password_reset")
-    first, *_, second = [*providers(options.via)] * 2
+    first, *_, second = [*providers_of(options.via)] * 2
     message = Message.objects.create(
         uid=UIDS[1],
         type="accounts.password_reset",
@@ -279,7 +281,7 @@ def _failover(admin: User, reader: User, at: datetime) -> None:
             kind="mailer",
             data={"event": event, "alias": first, "carried_by": second},
             target_url=reverse("mail_status"),
-            dedupe_key=f"{MARK}-{event}",
+            dedupe_key=f"{DEMO_MARK}-{event}",
             created_at=at + timedelta(minutes=later),
             read_at=at + timedelta(hours=1),
         )

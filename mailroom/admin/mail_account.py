@@ -23,7 +23,7 @@ from mailroom.config.channels import channels
 from mailroom.config.hosts import PORTS, loopback_hosts
 from mailroom.delivery import breaker
 from mailroom.models import Delivery, MailAccount
-from mailroom.models.mail_account import KINDS, NO_TLS, Setting, fernet, kind_choices
+from mailroom.models.mail_account import ACCOUNT_KINDS, NO_TLS, Setting, fernet, kind_choices
 from mailroom.status.actions import test
 
 MANY = 1_000  # waiting emails that are counted
@@ -60,7 +60,7 @@ class MailAccountForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.instance.kind = self.instance.kind or self.kind
         self.fields["channels"].choices = [(one, one) for one in channels()]  # type: ignore[attr-defined]
-        for setting in KINDS[self.instance.kind]:
+        for setting in ACCOUNT_KINDS[self.instance.kind]:
             if not setting.is_secret:
                 self.initial.setdefault(setting.name, self.instance.options.get(setting.name))
 
@@ -68,7 +68,9 @@ class MailAccountForm(forms.ModelForm):
         """Put the kind's settings into the account, whose own `clean` judges them."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         account, before = self.instance, self.instance.options
-        given = {one: cleaned[one.name] for one in KINDS[account.kind] if cleaned.get(one.name)}
+        given = {
+            one: cleaned[one.name] for one in ACCOUNT_KINDS[account.kind] if cleaned.get(one.name)
+        }
         secrets = {one.name: value for one, value in given.items() if one.is_secret}
         account.options = {one.name: value for one, value in given.items() if not one.is_secret}
         is_moved = account.kind == "smtp" and before != account.options
@@ -87,7 +89,7 @@ class MailAccountForm(forms.ModelForm):
 
 def form_for(kind: str, *, is_new: bool) -> type[MailAccountForm]:
     """The form class of a kind of account."""
-    own = {setting.name: _field(setting, is_new=is_new) for setting in KINDS[kind]}
+    own = {setting.name: _field(setting, is_new=is_new) for setting in ACCOUNT_KINDS[kind]}
     return type("KindForm", (MailAccountForm,), {**own, "kind": kind})
 
 
@@ -129,14 +131,14 @@ class MailAccountAdmin(admin.ModelAdmin):
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:
         kind = obj.kind if obj else request.GET.get("kind", "")
-        kwargs["form"] = form_for(kind if kind in KINDS else "smtp", is_new=obj is None)
+        kwargs["form"] = form_for(kind if kind in ACCOUNT_KINDS else "smtp", is_new=obj is None)
         kwargs["fields"] = MailAccountForm.Meta.fields
         return super().get_form(request, obj, change, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         kind = obj.kind if obj else request.GET.get("kind", "")
         is_editable = self.has_change_permission(request, obj) if obj else True
-        own = [one.name for one in KINDS.get(kind, ())] if is_editable else []
+        own = [one.name for one in ACCOUNT_KINDS.get(kind, ())] if is_editable else []
         shown = ["health", "last_error", "waiting", "used_by"] if obj else []
         return [
             (None, {"fields": ["name", "owner", *(["kind"] if obj else []), "active"]}),
@@ -150,7 +152,7 @@ class MailAccountAdmin(admin.ModelAdmin):
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Ask for the kind first: each has fields of its own."""
-        if request.GET.get("kind") not in KINDS:
+        if request.GET.get("kind") not in ACCOUNT_KINDS:
             if not self.has_add_permission(request):
                 raise PermissionDenied
             context = {

@@ -20,7 +20,7 @@ from mailroom.messages.preview import as_mail_frame, framed, html_of
 from mailroom.messages.serializers import thaw_content
 from mailroom.models import Delivery, Message
 
-STATES = dict(Delivery.State.choices)
+STATE_LABELS = dict(Delivery.State.choices)
 
 
 @admin.register(Message)
@@ -70,7 +70,7 @@ class MessageAdmin(RecordAdmin):
     @admin.display(description=_("deliveries"))
     def deliveries(self, obj: Message) -> SafeString:
         states = obj.states if hasattr(obj, "states") else obj.progress()
-        counts = (f"{count} {STATES[state]}" for state, count in sorted(states.items()))
+        counts = (f"{count} {STATE_LABELS[state]}" for state, count in sorted(states.items()))
         address = reverse("admin:mailroom_delivery_changelist")
         text = ", ".join(counts) or _("none")
         return format_html('<a href="{}?message__id__exact={}">{}</a>', address, obj.pk, text)

@@ -13,12 +13,11 @@ from django.utils.translation import ngettext
 
 from mailroom.models import Delivery
 from mailroom.models.delivery import DeliveryQuerySet
+from mailroom.models.queries import BATCH
 from mailroom.outbox.control import queue_again
 
 if TYPE_CHECKING:
     from mailroom.admin.delivery import DeliveryAdmin
-
-BATCH = 1000  # rows a transaction, however many were selected
 
 
 def ask_or_do(

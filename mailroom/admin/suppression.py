@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from mailroom.addresses import AddressFormField
 from mailroom.admin.suppression_csv import exported, import_suppressions
 from mailroom.config.channels import channels
-from mailroom.csv_files import csv_response
+from mailroom.csv_files import LARGEST_UPLOAD, SHOWN_PROBLEMS, csv_response
 from mailroom.messages.links import mask_tokens
 from mailroom.models import Suppression
 
@@ -27,10 +27,6 @@ class LiftForm(forms.Form):
         max_length=300,
         help_text=gettext_lazy("Stored with the address, your name and the time."),
     )
-
-
-SHOWN_PROBLEMS = 200
-LARGEST = 20_000_000  # bytes
 
 
 class ImportForm(forms.Form):
@@ -46,7 +42,7 @@ class ImportForm(forms.Form):
 
     def clean_import_file(self) -> Any:
         file = self.cleaned_data["import_file"]
-        if file.size > LARGEST:
+        if file.size > LARGEST_UPLOAD:
             raise forms.ValidationError(_("More than 20 MB. Please split the file."))
         return file
 

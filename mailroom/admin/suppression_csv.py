@@ -18,9 +18,9 @@ from mailroom.addresses import clean_address
 from mailroom.config.channels import channels
 from mailroom.csv_files import Row, read_rows
 from mailroom.models import Suppression
+from mailroom.models.queries import BATCH
 
-COLUMNS = ("address", "channel", "reason", "note", "until")
-BATCH = 500  # rows of one statement
+CSV_COLUMNS = ("address", "channel", "reason", "note", "until")
 _CALLED = {"email": "address", "email address": "address", "e-mail": "address", "mail": "address"}
 
 
@@ -56,8 +56,8 @@ def import_suppressions(file: BinaryIO) -> tuple[Counter[str], list[str]]:
 
 def exported(rows: QuerySet[Suppression]) -> Iterator[list[Any]]:
     """The rows of a file that imports again."""
-    yield list(COLUMNS)
-    for *cells, until in rows.order_by("pk").values_list(*COLUMNS).iterator(2000):
+    yield list(CSV_COLUMNS)
+    for *cells, until in rows.order_by("pk").values_list(*CSV_COLUMNS).iterator(2000):
         yield [*cells, until.isoformat() if until else ""]
 
 

@@ -8,7 +8,7 @@ from django.core.mail import EmailMessage, InvalidMailer
 from django.core.mail.backends.base import BaseEmailBackend
 
 from mailroom.backends import EachBackend
-from mailroom.config.channels import is_mailer, providers
+from mailroom.config.channels import is_mailer, providers_of
 from mailroom.delivery import breaker, transport
 from mailroom.outcomes import Verdict, classify
 
@@ -108,7 +108,7 @@ class EmailBackend(RouteBackend):
 
     def _order(self, message: EmailMessage) -> list[str]:
         had_by = getattr(message, "had_by", "")
-        return sorted(self.via, key=lambda alias: bool(had_by) and had_by in providers(alias))
+        return sorted(self.via, key=lambda alias: bool(had_by) and had_by in providers_of(alias))
 
     def _tell(self, alias: str, refusal: Exception | None) -> None:
         """A failover that succeeds hides a fault: somebody has to hear of it."""

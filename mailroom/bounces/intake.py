@@ -6,13 +6,15 @@ from enum import StrEnum
 
 from django.utils import timezone
 
-from mailroom.bounces.report import Report, is_auto_reply, reports_in
+from mailroom.bounces.report import BounceReport, is_auto_reply, reports_in
 from mailroom.models import Delivery, Event
 
 logger = logging.getLogger(__name__)
 
 PROVIDER = "Email"
-LARGEST = 256_000  # bytes that are read of an email: reports come before the email they are about
+BYTES_READ = (
+    256_000  # bytes that are read of an email: reports come before the email they are about
+)
 
 
 class Result(StrEnum):
@@ -29,7 +31,7 @@ def receive(raw: bytes) -> Result:
     raw: the email, of which the first 256 kB are read. Only Result.STORED may be removed from a
     mailbox. Raises DatabaseError where it could not be stored.
     """
-    raw = raw[:LARGEST]
+    raw = raw[:BYTES_READ]
     try:
         reports, is_answer = reports_in(raw), is_auto_reply(message_from_bytes(raw))
     except Exception as error:  # noqa: BLE001  (strangers write it: it must stop no other email)
@@ -42,7 +44,7 @@ def receive(raw: bytes) -> Result:
     return Result.AUTO_REPLY if is_answer else Result.NO_REPORT
 
 
-def _event(report: Report) -> Event | None:
+def _event(report: BounceReport) -> Event | None:
     """The row of a report. Who it is about is the delivery's recipient, whatever the text says.
 
     A message to several visible recipients has one envelope sender: there the recipient that the

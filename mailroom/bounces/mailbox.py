@@ -14,17 +14,17 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.tasks import task
 
-from mailroom.bounces.intake import LARGEST, Result, receive
+from mailroom.bounces.intake import BYTES_READ, Result, receive
 from mailroom.config.urls import Mailbox, mailbox_at
 from mailroom.delivery import shutdown
-from mailroom.tasks import queue
+from mailroom.tasks import queue_name
 
 logger = logging.getLogger(__name__)
 
 QUEUE = "mailboxes"  # a queue of its own: a silent server must not hold up other tasks
 ANSWER_SECONDS = 10
 READING_SECONDS = 60  # for all of it: a timeout counts each piece anew
-MOST = 200  # emails in one reading
+EMAILS_A_READING = 200  # emails in one reading
 
 _busy = threading.Lock()
 _looked_at: dict[str, set[str]] = {}  # what is no report, by mailbox: it is not fetched again
@@ -36,7 +36,7 @@ def urls() -> list[str]:
     return list(dict.fromkeys(url for url in found if url))
 
 
-@task(queue_name=queue(QUEUE))
+@task(queue_name=queue_name(QUEUE))
 def read_mailboxes() -> int:
     """Read all mailboxes, one process at a time in each; the number of reports stored.
 
@@ -78,7 +78,7 @@ def read(url: str) -> int:
     seen = _looked_at.setdefault(url, set())
     with opened(mailbox_at(url)) as mailbox:
         uids = [uid for uid in mailbox.uids() if uid not in seen]
-        for uid in sorted(uids, key=int, reverse=True)[:MOST]:
+        for uid in sorted(uids, key=int, reverse=True)[:EMAILS_A_READING]:
             if receive(_beginning(mailbox, uid)) is Result.STORED:
                 stored.append(uid)
                 mailbox.delete(uid)
@@ -89,7 +89,7 @@ def read(url: str) -> int:
 
 def _beginning(mailbox: Any, uid: str) -> bytes:
     """The first bytes of an email, without marking it as read."""
-    status, data = mailbox.client.uid("FETCH", uid, f"(BODY.PEEK[]<0.{LARGEST}>)")
+    status, data = mailbox.client.uid("FETCH", uid, f"(BODY.PEEK[]<0.{BYTES_READ}>)")
     if status != "OK":
         raise OSError("the mailbox does not hand out an email")
     return next((part[1] for part in data if isinstance(part, tuple)), b"")

@@ -18,7 +18,13 @@ from django.utils import timezone
 
 from mailroom import signing
 from mailroom.models import Event
-from mailroom.webhooks.events import FULL, NO_SUCH_USER, NOT_THE_ADDRESS, STATUS, is_hard
+from mailroom.webhooks.events import (
+    FULL_MAILBOX,
+    NO_SUCH_USER,
+    NOT_THE_ADDRESS,
+    STATUS_IN_TEXT,
+    is_hard,
+)
 
 Kind = Event.Kind
 
@@ -29,7 +35,7 @@ COMPLAINTS = {  # Feedback-Type: RFC 5965 section 7.3, RFC 6430, RFC 6591
     "opt-out": Kind.UNSUBSCRIBED,
     "opt-out-list": Kind.UNSUBSCRIBED,
 }
-ACTIONS = {  # RFC 3464 section 2.3.3; `failed` depends on the status
+KIND_OF_ACTION = {  # RFC 3464 section 2.3.3; `failed` depends on the status
     "delayed": Kind.DEFERRED,
     "delivered": Kind.DELIVERED,
     "relayed": Kind.NOTED,
@@ -38,10 +44,10 @@ ACTIONS = {  # RFC 3464 section 2.3.3; `failed` depends on the status
 ORIGINAL = re.compile(r"^\W*(?:Received|Return-Path|Message-ID|From):", re.IGNORECASE | re.M)
 # It logs as an error what it cannot read: strangers could fill the administrators' mailboxes.
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
-LONGEST = 8000  # characters of a text in which a reply is looked for
+REPLY_SEARCHED = 8000  # characters of a text in which a reply is looked for
 
 
-class Report(NamedTuple):
+class BounceReport(NamedTuple):
     """What is reported: the kind, our delivery, the recipient's address if named, the words."""
 
     kind: str
@@ -52,7 +58,7 @@ class Report(NamedTuple):
     at: datetime | None = None
 
 
-class Finding(NamedTuple):
+class ReportedRecipient(NamedTuple):
     """One recipient's part of a report, before it is known whether it is about an email of ours."""
 
     kind: str
@@ -60,11 +66,15 @@ class Finding(NamedTuple):
     words: str = ""
 
 
-def reports_in(raw: bytes) -> list[Report]:
+def reports_in(raw: bytes) -> list[BounceReport]:
     """The reports in an incoming email, one for each recipient; none if it is not ours."""
     email = message_from_bytes(raw, policy=policy.compat32)
     if (delivery := _unsubscribes(email)) is not None:
-        found = [Finding(Kind.UNSUBSCRIBED, words="by an email to the address in List-Unsubscribe")]
+        found = [
+            ReportedRecipient(
+                Kind.UNSUBSCRIBED, words="by an email to the address in List-Unsubscribe"
+            )
+        ]
     else:
         found = findings(email)
         delivery = delivery_of(email) if found else None
@@ -73,7 +83,7 @@ def reports_in(raw: bytes) -> list[Report]:
     own_id = _identity(email, raw)
     at = _sent_at(email)
     return [
-        Report(one.kind, delivery, one.recipient, one.words, f"{own_id} {one.kind} {n}", at)
+        BounceReport(one.kind, delivery, one.recipient, one.words, f"{own_id} {one.kind} {n}", at)
         for n, one in enumerate(found)
     ]
 
@@ -95,7 +105,7 @@ def _is_from_a_server(email: Message) -> bool:
     return local in {"mailer-daemon", "postmaster", "mail-daemon", "mdaemon"}
 
 
-def findings(email: Message) -> list[Finding]:
+def findings(email: Message) -> list[ReportedRecipient]:
     """What an email reports, for each recipient, whoever sent it."""
     for part in email.walk():
         kind = part.get_content_type()
@@ -107,14 +117,16 @@ def findings(email: Message) -> list[Finding]:
     return [] if is_auto_reply(email) else _recognized(email)
 
 
-def _complaint(fields: Message) -> Finding:
+def _complaint(fields: Message) -> ReportedRecipient:
     """RFC 5965 section 3: only what a person did is a complaint."""
     told = str(fields.get("Feedback-Type", "")).strip().lower()
     agent = str(fields.get("User-Agent", ""))
-    return Finding(COMPLAINTS.get(told, Kind.NOTED), words=f"Feedback-Type: {told} {agent}".strip())
+    return ReportedRecipient(
+        COMPLAINTS.get(told, Kind.NOTED), words=f"Feedback-Type: {told} {agent}".strip()
+    )
 
 
-def _statuses(part: Message, text: str) -> Iterator[Finding]:
+def _statuses(part: Message, text: str) -> Iterator[ReportedRecipient]:
     """RFC 3464 section 2.3: a group of fields for each recipient, after one for the message."""
     groups = [one for one in _groups(part) if one.get("Action") or one.get("Status")]
     for group in groups:
@@ -123,15 +135,15 @@ def _statuses(part: Message, text: str) -> Iterator[Finding]:
         # "smtp; 550 5.1.1 …": a type before the words
         words = " ".join(str(group.get("Diagnostic-Code", "")).split())
         reply = words.partition(";")[2].strip() or words
-        kind = ACTIONS.get(action[0].lower().strip(";"))
+        kind = KIND_OF_ACTION.get(action[0].lower().strip(";"))
         if kind is None:
             quoted = reply or (text if len(groups) == 1 else "")
             kind = Kind.HARD_BOUNCE if is_hard(quoted, status) else Kind.SOFT_BOUNCE
         named = str(group.get("Original-Recipient") or group.get("Final-Recipient") or "")
-        yield Finding(kind, _address(named), f"{status} {words}".strip())
+        yield ReportedRecipient(kind, _address(named), f"{status} {words}".strip())
 
 
-def _recognized(email: Message) -> list[Finding]:
+def _recognized(email: Message) -> list[ReportedRecipient]:
     """Bounces of no standard form, such as qmail's, which flufl-bounce recognizes.
 
     It says neither status nor reason, so the text decides between hard and soft.
@@ -148,18 +160,22 @@ def _recognized(email: Message) -> list[Finding]:
         return []
     text = _text(email)
     reply = _reply_in(text)
-    hard = bool(permanent) and not FULL.search(text)
-    if hard and STATUS.search(reply):
+    hard = bool(permanent) and not FULL_MAILBOX.search(text)
+    if hard and STATUS_IN_TEXT.search(reply):
         hard = is_hard(reply)
     elif hard and not NO_SUCH_USER.search(text):
         hard = not NOT_THE_ADDRESS.search(text)
-    return [Finding(Kind.HARD_BOUNCE if hard else Kind.SOFT_BOUNCE, words=reply or text[:300])]
+    return [
+        ReportedRecipient(Kind.HARD_BOUNCE if hard else Kind.SOFT_BOUNCE, words=reply or text[:300])
+    ]
 
 
 def _reply_in(text: str) -> str:
     """The first line that quotes an SMTP reply or an enhanced status."""
     lines = (" ".join(line.split()) for line in text.splitlines())
-    return next((one for one in lines if STATUS.search(one) or re.search(r"\b[45]\d\d ", one)), "")
+    return next(
+        (one for one in lines if STATUS_IN_TEXT.search(one) or re.search(r"\b[45]\d\d ", one)), ""
+    )
 
 
 def delivery_of(email: Message) -> int | None:
@@ -214,7 +230,7 @@ def _text(email: Message) -> str:
     """The text of a report, without the email of ours that it may quote."""
     for part in email.walk():
         if part.get_content_type() == "text/plain":
-            return ORIGINAL.split(_decoded(part)[:LONGEST], maxsplit=1)[0]
+            return ORIGINAL.split(_decoded(part)[:REPLY_SEARCHED], maxsplit=1)[0]
     return ""
 
 

@@ -17,7 +17,7 @@ from django.utils.crypto import get_random_string
 
 from mailroom.addresses import is_plain_address
 from mailroom.messages.merge_fields import OPEN, SLOT, WHOLE, Values, fill_slots
-from mailroom.messages.mime import READ, Mail, folded
+from mailroom.messages.mime import LINE, READ, Mail, folded
 from mailroom.messages.serializers import headers_of, thaw_content
 from mailroom.models import Message
 
@@ -188,7 +188,6 @@ def _whole(text: str) -> bytes:
 # -- Text as it is written in an email ---------------------------------------------------------
 
 
-LINE = 78  # RFC 5322 section 2.1.1: what a line should not exceed
 WORD_BYTES = 45  # 60 characters of base64: an encoded word has at most 75 (RFC 2047 section 2)
 QUOTED_LINE = 75  # RFC 2045 section 6.7, rule 5: at most 76 with the sign of a soft break
 ATOM = re.compile(rb"=[0-9A-F]{2}|.", re.DOTALL)

@@ -62,7 +62,7 @@ def children(alias: str) -> list[str]:
     return [via] if isinstance(via, str) else list(via)
 
 
-def providers(alias: str) -> Iterator[str]:
+def providers_of(alias: str) -> Iterator[str]:
     """The providers that a channel or route can end at, in order of preference, each once."""
     seen: set[str] = set()
     waiting = [alias]

@@ -8,13 +8,13 @@ from django.conf import settings
 from django.core.signals import setting_changed
 
 from mailroom.config.channels import OUTBOX
-from mailroom.config.urls import Failover, MailerUrlError, Provider, Quota, Split, Tree, parse
+from mailroom.config.urls import Failover, MailerUrlError, ProviderURL, Quota, Split, Tree, parse
 
 FAILOVER = "mailroom.backends.failover.EmailBackend"
 SPLIT = "mailroom.backends.split.EmailBackend"
 QUOTA = "mailroom.backends.quota.EmailBackend"
 UNCONFIGURED = "mailroom.backends.unconfigured.EmailBackend"
-ADMINS = "mailroom.backends.admins.EmailBackend"
+ADMINS_BACKEND = "mailroom.backends.admins.EmailBackend"
 
 
 class MailerTree:
@@ -33,7 +33,7 @@ class MailerTree:
     def add(self, tree: Tree | None) -> str:
         """Add a tree; the alias of its root. None, for an unusable URL, refuses to send."""
         match tree:
-            case Provider():
+            case ProviderURL():
                 return self._provider(tree)
             case Failover():
                 children = [self.add(child) for child in tree.children]
@@ -56,7 +56,7 @@ class MailerTree:
         """Add a mailer that refuses to send, for the reason `problem`; its alias."""
         return self._entry("unconfigured", UNCONFIGURED, {"problem": problem})
 
-    def _provider(self, provider: Provider) -> str:
+    def _provider(self, provider: ProviderURL) -> str:
         alias = self._entry(provider.name, provider.backend, provider.options, provider.sender)
         self.urls[alias] = provider.masked
         if provider.sender:
@@ -87,7 +87,7 @@ def _route_name(kind: str, children: Iterable[str]) -> str:
 # -- URLs in MAILERS ---------------------------------------------------------------------------
 
 
-def connect() -> None:
+def expand_mailer_urls() -> None:
     """Replace the mailer URLs in settings.MAILERS by aliases, now and when tests override it."""
     _expand_settings("MAILERS")
     setting_changed.connect(_expand_settings, dispatch_uid="mailroom-expand-mailers")
@@ -114,7 +114,7 @@ def expanded(entries: Mapping[str, dict[str, Any]]) -> MailerTree:
     tree.mailers = dict(entries)  # a provider never takes an alias that the project uses
     for alias, entry in entries.items():
         via = entry.get("OPTIONS", {}).get("via")
-        if entry.get("BACKEND") in {OUTBOX, ADMINS} and _is_url(via, entries):
+        if entry.get("BACKEND") in {OUTBOX, ADMINS_BACKEND} and _is_url(via, entries):
             found = _found(tree, alias, via or "")
             tree.mailers[alias] = {**entry, "OPTIONS": {**entry["OPTIONS"], "via": found}}
     return tree

@@ -17,7 +17,7 @@ from mailroom.providers import REGISTERED
 SECRET_OPTION = re.compile(r"key|secret|token|password", re.IGNORECASE)
 WHOLE_NUMBERS = {"timeout", "port", "connections"}
 SENDER, COST, ZONE = "from", "cost", "zone"
-OURS = {SENDER, COST, ZONE}
+ROUTING_OPTIONS = {SENDER, COST, ZONE}
 PRICE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(?:/([1-9]\d{0,8}))?")
 
 
@@ -26,7 +26,7 @@ class MailerUrlError(ValueError):
 
 
 @dataclass(frozen=True)
-class Provider:
+class ProviderURL:
     """One provider: a backend and its options.
 
     `name` is what it is (`postmark`, `smtp:mail.example.com`), `masked` its URL without secrets,
@@ -43,7 +43,7 @@ class Provider:
     zone: str = field(default="", compare=False)
 
 
-def provider(url: str) -> Provider:
+def provider(url: str) -> ProviderURL:
     """Parse the URL of one provider. Raises MailerUrlError, whose text masks secrets."""
     scheme, colon, _ = url.partition(":")
     if not colon:
@@ -84,7 +84,7 @@ def _is_host(host: str | None) -> bool:
     return not host or ":" in host or bool(HOST.fullmatch(host))
 
 
-def _smtp(parts: SplitResult) -> Provider:
+def _smtp(parts: SplitResult) -> ProviderURL:
     if not parts.hostname:
         raise MailerUrlError(f"has an {parts.scheme} URL without a host")
     if parts.path.strip("/"):
@@ -103,14 +103,14 @@ def _smtp(parts: SplitResult) -> Provider:
         **_query(parts),
     }
     place = parts.hostname if port == kind.port else f"{parts.hostname}:{port}"
-    return Provider(f"smtp:{place}", kind.backend, options, _masked(parts))
+    return ProviderURL(f"smtp:{place}", kind.backend, options, _masked(parts))
 
 
-def _anymail(parts: SplitResult) -> Provider:
+def _anymail(parts: SplitResult) -> ProviderURL:
     return _api(parts, ANYMAIL[parts.scheme])
 
 
-def _registered(parts: SplitResult) -> Provider:
+def _registered(parts: SplitResult) -> ProviderURL:
     """A provider of MAILROOM_PROVIDERS, whose URLs are written as those of an API."""
     own = REGISTERED[parts.scheme]
     secrets = ":".join(own.secrets).upper()
@@ -118,7 +118,7 @@ def _registered(parts: SplitResult) -> Provider:
     return _api(parts, APIKind(own.backend, own.secrets, example, own.place, own.options))
 
 
-def _api(parts: SplitResult, kind: APIKind) -> Provider:
+def _api(parts: SplitResult, kind: APIKind) -> ProviderURL:
     account, at, place = parts.netloc.rpartition("@")
     if not at and kind.secrets:  # all of it is the key, or there is nothing
         account, place = place, ""
@@ -132,10 +132,10 @@ def _api(parts: SplitResult, kind: APIKind) -> Provider:
         options[kind.place] = place
     options |= kind.arrange(_query(parts))
     name = f"{parts.scheme}:{place}" if place else parts.scheme
-    return Provider(name, kind.backend, options, _masked(parts))
+    return ProviderURL(name, kind.backend, options, _masked(parts))
 
 
-def _development(parts: SplitResult) -> Provider:
+def _development(parts: SplitResult) -> ProviderURL:
     options: dict[str, Any] = _query(parts)
     if parts.scheme != "file" and (parts.netloc or parts.path.strip("/")):
         raise MailerUrlError(f"has a {parts.scheme} URL that isn't written as {parts.scheme}:")
@@ -143,14 +143,14 @@ def _development(parts: SplitResult) -> Provider:
         if parts.netloc or not parts.path.strip("/"):
             raise MailerUrlError("has a file URL that isn't written as file:///folder")
         options["file_path"] = unquote(parts.path)
-    return Provider(parts.scheme, DEVELOPMENT[parts.scheme], options, _masked(parts))
+    return ProviderURL(parts.scheme, DEVELOPMENT[parts.scheme], options, _masked(parts))
 
 
 def _query(parts: SplitResult) -> dict[str, Any]:
     pairs = parse_qsl(parts.query, True)
     if empty := [name for name, text in pairs if not text]:
         raise MailerUrlError(f"has the option {empty[0][:30]} without a value")
-    return {name: _value(name, text) for name, text in pairs if name not in OURS}
+    return {name: _value(name, text) for name, text in pairs if name not in ROUTING_OPTIONS}
 
 
 def _sender(parts: SplitResult) -> str:
@@ -291,7 +291,7 @@ class Quota:
     children: tuple["Tree", ...]
 
 
-Tree = Provider | Failover | Split | Quota
+Tree = ProviderURL | Failover | Split | Quota
 
 
 def parse(text: str) -> Tree:
@@ -359,7 +359,7 @@ def _quota(tokens: list[str]) -> tuple[Tree, list[str]]:
 
 def _zone_of(tree: Tree) -> str:
     """The zone that a provider of a tree names, "" for none."""
-    if isinstance(tree, Provider):
+    if isinstance(tree, ProviderURL):
         return tree.zone
     return next((zone for child in tree.children if (zone := _zone_of(child))), "")
 

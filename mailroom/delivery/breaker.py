@@ -24,7 +24,7 @@ from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from mailroom.config.channels import children, providers
+from mailroom.config.channels import children, providers_of
 from mailroom.config.mailers import QUOTA
 from mailroom.delivery.wakeups import wake
 from mailroom.models import ClockLease, DailyLimit, MailAccount, MailerHealth
@@ -37,7 +37,7 @@ OPENS_AFTER = 3  # failures in a row
 FRESH_SECONDS = 1.0
 LONGEST_PROBE = 5.0  # seconds to the next try of a provider where no other one works
 LONGEST_REST = timedelta(minutes=5)
-LONGEST_RETRY_AFTER = 3600  # seconds, whatever a provider asks for
+LONGEST_PROVIDER_PAUSE = 3600  # seconds, whatever a provider asks for
 PROBE = timedelta(seconds=60)  # longer than any time-out: a prober that died is replaced then
 OPS = "ops"
 ALERT_EVERY = {"opened": 600.0, "closed": 600.0, "failed_over": 3600.0}  # seconds
@@ -250,7 +250,7 @@ def _failed(alias: str, outcome: Outcome) -> None:
     row = mine.get()
     opens = row.state == State.HALF_OPEN or row.failures >= OPENS_AFTER
     rests = row.rests + 1 if opens else row.rests
-    asked = timedelta(seconds=min(outcome.retry_after or 0, LONGEST_RETRY_AFTER))
+    asked = timedelta(seconds=min(outcome.retry_after or 0, LONGEST_PROVIDER_PAUSE))
     rest = max(_rest(rests), asked) if opens else asked
     probe = _wait_for_probe(row.failures)
     if outcome.fault is Fault.ACCOUNT and opens:  # it takes a person: no hurry, and no lock-out
@@ -282,7 +282,7 @@ def _rest(rests: int) -> timedelta:
 
 def _asked_to_wait(alias: str, outcome: Outcome, seconds: float) -> None:
     now = timezone.now()
-    until = now + timedelta(seconds=min(seconds, LONGEST_RETRY_AFTER))
+    until = now + timedelta(seconds=min(seconds, LONGEST_PROVIDER_PAUSE))
     waits = {"state": State.OPEN, "retry_at": until, "probe_at": until, "error": outcome.error}
     MailerHealth.objects.update_or_create(
         alias=alias, defaults=waits, create_defaults={**waits, "changed_at": now}
@@ -341,6 +341,6 @@ def oldest_failure(among: Iterable[str]) -> str | None:
     epoch = timezone.now()
 
     def failed_at(alias: str) -> datetime:
-        return min((health(one).failed_at or epoch) for one in providers(alias))
+        return min((health(one).failed_at or epoch) for one in providers_of(alias))
 
     return min(able, key=failed_at) if able else None

@@ -30,7 +30,7 @@ from mailroom.models import (
     OutcomeCount,
 )
 from mailroom.models.delivery import FREE
-from mailroom.models.queries import database_now, locked
+from mailroom.models.queries import BATCH, database_now, locked
 
 State = Delivery.State
 Parcel = list[Delivery]  # what shares one email
@@ -39,7 +39,6 @@ SECONDS, LONGEST_SECONDS = 0.1, 1.0  # for which a window should last, and may
 LARGEST_WINDOW = 100
 TRANSACTIONAL_WINDOW = 10
 PUT_OFF_SECONDS, PUT_OFF_STEPS = 2, 4
-AT_ONCE = 1_000  # rows that are settled in one transaction
 BEGINNING = datetime(1, 1, 2, tzinfo=UTC)  # in every time zone: before all that is queued
 # The next due rows of a lane. Each window asks this, and to build it anew would take as long as to
 # run it. That a message is on hold or bulk is no join, for which PostgreSQL may sort a whole queue.
@@ -304,7 +303,7 @@ def settle_abandoned() -> tuple[int, list[Delivery]]:
     with transaction.atomic():
         # One that is locked is being recorded by its own worker, which was only slow.
         rows = locked(Delivery.objects.abandoned().select_related("message"), of=("self",))
-        lost = {one.pk: one for one in rows.defer("message__body", "message__content")[:AT_ONCE]}
+        lost = {one.pk: one for one in rows.defer("message__body", "message__content")[:BATCH]}
         bulk = [pk for pk, one in lost.items() if one.message.is_bulk]
         unknown = {"state": State.UNCERTAIN, "error": WORKER_ENDED, "finished_at": timezone.now()}
         Delivery.objects.filter(pk__any_of=bulk).update(**unknown, **FREE)

@@ -42,7 +42,7 @@ BEHIND_OTHERS = {Fault.TRANSPORT: 1.0, Fault.ACCOUNT: 60.0}
 # Why a delivery failed that no provider was asked about: it counts as nobody's bounce.
 UNSENDABLE = gettext_noop("could not be built")
 
-SIGNALS = {
+SIGNAL_OF_STATE = {
     State.SENT: signals.sent,
     State.FAILED: signals.failed,
     State.UNCERTAIN: signals.uncertain,
@@ -127,7 +127,7 @@ def announce(changed: Iterable[Change]) -> None:
 
 def send_signal(delivery: Delivery) -> None:
     """Send the signal of the state that a delivery has now, if that state has one."""
-    if signal := SIGNALS.get(State(delivery.state)):
+    if signal := SIGNAL_OF_STATE.get(State(delivery.state)):
         _send(signal, delivery)
 
 

@@ -23,7 +23,7 @@ from mailroom.delivery.breaker import Admission
 from mailroom.delivery.complete import Change, Results, announce, complete
 from mailroom.delivery.feedback import handle
 from mailroom.delivery.transport import Built, Transport, window_limits
-from mailroom.delivery.wakeups import TASKS, Wakeup
+from mailroom.delivery.wakeups import POLL_SECONDS, TASK_QUEUED, Wakeup
 from mailroom.models import Delivery, Event, Message
 from mailroom.outcomes import Outcome, Verdict, is_database_away
 
@@ -31,7 +31,6 @@ logger = logging.getLogger(__name__)
 
 THREADS, FOR_TRANSACTIONAL = 8, 3  # lanes at once, and how many of them are kept for these
 TURN_SECONDS = 5.0  # for which a lane goes on while others wait for a thread
-LOOK_EVERY = 30.0  # seconds between two looks at the table, should a wake-up have been lost
 PATIENCE = 30  # tries, a second apart: a database that restarts is back by then
 FAR_AWAY = timedelta(days=1)
 
@@ -201,7 +200,7 @@ class Lanes:
     def wake(self, wakeup: Wakeup) -> None:
         """Listener of `wakeups`: something was queued for a lane, or anywhere."""
         with self._changed:
-            if wakeup.channel == TASKS:
+            if wakeup.channel == TASK_QUEUED:
                 return
             if wakeup.channel:
                 self._make_due((wakeup.channel, wakeup.route), timezone.now())
@@ -218,7 +217,7 @@ class Lanes:
         """Start lanes until a shutdown is wanted, then wait for those that run."""
         looked_at = float("-inf")
         while not shutdown.is_wanted():
-            every = LOOK_EVERY if self.hears else 1.0
+            every = POLL_SECONDS if self.hears else 1.0
             with self._changed:
                 is_time = self._look or time.monotonic() - looked_at >= every
                 self._look = False

@@ -18,7 +18,7 @@ from mailroom.delivery.complete import erase_finished, keep_overwritten, send_si
 from mailroom.models import Delivery, Event, OutcomeCount, Suppression
 from mailroom.models.delivery import FREE
 from mailroom.models.queries import locked
-from mailroom.tasks import enqueue, queue
+from mailroom.tasks import enqueue, queue_name
 
 logger = logging.getLogger(__name__)
 _asked_at = float("-inf")
@@ -27,12 +27,12 @@ Kind = Event.Kind
 Feedback = Delivery.Feedback
 Reason = Suppression.Reason
 
-BATCH = 500
+EVENTS_AT_ONCE = 500
 LOOK_AGAIN = timedelta(seconds=30)
 GIVE_UP = timedelta(minutes=10)  # the provider's id is written within seconds, or never
-ERASED = "forgotten:"  # what erasing a person leaves of an address
+ERASED_PREFIX = "forgotten:"  # what erasing a person leaves of an address
 IN_DOUBT = (Delivery.State.UNCERTAIN, Delivery.State.QUEUED)
-SIGNALS = {
+SIGNAL_OF_KIND = {
     Kind.COMPLAINED: signals.complained,
     Kind.UNSUBSCRIBED: signals.unsubscribed,
     Kind.HARD_BOUNCE: signals.hard_bounced,
@@ -47,7 +47,7 @@ def handle_soon() -> None:
         enqueue(handle_events)
 
 
-@task(queue_name=queue())
+@task(queue_name=queue_name())
 def handle_events() -> int:
     """Handle the events that wait. Repeating or losing it does no harm: the rows are the queue."""
     return handle_waiting()
@@ -56,7 +56,9 @@ def handle_events() -> int:
 def handle_waiting() -> int:
     """Handle all events whose time has come, each in a transaction of its own; how many."""
     handled = 0
-    while ids := list(Event.objects.waiting().order_by("pk").values_list("pk", flat=True)[:BATCH]):
+    while ids := list(
+        Event.objects.waiting().order_by("pk").values_list("pk", flat=True)[:EVENTS_AT_ONCE]
+    ):
         handled += sum(_handle(pk) for pk in ids)
     return handled
 
@@ -90,7 +92,7 @@ def take_effect(event: Event) -> bool:
         event.look_at = now + LOOK_AGAIN
         event.save(update_fields=["look_at"])
         return False
-    is_erased = event.delivery and event.delivery.address.startswith(ERASED)
+    is_erased = event.delivery and event.delivery.address.startswith(ERASED_PREFIX)
     if event.delivery and not is_erased and (event.is_signed or not event.address):
         event.address = address_key(event.delivery.address)
     event.handled_at = now
@@ -99,7 +101,7 @@ def take_effect(event: Event) -> bool:
         _settle(event, event.delivery)
         _update_feedback(event.delivery)
     _suppress(event)
-    if signal := SIGNALS.get(Kind(event.kind)):
+    if signal := SIGNAL_OF_KIND.get(Kind(event.kind)):
         signal.send(Event, address=event.address, delivery=event.delivery)
     return True
 
@@ -116,7 +118,7 @@ def _delivery_of(event: Event) -> Delivery | None:
         named = rows.filter(provider_id=event.told_provider_id).exclude(provider_id="")
         about = named.of(event.address) if event.address else named
         found = about.first()
-    if found and found.address.startswith(ERASED):
+    if found and found.address.startswith(ERASED_PREFIX):
         event.address = event.description = ""  # the report must not bring the address back
         return found
     if found and event.is_signed:

@@ -20,10 +20,11 @@ from django.utils.module_loading import import_string
 
 from mailroom.bulk.batch_api import BATCH_CALLS
 from mailroom.bulk.merge_mail import PersonalMail, Skeletons
-from mailroom.config.channels import channel_options, children, is_account, providers
+from mailroom.config.channels import channel_options, children, is_account, providers_of
+from mailroom.config.mailers import FAILOVER
 from mailroom.delivery import breaker, guards
 from mailroom.delivery.claim import LARGEST_WINDOW, Parcel
-from mailroom.messages.serializers import build, personal_values
+from mailroom.messages.serializers import build, values_of
 from mailroom.models import Delivery
 from mailroom.outcomes import (
     ACCEPTED,
@@ -49,9 +50,8 @@ Outcomes = dict[int, Outcome]  # by the delivery's id; what was not handed over 
 Built = tuple[EmailMultiAlternatives, Parcel]  # an email and who gets it
 Errors = list[Exception | None]
 # Plugged in, each loaded where it is needed.
-FAILOVER = "mailroom.backends.failover.EmailBackend"
 API_POOL = "mailroom.backends.anymail_pool"  # for the backends of Anymail
-ACCOUNTS = "mailroom.mail_accounts.backend"
+MAIL_ACCOUNTS_MODULE = "mailroom.mail_accounts.backend"
 RESULTS = ("outcomes", "anymail_status")  # what a provider leaves on a message
 
 
@@ -118,7 +118,7 @@ class Transport:
         message = first.message
         if message.is_bulk and not (message.to or message.cc or message.bcc):
             skeleton = self._skeletons.of(first) if self._skeletons else None
-            return PersonalMail(first, personal_values(first), skeleton)
+            return PersonalMail(first, values_of(first), skeleton)
         return build(message, parcel)
 
     def _learn(self, error: Exception) -> Outcome:
@@ -357,7 +357,7 @@ def window_limits(alias: str) -> tuple[int, int]:
     A call to a batch API is one window; calls side by side begin together.
     """
     least, most = [], []
-    for provider in providers(alias):
+    for provider in providers_of(alias):
         path = _path(provider)
         batch, pool = BATCH_CALLS.get(path), pool_of(path)
         at_once = pool.CALLS_AT_ONCE if pool else 1
@@ -368,7 +368,7 @@ def window_limits(alias: str) -> tuple[int, int]:
 
 def takes_bytes(alias: str) -> bool:
     """True where a mailer below can send bytes as they are."""
-    return any(map(_takes_bytes, providers(alias)))
+    return any(map(_takes_bytes, providers_of(alias)))
 
 
 def _takes_bytes(provider: str) -> bool:
@@ -389,7 +389,7 @@ def _path(alias: str) -> str:
 
 
 def _accounts() -> Any:
-    return import_module(ACCOUNTS)
+    return import_module(MAIL_ACCOUNTS_MODULE)
 
 
 def pool_of(path: str) -> Any:

@@ -14,13 +14,14 @@ from django.db import DatabaseError, connection, transaction
 logger = logging.getLogger(__name__)
 
 PG_CHANNEL = "mailroom"
-TASKS = "tasks"  # in the place of a channel: a task was queued
+POLL_SECONDS = 30.0  # between two looks at the table, should a wake-up have been lost
+TASK_QUEUED = "tasks"  # in the place of a channel: a task was queued
 
 _listeners: list[Callable[["Wakeup"], None]] = []
 
 
 class Wakeup(NamedTuple):
-    """What there is to do: a channel and a route with due email, `TASKS`, or anything ("")."""
+    """What there is to do: a channel and a route with due email, `TASK_QUEUED`, anything ("")."""
 
     channel: str = ""
     route: str = ""

@@ -8,13 +8,13 @@ from django.core import checks
 
 from mailroom.doctor.findings import Finding, Means, Status, examination
 
-OURS = ("mailroom.", "site_config.")
+OWN_CHECKS = ("mailroom.", "site_config.")
 
 
 @examination("configuration")
 def configuration(means: Means) -> Iterator[Finding]:
     """What the system checks say of mail."""
-    found = [one for one in checks.run_checks() if str(one.id).startswith(OURS)]
+    found = [one for one in checks.run_checks() if str(one.id).startswith(OWN_CHECKS)]
     for one in found:
         status = Status.FAILED if one.level >= checks.ERROR else Status.WARNING
         words = " ".join(filter(None, [str(one.msg), str(one.hint or "")]))

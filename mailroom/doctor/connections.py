@@ -13,13 +13,14 @@ from django.core.mail import mailers
 from mailroom.addresses import address_key
 from mailroom.bounces.mailbox import opened, urls
 from mailroom.config.channels import channel_options, channels, children
-from mailroom.config.channels import providers as ends_of
+from mailroom.config.channels import providers_of as ends_of
 from mailroom.config.schemes import ANYMAIL
 from mailroom.config.urls import mailbox_at
 from mailroom.delivery.transport import mailer_for
 from mailroom.doctor.findings import (
     LONGEST_SECONDS,
     Finding,
+    Judgement,
     Means,
     Status,
     examination,
@@ -28,10 +29,9 @@ from mailroom.doctor.findings import (
 from mailroom.models import MailAccount
 from mailroom.outcomes import describe
 
-SMTP = "mailroom.backends.smtp."
+SMTP_MODULE = "mailroom.backends.smtp."
 RENEW = timedelta(days=14)
 SECONDS = LONGEST_SECONDS - 1  # for the calls of one examination
-Answer = tuple[Status, str]
 
 
 class Call(NamedTuple):
@@ -56,7 +56,7 @@ CALLS = {
 
 
 @examination("providers", asks_outside=True)
-def providers(means: Means) -> Iterator[Finding]:
+def examine_providers(means: Means) -> Iterator[Finding]:
     """Connect to each provider in MAILERS that can be connected to."""
     aliases = [alias for alias in settings.MAILER_URLS if not children(alias)]
     calls = {alias: partial(_provider, alias, means) for alias in aliases}
@@ -88,27 +88,27 @@ def mail_accounts(means: Means) -> Iterator[Finding]:
         yield Finding("mail accounts", f"{one.alias} {one.name}", *answer)
 
 
-def _answers(calls: Mapping[str, Callable[[], Answer]]) -> Iterator[Answer]:
+def _answers(calls: Mapping[str, Callable[[], Judgement]]) -> Iterator[Judgement]:
     """What each call finds; they run at the same time."""
     running = start_together({name: partial(_or_failed, calls[name]) for name in calls}, SECONDS)
     for name in calls:
         yield running.result(name, (Status.FAILED, "it does not answer in time"))
 
 
-def _or_failed(call: Callable[[], Answer]) -> Answer:
+def _or_failed(call: Callable[[], Judgement]) -> Judgement:
     try:
         return call()
     except Exception as error:  # noqa: BLE001  (whatever is wrong is what is asked for)
         return Status.FAILED, describe(error)
 
 
-def _provider(alias: str, means: Means) -> Answer:
+def _provider(alias: str, means: Means) -> Judgement:
     entry = mailers.settings[alias]
     backend = entry.get("OPTIONS", {}).get("backend", entry["BACKEND"])
     mailer: Any = mailers[alias]
     if backend.startswith("anymail."):
         return _api(mailer, backend, means)
-    if not backend.startswith(SMTP):
+    if not backend.startswith(SMTP_MODULE):
         return Status.SKIPPED, "nothing to connect to"
     mailer.timeout = min(mailer.timeout or means.timeout, means.timeout)
     try:
@@ -118,7 +118,7 @@ def _provider(alias: str, means: Means) -> Answer:
         mailer.close()
 
 
-def _account(mailer: Any, account: MailAccount, means: Means) -> Answer:
+def _account(mailer: Any, account: MailAccount, means: Means) -> Judgement:
     mailer.timeout = means.timeout
     try:
         mailer.open_as(account)
@@ -133,7 +133,7 @@ def _account(mailer: Any, account: MailAccount, means: Means) -> Answer:
         mailer.close()
 
 
-def _session(mailer: Any, senders: list[str]) -> Answer:
+def _session(mailer: Any, senders: list[str]) -> Judgement:
     """TLS with the certificate verified, AUTH, MAIL FROM. mailer: an SMTP backend that is open."""
     connection = mailer.connection
     connection.ehlo_or_helo_if_needed()
@@ -161,13 +161,13 @@ def _senders(alias: str) -> list[str]:
     return sorted({address_key(one) for one in ([own] if own else used) if "@" in one})
 
 
-def _certificate(told: Any, words: str) -> Answer:
+def _certificate(told: Any, words: str) -> Judgement:
     end = datetime.fromtimestamp(ssl.cert_time_to_seconds(told["notAfter"]), UTC)
     until = f"{words}; its certificate is good until {end:%Y-%m-%d}"
     return (Status.WARNING if end - datetime.now(UTC) < RENEW else Status.OK), until
 
 
-def _mailbox(url: str, means: Means) -> Answer:
+def _mailbox(url: str, means: Means) -> Judgement:
     where = mailbox_at(url)
     try:
         with opened(where, means.timeout) as mailbox:
@@ -189,7 +189,7 @@ def _named(url: str) -> str:
         return "MAIL_BOUNCE_URL"
 
 
-def _api(mailer: Any, path: str, means: Means) -> Answer:
+def _api(mailer: Any, path: str, means: Means) -> Judgement:
     name = path.split(".")[2]
     if name == "amazon_ses":
         return _ses(mailer)
@@ -208,7 +208,7 @@ def _api(mailer: Any, path: str, means: Means) -> Answer:
     return _verdict(answer)
 
 
-def _verdict(answer: requests.Response) -> Answer:
+def _verdict(answer: requests.Response) -> Judgement:
     if answer.status_code < 300:
         return Status.OK, "its API knows the key"
     if "restricted" in answer.text[:500]:  # Resend's keys that may send and nothing else
@@ -218,7 +218,7 @@ def _verdict(answer: requests.Response) -> Answer:
     return Status.WARNING, f"its API answers {answer.status_code} to a harmless call"
 
 
-def _ses(mailer: Any) -> Answer:
+def _ses(mailer: Any) -> Judgement:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  (SES has it)
 
     try:

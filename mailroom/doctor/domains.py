@@ -13,19 +13,17 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from django.conf import settings
 
 from mailroom.addresses import domain_of
-from mailroom.config.channels import channel_options, channels
-from mailroom.config.channels import providers as providers_of
+from mailroom.config.channels import channel_options, channels, providers_of
 from mailroom.doctor.findings import (
     LONGEST_SECONDS,
     Finding,
+    Judgement,
     Means,
     Status,
     examination,
     start_together,
 )
 from mailroom.doctor.lookups import CouldNotAskError, Names
-
-Verdict = tuple[Status, str]
 
 MOST_LOOKUPS = 10  # RFC 7208 section 4.6.4
 # What no resolver of the world will ever know.
@@ -63,7 +61,7 @@ def _examined(domain: str, names: Names, means: Means) -> list[Finding]:
     ]
 
 
-def _or_skipped(look: Callable[[str, Names], Verdict], domain: str, names: Names) -> Verdict:
+def _or_skipped(look: Callable[[str, Names], Judgement], domain: str, names: Names) -> Judgement:
     try:
         return look(domain, names)
     except CouldNotAskError as error:
@@ -82,7 +80,7 @@ def _mailboxes() -> dict[str, str]:
     return found
 
 
-def _mailbox(lost: str, domain: str, names: Names) -> Verdict:
+def _mailbox(lost: str, domain: str, names: Names) -> Judgement:
     if names.takes_email(domain):
         return Status.OK, f"{domain} takes email"
     return Status.FAILED, f"{domain} has no MX record and no address: {lost} are lost"
@@ -97,7 +95,7 @@ def _domains() -> set[str]:
     return {domain.encode("idna").decode() for domain in found if domain}
 
 
-def spf(domain: str, names: Names) -> Verdict:
+def spf(domain: str, names: Names) -> Judgement:
     """RFC 7208: one record, at most ten look-ups, an end that excludes the rest of the world."""
     records = _spf_records(domain, names)
     if not records:
@@ -140,7 +138,7 @@ def _lets_everybody(terms: list[str], names: Names) -> str:
     return ""
 
 
-def dkim(domain: str, names: Names) -> Verdict:
+def dkim(domain: str, names: Names) -> Judgement:
     """RFC 6376 section 3.6.1: a key at the selector that the provider signs with."""
     selectors: list[str] = settings.DKIM_SELECTORS
     if not selectors:
@@ -158,7 +156,7 @@ def dkim(domain: str, names: Names) -> Verdict:
     return Status.FAILED, f"no key at {', '.join(selectors)}: mail is not signed as {domain}"
 
 
-def _key(selector: str, text: str) -> Verdict:
+def _key(selector: str, text: str) -> Judgement:
     tags = _tags(text)
     version, kind = tags.get("v", "DKIM1"), tags.get("k", "rsa").lower()
     if version != "DKIM1" or "p" not in tags:
@@ -187,7 +185,7 @@ def _key(selector: str, text: str) -> Verdict:
     return Status.OK, f"{selector} has a key; signed so, mail is aligned with From"
 
 
-def alignment(domain: str, names: Names) -> Verdict:
+def alignment(domain: str, names: Names) -> Judgement:
     """DMARC passes where DKIM or the envelope sender is of From's domain: RFC 7489 section 3.1."""
     is_signed = bool(settings.DKIM_SELECTORS) and dkim(domain, names)[0] is not Status.FAILED
     envelope = domain_of(settings.MAIL_BOUNCE_ADDRESS) or domain
@@ -203,7 +201,7 @@ def alignment(domain: str, names: Names) -> Verdict:
     return Status.FAILED, f"neither DKIM nor the envelope sender {envelope} is aligned with From"
 
 
-def dmarc(domain: str, names: Names) -> Verdict:
+def dmarc(domain: str, names: Names) -> Judgement:
     """RFC 7489 section 6.6.3: the domain's own policy, else that of a domain above it."""
     owner, records = _dmarc_records(domain, names)
     if len(records) > 1:
@@ -230,7 +228,7 @@ def _dmarc_records(domain: str, names: Names) -> tuple[str, list[str]]:
     return domain, []
 
 
-def _policy(tags: dict[str, str], owner: str, domain: str) -> Verdict:
+def _policy(tags: dict[str, str], owner: str, domain: str) -> Judgement:
     policy = tags.get("p", "") if owner == domain else tags.get("sp", tags.get("p", ""))
     if policy not in {"none", "quarantine", "reject"}:
         return Status.FAILED, f"_dmarc.{owner} has no policy p=none, quarantine or reject"

@@ -16,6 +16,9 @@ class Status(StrEnum):
     SKIPPED = "skipped"
 
 
+Judgement = tuple[Status, str]  # and the words for it
+
+
 class Finding(NamedTuple):
     """One line of the doctor's table: about what, how it is, and what to do."""
 
@@ -36,7 +39,7 @@ class Means(NamedTuple):
 Examination = Callable[[Means], Iterator[Finding]]
 _examinations: dict[str, tuple[Examination, bool]] = {}
 LONGEST_SECONDS = 9.0  # for all examinations together
-AT_ONCE = 100  # servers that are asked at the same time
+SERVERS_AT_ONCE = 100  # servers that are asked at the same time
 
 
 def examination(area: str, *, asks_outside: bool = False) -> Callable[[Examination], Examination]:
@@ -93,7 +96,7 @@ class start_together[Result]:  # noqa: N801  (reads as the verb it is)
     """Run calls in threads that nothing waits for at the end: a silent server holds up no exit."""
 
     def __init__(self, calls: Mapping[str, Callable[[], Result]], seconds: float = 0) -> None:
-        self._room = threading.Semaphore(AT_ONCE)
+        self._room = threading.Semaphore(SERVERS_AT_ONCE)
         self._until = time.monotonic() + (seconds or LONGEST_SECONDS)
         self._results: dict[str, Result] = {}
         self._threads = {

@@ -10,7 +10,7 @@ from mailroom.message_types import MessageType
 from mailroom.messages.merge_fields import shown
 from mailroom.models import Message
 
-LARGEST = 100_000  # bytes of HTML: Gmail cuts off at 102 kB, unsubscribe link and all
+LARGEST_HTML = 100_000  # bytes of HTML: Gmail cuts off at 102 kB, unsubscribe link and all
 
 
 @examination("headers")
@@ -64,5 +64,5 @@ def _content_faults(message: Message) -> Iterator[str]:
     if not message.body.strip():
         yield "no text part: some filters take it for spam"
     for content, kind in message.content.get("alternatives", []):
-        if kind == "text/html" and len(str(content).encode()) > LARGEST:
+        if kind == "text/html" and len(str(content).encode()) > LARGEST_HTML:
             yield f"HTML of {len(str(content).encode()) // 1000} kB: Gmail cuts it off"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from django.core.mail import mailers
 
-from mailroom.config.channels import channel_options, channels, providers
+from mailroom.config.channels import channel_options, channels, providers_of
 from mailroom.delivery.transport import hand_over
 from mailroom.doctor.findings import Finding, Status
 from mailroom.messages import TemplatedMessage
@@ -14,7 +14,7 @@ from mailroom.outcomes import classify
 def send_to(address: str) -> Iterator[Finding]:
     """Send one test mail by each provider of each channel, from the channel's own From."""
     for channel in channels():
-        for alias in providers(channel):
+        for alias in providers_of(channel):
             yield _send(channel, alias, address)
 
 

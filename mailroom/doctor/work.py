@@ -9,9 +9,9 @@ from django.db import connection
 from django.db.models import Count
 from django.utils import timezone
 
-from mailroom.config.channels import channels, providers
+from mailroom.config.channels import channels, providers_of
 from mailroom.delivery import breaker
-from mailroom.doctor.connections import SMTP
+from mailroom.doctor.connections import SMTP_MODULE
 from mailroom.doctor.findings import Finding, Means, Status, examination
 from mailroom.models import Delivery, Event, WorkerBeat
 from mailroom.webhooks.providers import configured
@@ -26,7 +26,7 @@ LIMITS = {Event.Kind.COMPLAINED: (0.001, 0.003), Event.Kind.HARD_BOUNCE: (0.02, 
 
 
 @examination("queue")
-def queue(means: Means) -> Iterator[Finding]:
+def examine_queue(means: Means) -> Iterator[Finding]:
     now = timezone.now()
     for channel in channels():
         if breaker.is_paused(channel):
@@ -88,7 +88,7 @@ def reputation(means: Means) -> Iterator[Finding]:
     since = timezone.now() - timedelta(days=DAYS)
     reporting = {channel for channel in channels() if _reports(channel)}
     for channel in channels():
-        if channel not in reporting and any(_is_real(one) for one in providers(channel)):
+        if channel not in reporting and any(_is_real(one) for one in providers_of(channel)):
             words = "nothing reports here: set up its webhook, or MAIL_BOUNCE_ADDRESS for SMTP"
             yield Finding("reputation", channel, Status.WARNING, words)
     went = Delivery.objects.filter(finished_at__gt=since, channel__in=reporting)
@@ -112,17 +112,17 @@ def reputation(means: Means) -> Iterator[Finding]:
 
 def _reports(channel: str) -> bool:
     """True where each provider of a channel reports by a webhook, or its bounces are read."""
-    real = [alias for alias in providers(channel) if _is_real(alias)]
+    real = [alias for alias in providers_of(channel) if _is_real(alias)]
     return bool(real) and all(
         bool(settings.MAIL_BOUNCE_ADDRESS)
-        if _backend(alias).startswith(SMTP)
+        if _backend(alias).startswith(SMTP_MODULE)
         else _backend(alias).split(".")[2] in configured()
         for alias in real
     )
 
 
 def _is_real(alias: str) -> bool:
-    return _backend(alias).startswith((SMTP, "anymail."))
+    return _backend(alias).startswith((SMTP_MODULE, "anymail."))
 
 
 def _backend(alias: str) -> str:

@@ -22,7 +22,7 @@ from mailroom.models import MailAccount
 from mailroom.models.mail_account import REGIONS
 
 SMTP_PATH = f"{__name__}.CheckedEmailBackend"
-SHORTEST = 4  # characters of a secret that is looked for in a server's reply
+SHORTEST_SECRET = 4  # characters of a secret that is looked for in a server's reply
 
 
 class EmailBackend(EachBackend):
@@ -191,7 +191,7 @@ def _forms(account: MailAccount, secrets: dict[str, str]) -> list[str]:
         plain = str(secret)
         pairs = (plain, f"\0{user}\0{plain}", f"{user}:{plain}", f"api:{plain}")
         found |= {plain, *(base64.b64encode(one.encode()).decode() for one in pairs)}
-    return sorted((one for one in found if len(one) >= SHORTEST), key=len, reverse=True)
+    return sorted((one for one in found if len(one) >= SHORTEST_SECRET), key=len, reverse=True)
 
 
 def _say(error: OSError, words: str) -> None:
@@ -216,18 +216,14 @@ def _text(words: str | bytes) -> str:
 
 
 class _CheckedConnection(Connection):
-    def connect(
-        self, host: str = "", port: int = 0, source_address: tuple[str, int] | None = None
-    ) -> Reply:
+    def connect(self, host: str = "", port: int = 0, source_address: Any = None) -> Reply:
         """As smtplib's, to an address that was checked; the server's greeting."""
         self.sock, self.file = connect_to_host(host, port, self.seconds), None
         return self.getreply()
 
 
 class _CheckedSecureConnection(SecureConnection):
-    def connect(
-        self, host: str = "", port: int = 0, source_address: tuple[str, int] | None = None
-    ) -> Reply:
+    def connect(self, host: str = "", port: int = 0, source_address: Any = None) -> Reply:
         sock = connect_to_host(host, port, self.seconds)
         self.sock, self.file = self.context.wrap_socket(sock, server_hostname=host), None
         return self.getreply()

@@ -8,13 +8,13 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import get_script_prefix, reverse
 
-from mailroom.signing import TOKEN
+from mailroom.signing import TOKEN_IN_ADDRESS
 
 STAND_IN = "token"
 MASK = "…"
 # What Django signs ends with a separator and a digest in base64; keys of its password reset, and of
 # allauth's, end with 32 hexadecimal digits.
-SIGNED = re.compile(
+SIGNED_PATH = re.compile(
     r"(/|%2F|=|%3D)[A-Za-z0-9_.:=%-]*?(?:(?:[.:]|%3A)[A-Za-z0-9_-]{43}|-[0-9a-f]{32,64})(?![\w-])",
     re.IGNORECASE,
 )
@@ -54,7 +54,7 @@ def mask_tokens(text: str) -> str:
 
     For people who are none of its recipients: a link speaks for the one it was sent to.
     """
-    return SIGNED.sub(rf"\1{MASK}", TOKEN.sub(f"+{MASK}@", text))
+    return SIGNED_PATH.sub(rf"\1{MASK}", TOKEN_IN_ADDRESS.sub(f"+{MASK}@", text))
 
 
 def is_one_click(request: HttpRequest) -> bool:

@@ -62,7 +62,7 @@ Make = Callable[[Values], TemplatedMessage]
 
 
 # Beside the readers' own: a value that is missing, and one that every filter changes.
-MADE_UP = ["", "  ada \tO'B. <Zoë & co>, 3.5\n"]
+PROBES = ["", "  ada \tO'B. <Zoë & co>, 3.5\n"]
 
 
 class _Slot(str):
@@ -103,7 +103,7 @@ def personalised(make: Make, names: Iterable[str], samples: Iterable[Values]) ->
         one.name, one.asked = name, asked
     message = make(slots)
     message.render()
-    made_up = [dict.fromkeys(slots, value) for value in MADE_UP]
+    made_up = [dict.fromkeys(slots, value) for value in PROBES]
     if reason := _unfit(message, make, asked, [*samples, *made_up]):
         logger.warning("%s is rendered for each reader: %s", message.type, reason)
         message.subject, message.body = slot(WHOLE_SUBJECT), slot(WHOLE_TEXT)

@@ -23,7 +23,7 @@ from mailroom.models import Delivery, Message
 from mailroom.signing import return_path, signature_of
 
 # Attributes that Anymail reads from a message (its documentation, "Anymail additions").
-EXTRAS = (
+ANYMAIL_ATTRIBUTES = (
     "envelope_sender",
     "esp_extra",
     "merge_data",
@@ -49,7 +49,9 @@ def freeze_content(message: EmailMessage) -> dict[str, Any]:
         "encoding": message.encoding,
         "alternatives": [_freeze(list(a)) for a in getattr(message, "alternatives", [])],
         "attachments": [_freeze(_parts(a)) for a in message.attachments],
-        "extras": {n: _freeze(getattr(message, n)) for n in EXTRAS if hasattr(message, n)},
+        "extras": {
+            n: _freeze(getattr(message, n)) for n in ANYMAIL_ATTRIBUTES if hasattr(message, n)
+        },
     }
     return {name: value for name, value in content.items() if value}
 
@@ -134,7 +136,7 @@ def build(
     if message.to or message.cc or message.bcc:
         _address_visibly(mail, message, {address_key(one.address) for one in deliveries})
     else:
-        _address_alone(mail, first, personal_values(first) if values is None else values)
+        _address_alone(mail, first, values_of(first) if values is None else values)
     _note(mail, first)
     mail.return_path = return_path_of(first)  # type: ignore[attr-defined]
     mail.channel = message.channel  # type: ignore[attr-defined]
@@ -216,7 +218,7 @@ def _address_alone(
     }
 
 
-def personal_values(delivery: Delivery) -> dict[str, Any]:
+def values_of(delivery: Delivery) -> dict[str, Any]:
     """What fills the slots of a delivery: its own small values, and what its type's hook adds."""
     hook = delivery.message.type_entry.personal
     more = import_string(hook)(delivery) if hook else {}

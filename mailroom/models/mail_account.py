@@ -21,7 +21,7 @@ from mailroom.config.channels import ACCOUNT, is_account
 from mailroom.config.schemes import ANYMAIL, brand
 from mailroom.models.delivery import Delivery
 
-KEYS = "MAIL_ACCOUNT_KEYS"
+KEYS_SETTING = "MAIL_ACCOUNT_KEYS"
 NO_HOST_OF_ITS_OWN = {"postal", "unisender-go"}  # kinds whose API's host the customer chooses
 
 
@@ -36,7 +36,7 @@ class Setting(NamedTuple):
     choices: tuple[tuple[str, Any], ...] = ()
 
 
-TOKEN = r"[!-~]+"  # what a header or URL can hold  # noqa: S105
+VISIBLE_ASCII = r"[!-~]+"  # what a header or URL can hold
 DOMAIN = r"(?!-)[A-Za-z0-9.-]{1,253}"
 SECURITY = (
     ("starttls", _("STARTTLS, usually at port 587")),
@@ -62,17 +62,20 @@ def _api_settings(name: str) -> tuple[Setting, ...]:
         return (
             Setting("region_name", _("region"), pattern=r"[a-z]{2}(?:-[a-z]+){1,3}-\d"),
             Setting("aws_access_key_id", _("access key ID"), pattern=r"\w+"),
-            Setting("aws_secret_access_key", _("secret access key"), True, pattern=TOKEN),
+            Setting("aws_secret_access_key", _("secret access key"), True, pattern=VISIBLE_ASCII),
         )
     kind = ANYMAIL[name]
     found = [Setting(kind.place, LABELS[kind.place], pattern=DOMAIN)] if kind.place else []
     if name in REGIONS:
         regions = (("", pgettext_lazy("region of a provider", "US")), ("eu", _("EU")))
         found.append(Setting("region", _("region"), is_required=False, choices=regions))
-    return (*found, *(Setting(one, LABELS[one], True, pattern=TOKEN) for one in kind.secrets))
+    return (
+        *found,
+        *(Setting(one, LABELS[one], True, pattern=VISIBLE_ASCII) for one in kind.secrets),
+    )
 
 
-KINDS: dict[str, tuple[Setting, ...]] = {
+ACCOUNT_KINDS: dict[str, tuple[Setting, ...]] = {
     "smtp": (
         Setting("host", _("host")),
         Setting("port", _("port"), pattern=r"\d{1,5}"),
@@ -87,7 +90,7 @@ KINDS: dict[str, tuple[Setting, ...]] = {
 def kind_choices() -> list[tuple[str, str]]:
     """The kinds of account with their names; those of APIs need the extra `anymail`."""
     has_apis = is_installed("anymail")
-    return [(name, brand(name)) for name in KINDS if has_apis or name not in ANYMAIL]
+    return [(name, brand(name)) for name in ACCOUNT_KINDS if has_apis or name not in ANYMAIL]
 
 
 class Secret(str):
@@ -226,7 +229,9 @@ class MailAccount(models.Model):
         try:
             text = fernet().decrypt(self.encrypted.encode())
         except InvalidToken:
-            sentence = f"{KEYS} has no key that opens the credentials of mail account {self.pk}."
+            sentence = (
+                f"{KEYS_SETTING} has no key that opens the credentials of mail account {self.pk}."
+            )
             raise ImproperlyConfigured(sentence) from None
         return {name: Secret(value) for name, value in json.loads(text).items()}
 
@@ -236,7 +241,7 @@ class MailAccount(models.Model):
         Raises ImproperlyConfigured without MAIL_ACCOUNT_KEYS.
         """
         everything = {**self.secrets(), **values}
-        known = {one.name for one in KINDS[self.kind] if one.is_secret}
+        known = {one.name for one in ACCOUNT_KINDS[self.kind] if one.is_secret}
         kept = {name: str(value) for name, value in everything.items() if name in known and value}
         self.encrypted = fernet().encrypt(json.dumps(kept).encode()).decode()
 
@@ -252,7 +257,7 @@ class MailAccount(models.Model):
     def clean(self) -> None:
         """Check the settings of the kind, where it may connect to, and its addresses."""
         errors = {}
-        for setting in KINDS.get(self.kind, ()):
+        for setting in ACCOUNT_KINDS.get(self.kind, ()):
             if not setting.is_secret and (problem := self._problem(setting)):
                 errors[setting.name] = problem
         if self.kind == "smtp" and not errors and (problem := self._host_problem()):
@@ -316,13 +321,13 @@ def fernet() -> Any:
         text = "Mail accounts need the extra 'accounts': install django-mailroom[accounts]."
         raise ImproperlyConfigured(text) from None
 
-    keys: Iterable[str] = getattr(settings, KEYS, ())
+    keys: Iterable[str] = getattr(settings, KEYS_SETTING, ())
     try:
         ring = [Fernet(key) for key in keys]
     except ValueError:
-        text = f"{KEYS} has a key that is none. Make one: manage.py mail_accounts --new-key"
+        text = f"{KEYS_SETTING} has a key that is none. Make one: manage.py mail_accounts --new-key"
         raise ImproperlyConfigured(text) from None
     if not ring:
-        text = f"{KEYS} is missing: it encrypts mail accounts. Make a key: manage.py mail_accounts"
-        raise ImproperlyConfigured(f"{text} --new-key")
+        text = f"{KEYS_SETTING} is missing: it encrypts mail accounts. Make a key: manage.py "
+        raise ImproperlyConfigured(f"{text}mail_accounts --new-key")
     return MultiFernet(ring)

@@ -12,6 +12,8 @@ from django.db.models.lookups import Lookup
 from django.db.models.sql import UpdateQuery
 from django.utils import timezone
 
+BATCH = 1000  # rows of a statement or a transaction: memory is bounded, however many there are
+
 
 @Field.register_lookup
 class AnyOf(Lookup):

@@ -15,8 +15,8 @@ from mailroom.delivery.complete import erase_finished
 from mailroom.delivery.wakeups import wake
 from mailroom.models import Attempt, Delivery, Message, OutcomeCount
 from mailroom.models.delivery import FREE, DeliveryQuerySet
+from mailroom.models.queries import BATCH
 
-BATCH = 1000  # rows a statement
 BY_A_PERSON = gettext_noop("counted as sent by a person")
 
 

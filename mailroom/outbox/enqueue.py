@@ -24,9 +24,8 @@ from mailroom.delivery.wakeups import wake
 from mailroom.message_types import type_or_untyped
 from mailroom.messages.serializers import freeze_content, header_text
 from mailroom.models import Delivery, MailAccount, Message
+from mailroom.models.queries import BATCH
 from mailroom.outbox import routing
-
-BATCH = 1000  # rows a statement: bounded memory however long a list is
 
 
 class Recipient(NamedTuple):

@@ -25,7 +25,7 @@ from mailroom.messages.merge_fields import shown
 from mailroom.models import Attempt, Delivery, Event, Message, Suppression
 
 ERASED = "[erased]"  # in place of an address, in a text that mentions it
-BATCH = 500  # rows in memory
+ROWS_IN_MEMORY = 500  # rows in memory
 
 
 class Store(NamedTuple):
@@ -222,7 +222,7 @@ class Mention:
             is_near |= Q(_text__contains=part)
         if isinstance(column, models.JSONField):  # attachments
             is_near |= Q(_text__contains='"$bytes"') | Q(_text__contains='"$mime"')
-        return texts.filter(is_near).only(column.name).order_by().iterator(BATCH)
+        return texts.filter(is_near).only(column.name).order_by().iterator(ROWS_IN_MEMORY)
 
     def _without(self, value: Any) -> Any:
         match value:

@@ -21,9 +21,8 @@ from django.utils.module_loading import import_string
 
 from mailroom.addresses import domain_of
 from mailroom.config.channels import OUTBOX, channel_options, channels, is_account
+from mailroom.config.mailers import ADMINS_BACKEND
 from mailroom.models import MailAccount, Message
-
-ADMINS = "mailroom.backends.admins.EmailBackend"
 
 
 class RoutingError(ValueError):
@@ -154,7 +153,7 @@ def _accepted(answer: Any, message: Message, who: str) -> str:
     if answer in channels():
         answer = channel_options(answer).via
     entry = mailers.settings.get(answer)
-    if entry is None or entry.get("BACKEND") in {OUTBOX, ADMINS}:
-        known = [one for one, e in mailers.settings.items() if e.get("BACKEND") != ADMINS]
+    if entry is None or entry.get("BACKEND") in {OUTBOX, ADMINS_BACKEND}:
+        known = [one for one, e in mailers.settings.items() if e.get("BACKEND") != ADMINS_BACKEND]
         raise RoutingError(f"{who} names {answer!r}; MAILERS has {', '.join(known)}.")
     return answer if answer != channel_options(message.channel).via else ""

@@ -80,7 +80,7 @@ def _refused(alias: str, error: Exception) -> Told:
     return messages.ERROR, _("%(alias)s says: %(error)s") % details
 
 
-ACTIONS: dict[str, Callable[[str, HttpRequest], Told]] = {
+POST_ACTIONS: dict[str, Callable[[str, HttpRequest], Told]] = {
     "pause": pause_provider,
     "drain": drain_provider,
     "resume": resume_provider,

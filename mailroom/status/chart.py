@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 HEIGHT = 60  # units of the drawing
 STEP = 10  # from one bar to the next
-STATES = ("sent", "failed", "uncertain")  # from the bottom up
+CHART_STATES = ("sent", "failed", "uncertain")  # from the bottom up
 
 
 class Part(NamedTuple):
@@ -36,7 +36,7 @@ def bars(volumes: Mapping[datetime, Mapping[str, int]], hours: Sequence[datetime
 
 def _parts(counts: Mapping[str, int], scale: float) -> list[Part]:
     parts, top = [], float(HEIGHT)
-    for state in STATES:
+    for state in CHART_STATES:
         if count := counts.get(state, 0):
             height = round(max(1.0, count * scale), 2)
             top -= height

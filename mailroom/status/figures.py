@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Count
 from django.utils import timezone
 
-from mailroom.config.channels import channels, providers
+from mailroom.config.channels import channels, providers_of
 from mailroom.delivery.breaker import is_paused, next_try
 from mailroom.models import (
     Attempt,
@@ -24,8 +24,8 @@ from mailroom.status.chart import Bar, bars
 from mailroom.status.overview import in_flight, waiting
 
 HOURS = 24
-ACCOUNTS = 50  # mail accounts on the page; all are in the admin
-LIMIT = 10_000  # what is counted on a visit
+ACCOUNTS_SHOWN = 50  # mail accounts on the page; all are in the admin
+COUNTED_AT_MOST = 10_000  # what is counted on a visit
 OUTCOMES = (Delivery.State.SENT, Delivery.State.FAILED, Delivery.State.UNCERTAIN)
 
 Volumes = dict[datetime, dict[str, int]]  # by hour, by state
@@ -74,7 +74,7 @@ class QueueFigures:
     @property
     def is_many(self) -> bool:
         """True where more wait than were counted."""
-        return self.waiting > LIMIT
+        return self.waiting > COUNTED_AT_MOST
 
 
 def provider_figures() -> list[ProviderFigures]:
@@ -105,13 +105,13 @@ def _accounts(rows: Mapping[str, MailerHealth]) -> list[MailAccount]:
     well = MailerHealth()
     found = list(MailAccount.objects.all())
     found.sort(key=lambda one: rows.get(one.alias, well).is_pristine)
-    return found[:ACCOUNTS]
+    return found[:ACCOUNTS_SHOWN]
 
 
 def _channels(alias: str, account: MailAccount | None) -> list[str]:
     if account:
         return [one for one in channels() if account.allows(one)]
-    return [one for one in channels() if alias in providers(one)]
+    return [one for one in channels() if alias in providers_of(one)]
 
 
 @dataclass(frozen=True)
@@ -157,12 +157,12 @@ def queue_figures() -> list[QueueFigures]:
 
 
 def _trouble(channel: str, state: str) -> int:
-    return Delivery.objects.filter(channel=channel, state=state)[: LIMIT + 1].count()
+    return Delivery.objects.filter(channel=channel, state=state)[: COUNTED_AT_MOST + 1].count()
 
 
 def _held(channel: str) -> int:
     held = Delivery.objects.queued().filter(channel=channel, message__held_at__isnull=False)
-    return held[: LIMIT + 1].count()
+    return held[: COUNTED_AT_MOST + 1].count()
 
 
 def _oldest(channel: str) -> datetime | None:

@@ -7,7 +7,7 @@ from django.core.mail import mailers
 from django.db import DatabaseError
 from django.db.models import Count
 
-from mailroom.config.channels import channel_options, channels, providers
+from mailroom.config.channels import channel_options, channels, providers_of
 from mailroom.message_types import message_types
 from mailroom.models import Delivery, MailAccount, OutcomeCount
 from mailroom.outbox import routing
@@ -73,7 +73,7 @@ def _channel(alias: str) -> dict[str, Any]:
     return {
         "alias": alias,
         "via": options.via,
-        "providers": list(providers(options.via)),
+        "providers": list(providers_of(options.via)),
         "from": options.from_email,
         "messages": [name for name, row in message_types().items() if row.channel == alias],
     }

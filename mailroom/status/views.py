@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from mailroom.models import MailAccount
 from mailroom.status import figures
-from mailroom.status.actions import ACTIONS
+from mailroom.status.actions import POST_ACTIONS
 
 MAY_LOOK = ("mailroom.view_mailerhealth", "mailroom.manage_mailers")
 
@@ -39,9 +39,9 @@ def act(request: HttpRequest) -> HttpResponse:
     """Do what a button of the page says to a provider."""
     alias, wanted = request.POST.get("alias", ""), request.POST.get("do", "")
     is_known = alias in settings.MAILER_URLS or MailAccount.objects.by_alias(alias) is not None
-    if not is_known or wanted not in ACTIONS:
+    if not is_known or wanted not in POST_ACTIONS:
         return HttpResponseBadRequest()
-    level, text = ACTIONS[wanted](alias, request)
+    level, text = POST_ACTIONS[wanted](alias, request)
     messages.add_message(request, level, text)
     return redirect("mail_status")
 
@@ -51,7 +51,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "providers": figures.provider_figures(),
         "costs": figures.month_costs(),
         "accounts": MailAccount.objects.count(),
-        "most_accounts": figures.ACCOUNTS,
+        "most_accounts": figures.ACCOUNTS_SHOWN,
         "queues": figures.queue_figures(),
         "workers": figures.workers_alive(),
         "may_act": request.user.has_perm("mailroom.manage_mailers"),

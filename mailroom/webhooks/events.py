@@ -299,7 +299,7 @@ EVENTS: dict[str, dict[str, Meaning]] = {
 }
 
 # For the webhook views of others, which send Anymail's signal: only its own types are known.
-ANYMAIL: dict[str, Meaning] = {
+ANYMAIL_MEANINGS: dict[str, Meaning] = {
     "queued": ACCEPTED,
     "sent": ACCEPTED,
     "deferred": DEFERRED,
@@ -418,7 +418,7 @@ def _unisender(e: Mapping[str, Any]) -> tuple[Any, ...]:
     return e["status"], details or "no details"
 
 
-NAMES: dict[str, Callable[[Any], tuple[Any, ...]]] = {
+EVENT_NAMES: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "Amazon SES": _ses,
     "Brevo": lambda e: (e["event"],),
     "MailerSend": lambda e: (e["data"]["type"],),
@@ -438,7 +438,7 @@ NAMES: dict[str, Callable[[Any], tuple[Any, ...]]] = {
 def event_name(provider: str, event: Any) -> str:
     """The provider's own words for an event, most general first; "" where it has none."""
     try:
-        words = NAMES[provider](event)
+        words = EVENT_NAMES[provider](event)
     except (KeyError, TypeError, AttributeError, ValueError):
         return ""
     return " ".join(str(word) for word in words if word not in {None, ""})
@@ -446,7 +446,7 @@ def event_name(provider: str, event: Any) -> str:
 
 def meaning(provider: str, name: str) -> Meaning:
     """The meaning of an event's name, or of the longest beginning of it that has one."""
-    table = EVENTS.get(provider, ANYMAIL)
+    table = EVENTS.get(provider, ANYMAIL_MEANINGS)
     words = name.split()
     for end in range(len(words), 0, -1):
         if (beginning := " ".join(words[:end])) in table:
@@ -459,15 +459,15 @@ def event_kind(provider: str, name: str, reply: str = "") -> str | None:
     found = meaning(provider, name)
     if found == BY_REPLY:
         return HARD if is_hard(reply) else SOFT
-    if found == HARD and FULL.search(reply):
+    if found == HARD and FULL_MAILBOX.search(reply):
         return SOFT
     return found
 
 
 # -- SMTP replies ---------------------------------------------------------------------------------
 
-STATUS = re.compile(r"(?<![\w.])([45])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
-FULL = re.compile(
+STATUS_IN_TEXT = re.compile(r"(?<![\w.])([45])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
+FULL_MAILBOX = re.compile(
     r"(?<![\d.])[45]\.2\.2(?![\d.]*\d)|over\s?-?quota|quota exceeded|exceeded.{0,20}quota|"
     r"(?:mailbox|inbox).{0,20}full|full.{0,10}mailbox|insufficient storage",
     re.IGNORECASE,
@@ -499,9 +499,9 @@ def is_hard(reply: str, status: str = "") -> bool:
     from them. A full mailbox, a policy, a size limit and network trouble are soft, whatever the
     class of their code: a hard bounce stops all email to the address.
     """
-    if FULL.search(f"{status} {reply}"):
+    if FULL_MAILBOX.search(f"{status} {reply}"):
         return False
-    found = STATUS.search(status) or STATUS.search(reply)
+    found = STATUS_IN_TEXT.search(status) or STATUS_IN_TEXT.search(reply)
     if found is None:
         is_permanent = re.match(r"\W*(?:smtp;\s*)?5\d\d\b", reply, re.IGNORECASE)
         is_temporary = re.match(r"\W*(?:smtp;\s*)?4\d\d\b", reply, re.IGNORECASE)

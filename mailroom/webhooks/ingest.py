@@ -16,7 +16,7 @@ from mailroom.models import Event
 from mailroom.signing import is_signed
 from mailroom.webhooks import events, reports
 
-MALFORMED = (AnymailError, *reports.MALFORMED)
+MALFORMED_POST = (AnymailError, *reports.MALFORMED)
 
 
 class _Collector(list[AnymailTrackingEvent]):
@@ -41,7 +41,7 @@ def take(view: AnymailCoreWebhookView, request: HttpRequest) -> HttpResponseBase
             setattr(view, name, partial(_or_unknown, parse, instead, collected))
     view.setup(request)
     response = view.dispatch(request)
-    store(collected, dynamic.esp_name)
+    store_events(collected, dynamic.esp_name)
     return response
 
 
@@ -56,7 +56,7 @@ PARSERS: dict[str, Any] = {
 def _or_unknown(parse: Callable[..., Any], instead: Any, collected: _Collector, *args: Any) -> Any:
     try:
         return parse(*args)
-    except MALFORMED as error:
+    except MALFORMED_POST as error:
         raw = args[-1] if isinstance(args[-1], dict) else args[0]
         collected.append(_unreadable(raw, error))
         return instead
@@ -76,14 +76,14 @@ def _unreadable(raw: Any, error: Exception) -> AnymailTrackingEvent:
 
 def store_event(sender: object, event: AnymailTrackingEvent, esp_name: str, **kwargs: Any) -> None:
     """Store an event of Anymail's tracking signal: a project's own webhook view may send it."""
-    store([event], esp_name)
+    store_events([event], esp_name)
 
 
 def connect() -> None:
     tracking.connect(store_event, dispatch_uid="mailroom-keep-event")
 
 
-def store(collected: Iterable[AnymailTrackingEvent], provider: str) -> None:
+def store_events(collected: Iterable[AnymailTrackingEvent], provider: str) -> None:
     """Store events, each once however often it is posted. A worker acts on them later."""
     reports.keep([row for event in collected if (row := event_row(event, provider))])
 
@@ -113,7 +113,7 @@ def event_row(event: AnymailTrackingEvent, provider: str) -> Event | None:
 
 
 def _name(event: AnymailTrackingEvent, provider: str) -> str:
-    if provider in events.NAMES:
+    if provider in events.EVENT_NAMES:
         return events.event_name(provider, event.esp_event)
     reason = event.reject_reason if event.event_type == EventType.REJECTED else ""
     return f"{event.event_type} {reason or ''}".strip()

@@ -35,7 +35,7 @@ CERTIFICATE_URL = re.compile(
     rf"https://sns\.(?:{_REGION}\.amazonaws\.com|cn-[a-z]+-\d\.amazonaws\.com\.cn)"
     r"/SimpleNotificationService-[0-9A-Za-z]+\.pem",
 )
-SIGNED = {
+SIGNED_FIELDS = {
     "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
     "SubscriptionConfirmation": (
         "Message",
@@ -47,7 +47,7 @@ SIGNED = {
         "Type",
     ),
 }
-SIGNED["UnsubscribeConfirmation"] = SIGNED["SubscriptionConfirmation"]
+SIGNED_FIELDS["UnsubscribeConfirmation"] = SIGNED_FIELDS["SubscriptionConfirmation"]
 HASHES: dict[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303
 GREETING = "Successfully validated SNS topic for Amazon SES event publishing."
 LARGEST_CERTIFICATE = 20_000  # bytes
@@ -180,7 +180,7 @@ def _metadata(mail: dict[str, Any]) -> dict[str, Any]:
 
 def canonical(message: dict[str, Any]) -> bytes:
     """The text that SNS signs: names and values of some fields, a line each, in this order."""
-    names = (name for name in SIGNED[message["Type"]] if message.get(name) is not None)
+    names = (name for name in SIGNED_FIELDS[message["Type"]] if message.get(name) is not None)
     return "".join(f"{name}\n{message[name]}\n" for name in names).encode()
 
 

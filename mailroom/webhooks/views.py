@@ -53,7 +53,7 @@ def _take(request: HttpRequest, provider: str) -> HttpResponseBase:
     """A post of a provider that Anymail knows."""
     from anymail.exceptions import AnymailWebhookValidationFailure  # noqa: PLC0415  (an extra)
 
-    from mailroom.webhooks.ingest import MALFORMED, take  # noqa: PLC0415  (imports Anymail)
+    from mailroom.webhooks.ingest import MALFORMED_POST, take  # noqa: PLC0415  (imports Anymail)
 
     answer: HttpResponseBase | None = None
     try:
@@ -62,7 +62,7 @@ def _take(request: HttpRequest, provider: str) -> HttpResponseBase:
                 return take(view, request)
             except AnymailWebhookValidationFailure as error:
                 answer = _refuse(provider, error)
-    except MALFORMED as error:
+    except MALFORMED_POST as error:
         return _refuse(provider, error)
     return answer or _refuse(provider, LookupError("no secret is configured for it"))
 

@@ -14,24 +14,24 @@ from mailroom.delivery import claim, complete, feedback
 from mailroom.models import Attempt, Delivery, Event, Message, OutcomeCount, WorkerBeat
 from mailroom.models.count import hour_of
 from mailroom.models.delivery import FREE
+from mailroom.models.queries import BATCH
 from mailroom.tasks import enqueue
 from mailroom.worker.periodic import every
 
-AT_ONCE = 1_000  # rows in one transaction
 IN_A_RUN = 20  # transactions, before the other jobs have their turn
 
 State = Delivery.State
 
 
 @every(seconds=15)
-def settle_abandoned() -> bool:
+def settle_after_crashes() -> bool:
     """Settle what was in flight when its worker died. See mailroom.delivery.claim."""
     if not Delivery.objects.abandoned().exists():
         return False
     settled, uncertain = claim.settle_abandoned()
     for one in uncertain:
         complete.send_signal(one)
-    return settled == claim.AT_ONCE
+    return settled == BATCH
 
 
 @every(seconds=60)
@@ -39,7 +39,7 @@ def expire_waiting() -> bool:
     """Skip what expired while it was on hold or waited for a provider, and erase its secrets."""
     late = Delivery.objects.queued().filter(expires_at__lte=timezone.now()).order_by("pk")
     light = late.select_related("message").defer("message__body", "message__content")
-    if not (rows := list(light[:AT_ONCE])):
+    if not (rows := list(light[:BATCH])):
         return False
     expired = {"state": State.SKIPPED, "reason": "expired", "finished_at": timezone.now()}
     with transaction.atomic():
@@ -52,7 +52,7 @@ def expire_waiting() -> bool:
         complete.erase_finished({one.message_id for one in done if one.message.is_secret})
     for one in done:
         complete.send_signal(one)
-    return len(rows) == AT_ONCE
+    return len(rows) == BATCH
 
 
 @every(seconds=30)
@@ -67,7 +67,7 @@ def fold_old_counts() -> None:
 
 
 @every(seconds=3600)
-def forget_old() -> bool:
+def delete_old_messages() -> bool:
     """Delete messages older than MAIL_RETENTION_DAYS with their deliveries, a piece at a time."""
     limit = timezone.now() - timedelta(days=settings.MAIL_RETENTION_DAYS)
     old = Message.objects.finished().filter(created_at__lt=limit).order_by("created_at")
@@ -83,9 +83,9 @@ def forget_old() -> bool:
 def _forget_some_deliveries(messages: list[int]) -> bool:
     """Delete at most 1,000 deliveries of these messages; True where there may be more."""
     rows = Delivery.objects.filter(message__in=messages)
-    ids = list(rows.values_list("pk", flat=True)[:AT_ONCE])
+    ids = list(rows.values_list("pk", flat=True)[:BATCH])
     Delivery.objects.filter(pk__any_of=ids).delete()  # with what other apps say of them
-    return len(ids) == AT_ONCE
+    return len(ids) == BATCH
 
 
 @every(seconds=3600)
@@ -93,9 +93,9 @@ def forget_old_attempts() -> bool:
     """Delete what is known of providers' faults for as long."""
     limit = timezone.now() - timedelta(days=settings.MAIL_RETENTION_DAYS)
     old = Attempt.objects.filter(delivery=None, at__lt=limit)
-    ids = list(old.values_list("pk", flat=True)[: AT_ONCE * 10])
+    ids = list(old.values_list("pk", flat=True)[: BATCH * 10])
     Attempt.objects.filter(pk__any_of=ids).delete()
-    return len(ids) == AT_ONCE * 10
+    return len(ids) == BATCH * 10
 
 
 @every(seconds=3600)
@@ -128,6 +128,6 @@ def forget_old_events() -> bool:
     """Delete old events, a bounded number at a time; True where there may be more."""
     limit = timezone.now() - timedelta(days=settings.MAIL_RETENTION_DAYS)
     old = Event.objects.filter(happened_at__lt=limit).exclude(handled_at=None)
-    ids = list(old.values_list("pk", flat=True)[: AT_ONCE * 5])
+    ids = list(old.values_list("pk", flat=True)[: BATCH * 5])
     Event.objects.filter(pk__any_of=ids).delete()
-    return len(ids) == AT_ONCE * 5
+    return len(ids) == BATCH * 5

@@ -23,13 +23,12 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from mailroom.delivery import shutdown
-from mailroom.delivery.wakeups import TASKS, Wakeup, wake
+from mailroom.delivery.wakeups import POLL_SECONDS, TASK_QUEUED, Wakeup, wake
 
 CONCURRENCY = 4
 QUEUES = "default,mailboxes"  # of a broker; from the database all are read
 LOCK_TIMEOUT = 60  # seconds, after which a task of a dead worker is run again
-LOOK_EVERY = 30.0  # seconds, should a wake-up have been lost
-GRACE_SECONDS = 15  # for a Celery worker that was asked to stop
+CELERY_GRACE_SECONDS = 15  # for a Celery worker that was asked to stop
 PARENT = "MAILROOM_WORKER"  # names our process to it
 
 
@@ -37,7 +36,7 @@ PARENT = "MAILROOM_WORKER"  # names our process to it
 def wake_for_task(**_: object) -> None:
     """Wake the workers for a task that is stored in the database."""
     if _backend().startswith("django_ox"):
-        wake(TASKS)
+        wake(TASK_QUEUED)
 
 
 def task_queue() -> "TaskQueue":
@@ -61,7 +60,7 @@ class TaskQueue:
 
     def wake(self, wakeup: Wakeup) -> None:
         """Listener of `wakeups`."""
-        if wakeup.channel in {TASKS, ""}:
+        if wakeup.channel in {TASK_QUEUED, ""}:
             self._woken.set()
 
     def stop(self) -> None:
@@ -70,7 +69,7 @@ class TaskQueue:
 
     def run(self) -> None:
         """Run tasks until a shutdown is wanted."""
-        self._woken.wait(LOOK_EVERY)
+        self._woken.wait(POLL_SECONDS)
         self._woken.clear()
 
     def run_ready(self) -> int:
@@ -90,7 +89,7 @@ class DatabaseQueue(TaskQueue):
             if seconds <= 0:
                 self._run_all()
                 seconds = 0.1
-            self._woken.wait(min(seconds, LOOK_EVERY if self.hears else 1.0))
+            self._woken.wait(min(seconds, POLL_SECONDS if self.hears else 1.0))
 
     def stop(self) -> None:
         if self._worker:
@@ -116,7 +115,7 @@ class DatabaseQueue(TaskQueue):
         )
         left = found["seen"] and found["seen"] + timedelta(seconds=LOCK_TIMEOUT)
         first = min((at for at in (found["due"], left) if at), default=None)
-        return (first - timezone.now()).total_seconds() if first else LOOK_EVERY
+        return (first - timezone.now()).total_seconds() if first else POLL_SECONDS
 
     def _run_all(self) -> None:
         """Run django-ox's own worker until its queue is empty."""
@@ -153,7 +152,7 @@ class CeleryQueue(TaskQueue):
             pass
         child.terminate()
         try:
-            child.wait(GRACE_SECONDS)
+            child.wait(CELERY_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             child.kill()
 
@@ -190,5 +189,5 @@ def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(GRACE_SECONDS)
+    time.sleep(CELERY_GRACE_SECONDS)
     os._exit(1)

@@ -29,18 +29,18 @@ from newsletters.composing.preview import inbox_values, preview, reader
 from newsletters.markdown import fill
 from newsletters.models import Issue, Newsletter, Picture, Subscription
 
-LOOKS = {
+PREVIEW_LAYOUTS = {
     "desktop": gettext_lazy("Desktop"),
     "mobile": gettext_lazy("Mobile"),
     "dark": gettext_lazy("Dark"),
     "text": gettext_lazy("Text"),
     "headers": gettext_lazy("Headers"),
 }
-TEXTS = ("subject", "preheader", "body", "text")
+TEXT_FIELDS = ("subject", "preheader", "body", "text")
 UNNAMED = "draft"
 
 # What the scripts of the page say.
-WORDS = {
+EDITOR_TEXTS = {
     "saved": gettext_lazy("Saved %(when)s"),
     "unsaved": gettext_lazy("Not saved yet"),
     "saving": gettext_lazy("Saving…"),
@@ -93,7 +93,7 @@ class DeskView(View):
             issue.newsletter = Newsletter(name=_("Your newsletter"), slug=UNNAMED)
         faults = [
             fault
-            for name in TEXTS
+            for name in TEXT_FIELDS
             for error in form.errors.as_data().get(name, [])
             for fault in error.messages
             if error.code != "required"

@@ -7,10 +7,9 @@ from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
+from mailroom.csv_files import LARGEST_UPLOAD
 from newsletters.models import SubscriberImport
 from newsletters.subscribers.importing import TOP, examples, guessed, layout
-
-LARGEST = 20_000_000  # bytes: some 400,000 people
 
 
 class UploadForm(forms.ModelForm):
@@ -32,8 +31,8 @@ class UploadForm(forms.ModelForm):
 
     def clean_file(self) -> UploadedFile:
         file = self.cleaned_data["file"]
-        if file.size > LARGEST:
-            most = LARGEST // 1_000_000
+        if file.size > LARGEST_UPLOAD:
+            most = LARGEST_UPLOAD // 1_000_000
             raise forms.ValidationError(_("The file is larger than %s MB. Please split it.") % most)
         if "\x00" in file.name or not layout(file)[0]:
             raise forms.ValidationError(_("This file can’t be read."))

@@ -26,7 +26,7 @@ from newsletters.sending.progress import IssueProgress
 
 WRITTEN = ("newsletter", "subject", "slug", "web_title", "preheader", "body")
 AUDIENCE = ("for_language", "joined_from", "joined_before")
-CONTENT = ("newsletter", "slug", *controls.CONTENT)
+FIXED_ONCE_SENT = ("newsletter", "slug", *controls.ISSUE_CONTENT)
 
 
 @admin.register(Issue)
@@ -141,7 +141,7 @@ class IssueAdmin(admin.ModelAdmin):
             super().save_model(request, obj, form, change)
             issue_history.record_saved(obj, request.user)
             return
-        content = {name: form.cleaned_data[name] for name in CONTENT}
+        content = {name: form.cleaned_data[name] for name in FIXED_ONCE_SENT}
         drafts = Issue.objects.drafts().filter(pk=obj.pk)
         content |= {"version": F("version") + 1, "saved_by_tab": "", "updated_at": timezone.now()}
         saved = drafts.update(**content)
@@ -156,7 +156,7 @@ class IssueAdmin(admin.ModelAdmin):
         if request.method == "POST" and object_id and super().has_change_permission(request):
             issue = self.get_object(request, object_id)
             if issue and not issue.is_draft:
-                return too_late(self, request, issue, CONTENT)
+                return too_late(self, request, issue, FIXED_ONCE_SENT)
         return super().changeform_view(request, object_id, *args, **kwargs)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
@@ -194,13 +194,13 @@ class IssueAdmin(admin.ModelAdmin):
                 "is_nav_sidebar_enabled": False,  # the text gets the width of the window
                 "may_write": True,
                 "draft": context["adminform"].form,
-                "looks": desk.LOOKS,
+                "looks": desk.PREVIEW_LAYOUTS,
                 "picture_form": desk.PictureForm(auto_id="desk_%s"),
                 "may_see_subscribers": self.may_see_subscribers(request),
                 "placeholders": PLACEHOLDERS,
                 "readers": _readers(issue),
                 "is_tested": bool(issue and is_tested(issue)),
-                "words": {name: str(text) for name, text in desk.WORDS.items()},
+                "words": {name: str(text) for name, text in desk.EDITOR_TEXTS.items()},
             }
         if issue:
             context |= {

@@ -5,12 +5,12 @@ from typing import Any
 from newsletters.models import HistoryEntry, Issue
 from newsletters.models.issue import Step, record
 
-SHOWN = 50
+CHANGES_SHOWN = 50
 
 
 def latest(issue: Issue) -> list[HistoryEntry]:
     """The last steps, newest first."""
-    return list(issue.history.all()[:SHOWN])
+    return list(issue.history.all()[:CHANGES_SHOWN])
 
 
 def record_saved(issue: Issue, by: Any) -> None:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.generic import View
 
 from mailroom.addresses import clean_address
-from newsletters.composing.preview import MOST, send_test
+from newsletters.composing.preview import TEST_ADDRESSES, send_test
 from newsletters.models import Issue
 from newsletters.models.issue import Step, record
 from newsletters.sending import controls
@@ -58,7 +58,7 @@ class Resume(IssueStep):
 
 class CancelIssue(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
-        if controls.cancel(issue, request.user):
+        if controls.cancel_issue(issue, request.user):
             messages.success(request, _("Cancelled. The remaining recipients won’t receive it."))
         else:
             messages.info(request, _("There was nothing left to cancel."))
@@ -66,7 +66,7 @@ class CancelIssue(IssueStep):
 
 class RetryFailed(IssueStep):
     def take(self, request: HttpRequest, issue: Issue) -> None:
-        number = controls.retry_failed(issue, request.user)
+        number = controls.retry_issue(issue, request.user)
         text = ngettext("%(n)s email will be retried.", "%(n)s emails will be retried.", number)
         messages.info(request, text % {"n": number})
 
@@ -128,8 +128,8 @@ class TestForm(forms.Form):
 
     def clean_addresses(self) -> list[str]:
         found = [one.strip() for one in self.cleaned_data["addresses"].split(",") if one.strip()]
-        if len(found) > MOST:
-            raise ValidationError(_("Enter at most %(most)s addresses.") % {"most": MOST})
+        if len(found) > TEST_ADDRESSES:
+            raise ValidationError(_("Enter at most %(most)s addresses.") % {"most": TEST_ADDRESSES})
         return list(dict.fromkeys(map(_cleaned, found)))
 
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.generic import DetailView
 
 from mailroom.messages.preview import as_mail_frame, framed
-from newsletters.admin.desk import LOOKS, checks
+from newsletters.admin.desk import PREVIEW_LAYOUTS, checks
 from newsletters.admin.issue_steps import TestForm
 from newsletters.composing.preview import is_tested, preview, reader, tests_of
 from newsletters.models import Issue, Subscription
@@ -68,9 +68,9 @@ class PreviewIssue(IssueView):
             title=_("Preview"),
             mail=self.mail,
             headers=self.mail.message().items(),
-            look=look if look in LOOKS else "desktop",
+            look=look if look in PREVIEW_LAYOUTS else "desktop",
             width=375 if look == "mobile" else 640,
-            looks=LOOKS,
+            looks=PREVIEW_LAYOUTS,
             reader=self.reader,
             may_see_subscribers=self.may_see_subscribers,
             readers=confirmed.order_by("pk")[:20],

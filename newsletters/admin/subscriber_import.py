@@ -13,8 +13,8 @@ from newsletters.admin.forms import ColumnsForm, UploadForm
 from newsletters.models import SubscriberImport
 from newsletters.subscribers import importing
 
-PAGE = "admin:newsletters_subscriberimport_change"
-FOLDER = "admin/newsletters/subscriberimport"
+CHANGE_PAGE = "admin:newsletters_subscriberimport_change"
+TEMPLATE_FOLDER = "admin/newsletters/subscriberimport"
 
 
 @admin.register(SubscriberImport)
@@ -62,7 +62,7 @@ class SubscriberImportAdmin(admin.ModelAdmin):
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: HttpRequest, obj: Any, *args: Any) -> HttpResponse:
-        return redirect(PAGE, obj.pk)
+        return redirect(CHANGE_PAGE, obj.pk)
 
     def change_view(
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
@@ -77,17 +77,17 @@ class SubscriberImportAdmin(admin.ModelAdmin):
         if request.method != "POST" or not form.is_valid():
             return self._page(request, job, form)
         importing.check_columns(job, form.columns())
-        return redirect(PAGE, pk)
+        return redirect(CHANGE_PAGE, pk)
 
     def start(self, request: HttpRequest, pk: int) -> HttpResponse:
         job = self._job(request, pk)
         if request.method == "POST":
             importing.start_import(job)
-        return redirect(PAGE, pk)
+        return redirect(CHANGE_PAGE, pk)
 
     def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
         job = self._job(request, pk)
-        return render(request, f"{FOLDER}/_state.html", self._told(job, ColumnsForm(job)))
+        return render(request, f"{TEMPLATE_FOLDER}/_state.html", self._told(job, ColumnsForm(job)))
 
     def problems(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The lines that were left out, each with its reason, to correct and upload again."""
@@ -109,7 +109,7 @@ class SubscriberImportAdmin(admin.ModelAdmin):
     def _page(self, request: HttpRequest, job: SubscriberImport, form: Any) -> HttpResponse:
         site = self.admin_site.each_context(request)
         context = {**site, "opts": self.opts, "title": _("Import"), **self._told(job, form)}
-        return render(request, f"{FOLDER}/import.html", context)
+        return render(request, f"{TEMPLATE_FOLDER}/import.html", context)
 
     def _told(self, job: SubscriberImport, form: ColumnsForm) -> dict[str, Any]:
         labels = {

@@ -25,7 +25,7 @@ from newsletters.models import Picture, PictureContent
 MOST_BYTES = 10 * 1024 * 1024  # of an upload
 MOST_PIXELS = 40_000_000  # all frames together
 MOST_FRAMES = 500
-WIDEST = 1200  # pixels: twice the width of a mail
+WIDEST_PICTURE = 1200  # pixels: twice the width of a mail
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 _OWN_PICTURE = re.compile(r"https?://[^\s()<>\"]+/pictures/(?P<digest>[0-9a-f]{64})\.\w+")
 # What Pillow's decoders raise for files that are none of theirs, or broken, or bombs.
@@ -134,9 +134,9 @@ def _still(image: Image.Image) -> tuple[bytes, str, tuple[int, int]]:
     is_photo = image.format == "JPEG" or (image.format == "WEBP" and image.mode == "RGB")
     upright = ImageOps.exif_transpose(image)
     wanted = upright.convert("RGB" if is_photo else _plain_mode(upright))
-    if wanted.width > WIDEST:
-        height = max(1, round(wanted.height * WIDEST / wanted.width))
-        wanted = wanted.resize((WIDEST, height), Image.Resampling.LANCZOS)
+    if wanted.width > WIDEST_PICTURE:
+        height = max(1, round(wanted.height * WIDEST_PICTURE / wanted.width))
+        wanted = wanted.resize((WIDEST_PICTURE, height), Image.Resampling.LANCZOS)
     wanted.info.clear()
     out = io.BytesIO()
     if is_photo:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from markdown_it.token import Token
 
-from mailroom.config.channels import channel_options, providers
+from mailroom.config.channels import channel_options, providers_of
 from mailroom.delivery import breaker
 from mailroom.delivery.claim import Limits, limits_of, route_of
 from mailroom.messages.links import own_path
@@ -142,7 +142,7 @@ def _about_the_mailer(issue: Issue) -> Iterator[str]:
         yield _(
             "There is no sender address. Set MAIL_FROM, or an address in the newsletter’s settings."
         )
-    if options.via and not list(providers(CHANNEL)):
+    if options.via and not list(providers_of(CHANNEL)):
         yield _("The channel “%(channel)s” has no provider.") % {"channel": CHANNEL}
 
 
@@ -172,7 +172,7 @@ def people_sentence(people: int, skipped: int) -> str:
 
 HEAVY = 500 * 1024  # bytes of one picture
 ALL_HEAVY = 2 * 1024 * 1024  # bytes of all of them
-NOWHERE = (".internal", ".invalid", ".lan", ".local", ".localhost", ".test")
+LOCAL_DOMAINS = (".internal", ".invalid", ".lan", ".local", ".localhost", ".test")
 STAFF = ("admin", "inbox")
 
 
@@ -324,4 +324,4 @@ def _is_public(url: str) -> bool:
     try:
         return ip_address(host).is_global
     except ValueError:
-        return "." in host and not host.endswith(NOWHERE)
+        return "." in host and not host.endswith(LOCAL_DOMAINS)

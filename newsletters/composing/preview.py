@@ -17,7 +17,9 @@ from newsletters.markdown import KNOWN, greeting, render_html, render_text, size
 from newsletters.models import Issue, IssueTest, Newsletter, Subscription
 from newsletters.subscribers.tokens import member_token
 
-NOBODY = 0  # no subscription has this number, so that the links of a preview change nothing
+NO_SUBSCRIPTION = (
+    0  # no subscription has this number, so that the links of a preview change nothing
+)
 
 
 def preview(issue: Issue, name: str, address: str) -> EmailMultiAlternatives:
@@ -45,7 +47,7 @@ def for_one(issue: Issue, name: str) -> emails.TemplatedMessage:
     """
     if fault := size_fault(issue.body):
         raise ValueError(fault)
-    values = emails.reader_values(member_token(NOBODY), name, issue.language_code)
+    values = emails.reader_values(member_token(NO_SUBSCRIPTION), name, issue.language_code)
     mail = emails.issue_to(issue, values)
     mail.render()
     return mail
@@ -58,7 +60,7 @@ def inbox_values(issue: Issue, name: str) -> dict[str, str]:
 
 def nobodys_values(issue: Issue, name: str) -> dict[str, object]:
     """The small values of a delivery that stands for no subscription."""
-    return {"subscription": NOBODY, "name": name, "language": issue.language_code}
+    return {"subscription": NO_SUBSCRIPTION, "name": name, "language": issue.language_code}
 
 
 def generated_text(body: str) -> str:
@@ -80,9 +82,9 @@ def issue_html(issue: Issue) -> SafeString:
 
 # -- Tests -----------------------------------------------------------------------------------------
 
-MARK = "[Test]"
-MOST = 10  # addresses
-SHOWN = 10  # tests
+TEST_PREFIX = "[Test]"
+TEST_ADDRESSES = 10  # addresses
+TESTS_SHOWN = 10  # tests
 
 
 class SentTest(NamedTuple):
@@ -100,7 +102,7 @@ def send_test(issue: Issue, addresses: Sequence[str], name: str = "", *, by: Any
     """
     issue.full_clean()
     mail = for_one(issue, name)
-    mail.subject = f"{MARK} {mail.subject}"
+    mail.subject = f"{TEST_PREFIX} {mail.subject}"
     message = freeze(mail)
     values = nobodys_values(issue, name)
     sent = add_deliveries(message, [Recipient(one, name, values) for one in addresses])
@@ -121,7 +123,7 @@ def fingerprint(issue: Issue) -> str:
 def tests_of(issue: Issue) -> list[SentTest]:
     """The latest tests, newest first."""
     now = fingerprint(issue)
-    rows = issue.tests.select_related("by")[:SHOWN]
+    rows = issue.tests.select_related("by")[:TESTS_SHOWN]
     return [SentTest(row, row.content == now) for row in rows]
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from markdown_it.token import Token
 
 from newsletters.markdown.parser import inline_tokens, parse_markdown
-from newsletters.markdown.placeholders import KNOWN, LINKS, PLACEHOLDER, TEXTS, used_in
+from newsletters.markdown.placeholders import KNOWN, LINKS, PLACEHOLDER, TEXT_PLACEHOLDERS, used_in
 
 # Rendering time grows with both: at these limits a preview takes less than a second.
 MAX_CHARACTERS = 200_000
@@ -68,7 +68,7 @@ def _raise_for(found: Iterator[tuple[int, str]]) -> None:
 
 def validate_subject(subject: str) -> None:
     """A subject may greet the reader; a link makes no sense in it."""
-    for name in sorted(used_in(subject) - set(TEXTS)):
+    for name in sorted(used_in(subject) - set(TEXT_PLACEHOLDERS)):
         raise ValidationError(_("{%(name)s} can’t be used in a subject.") % {"name": name})
 
 

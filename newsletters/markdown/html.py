@@ -15,7 +15,7 @@ from newsletters.markdown.placeholders import LINK_IN_TEXT, as_html, fill_marks,
 
 BLOCKS = {"blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "ul"}
 TABLES = {"table", "tbody", "td", "th", "thead", "tr"}
-TAGS = BLOCKS | TABLES | {"a", "br", "code", "em", "img", "s", "strong"}
+ISSUE_TAGS = BLOCKS | TABLES | {"a", "br", "code", "em", "img", "s", "strong"}
 ATTRIBUTES = {
     "a": {"href", "title"},
     "img": {"alt", "src", "title", "width"},
@@ -31,7 +31,7 @@ COLUMN = 536
 BUTTON = "button"  # a link with this title, alone in its paragraph, is drawn as a button
 _WIDTH = re.compile(r"(?:width=)?(\d{1,4})(?:px)?")
 SIDES = ("left", "center", "right")
-SCHEMES = {"http", "https", "mailto", "tel"}
+LINK_SCHEMES = {"http", "https", "mailto", "tel"}
 
 
 def render_html(
@@ -45,11 +45,11 @@ def render_html(
     written = _writer.render(parse_markdown(body), OPTIONS, {"widths": widths or {}})
     clean = nh3.clean(
         written,
-        tags=TAGS,
+        tags=ISSUE_TAGS,
         attributes=ATTRIBUTES,
         tag_attribute_values=ROLE,
         allowed_classes=CLASSES,
-        url_schemes=SCHEMES,
+        url_schemes=LINK_SCHEMES,
     )
     # nh3 has cleaned the text, and what is filled in is escaped.
     return mark_safe(fill_marks(clean, values, as_html))  # noqa: S308

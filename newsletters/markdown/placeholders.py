@@ -12,9 +12,9 @@ NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 # Doubled braces are somebody's template language, and stay as they are.
 PLACEHOLDER = re.compile(rf"(?<!\{{)\{{({NAME})\}}(?!\}})")
 
-TEXTS = ("name", "greeting", "newsletter")
+TEXT_PLACEHOLDERS = ("name", "greeting", "newsletter")
 LINKS = ("unsubscribe_url", "preferences_url", "web_url")
-KNOWN = (*TEXTS, *LINKS)
+KNOWN = (*TEXT_PLACEHOLDERS, *LINKS)
 
 # What the page on which an issue is written offers to insert, each with what it becomes.
 PLACEHOLDERS = {

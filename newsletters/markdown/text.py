@@ -8,7 +8,7 @@ from markdown_it.token import Token
 from newsletters.markdown.parser import parse_markdown
 from newsletters.markdown.placeholders import fill_marks, mark, mark_link
 
-WIDEST = 72  # characters of a line in a table
+TABLE_WIDTH = 72  # characters of a line in a table
 RULE = "-" * 40
 UNDERLINES = {"h1": "=", "h2": "-"}
 AROUND = {"strong_open": "*", "em_open": "_", "s_open": "~"}
@@ -36,7 +36,7 @@ def _block(token: Token, tokens: Tokens) -> str:
     match token.type:
         case "heading_open":
             (text,), underline = _blocks(tokens) or [""], UNDERLINES.get(token.tag)
-            return f"{text}\n{underline * min(len(text), WIDEST)}" if underline else text
+            return f"{text}\n{underline * min(len(text), TABLE_WIDTH)}" if underline else text
         case "bullet_list_open" | "ordered_list_open":
             return _list(token, tokens)
         case "blockquote_open":
@@ -87,7 +87,7 @@ def _table(tokens: Tokens) -> str:
             rows[-1].append(_inline(iter(token.children or [])))
     head, *others = rows
     widths = [max(map(len, column)) for column in zip(*rows, strict=False)]
-    if sum(widths) + 2 * (len(widths) - 1) > WIDEST:
+    if sum(widths) + 2 * (len(widths) - 1) > TABLE_WIDTH:
         return "\n\n".join(_labelled(head, row) for row in others)
     lines = [head, ["-" * width for width in widths], *others]
     return "\n".join(

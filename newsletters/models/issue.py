@@ -30,7 +30,7 @@ from newsletters.validators import NotReserved, one_line, printable
 RESERVED = ("feed", "join")  # pages of a newsletter
 
 
-class State(models.TextChoices):
+class IssueState(models.TextChoices):
     DRAFT = "draft", _("draft")
     SCHEDULED = "scheduled", _("scheduled")
     SENDING = "sending", _("sending")
@@ -41,11 +41,11 @@ class State(models.TextChoices):
 
 class IssueQuerySet(models.QuerySet["Issue"]):
     def drafts(self) -> IssueQuerySet:
-        return self.filter(state=State.DRAFT)
+        return self.filter(state=IssueState.DRAFT)
 
     def scheduled(self) -> IssueQuerySet:
         """Those that wait for their time, or for the grace after "publish now" to pass."""
-        return self.filter(state=State.SCHEDULED)
+        return self.filter(state=IssueState.SCHEDULED)
 
     def due(self) -> IssueQuerySet:
         """Scheduled ones whose time has come."""
@@ -57,16 +57,16 @@ class IssueQuerySet(models.QuerySet["Issue"]):
 
     def to_queue(self) -> IssueQuerySet:
         """Published ones whose mails are not all queued yet."""
-        return self.filter(state=State.SENDING, queued_at=None)
+        return self.filter(state=IssueState.SENDING, queued_at=None)
 
     def live(self) -> IssueQuerySet:
         """Due, or being sent: what the worker has to look after."""
-        due = models.Q(state=State.SCHEDULED, publish_at__lte=timezone.now())
-        return self.filter(due | models.Q(state=State.SENDING))
+        due = models.Q(state=IssueState.SCHEDULED, publish_at__lte=timezone.now())
+        return self.filter(due | models.Q(state=IssueState.SENDING))
 
     def under_way(self) -> IssueQuerySet:
         """Those whose mails are all queued and not all sent, as far as the row says."""
-        return self.filter(state=State.SENDING, queued_at__isnull=False)
+        return self.filter(state=IssueState.SENDING, queued_at__isnull=False)
 
     def free_slug(self, newsletter: Newsletter, wanted: str, own: int | None = None) -> str:
         """A slug that no other issue of the newsletter has. own: the id of the asking issue."""
@@ -78,7 +78,7 @@ class IssueQuerySet(models.QuerySet["Issue"]):
 
 
 class Issue(models.Model):
-    State = State
+    State = IssueState
 
     newsletter = models.ForeignKey(
         Newsletter, models.PROTECT, related_name="issues", verbose_name=_("newsletter")
@@ -141,7 +141,11 @@ class Issue(models.Model):
         help_text=_("The day itself does not count. Days begin at midnight UTC."),
     )
     state = models.CharField(
-        _("state"), max_length=12, choices=State.choices, default=State.DRAFT, editable=False
+        _("state"),
+        max_length=12,
+        choices=IssueState.choices,
+        default=IssueState.DRAFT,
+        editable=False,
     )
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -204,11 +208,11 @@ class Issue(models.Model):
 
     @property
     def is_draft(self) -> bool:
-        return self.state == State.DRAFT
+        return self.state == IssueState.DRAFT
 
     @property
     def is_scheduled(self) -> bool:
-        return self.state == State.SCHEDULED
+        return self.state == IssueState.SCHEDULED
 
     @property
     def language_code(self) -> str:

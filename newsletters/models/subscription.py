@@ -25,7 +25,7 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-class State(models.TextChoices):
+class SubscriptionState(models.TextChoices):
     PENDING = "pending", _("waiting for confirmation")
     CONFIRMED = "confirmed", _("confirmed")
     UNSUBSCRIBED = "unsubscribed", _("unsubscribed")
@@ -65,10 +65,10 @@ class ErasedAddress(models.Model):
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def confirmed(self) -> SubscriptionQuerySet:
-        return self.filter(state=State.CONFIRMED)
+        return self.filter(state=SubscriptionState.CONFIRMED)
 
     def pending(self) -> SubscriptionQuerySet:
-        return self.filter(state=State.PENDING)
+        return self.filter(state=SubscriptionState.PENDING)
 
     def of(self, address: str) -> SubscriptionQuerySet:
         return self.filter(email=address)
@@ -84,7 +84,7 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
 
     def to_ask(self) -> SubscriptionQuerySet:
         """Those whose owner asked for an email that has not been queued."""
-        return self.exclude(state=State.UNSUBSCRIBED).filter(confirmation_wanted=True)
+        return self.exclude(state=SubscriptionState.UNSUBSCRIBED).filter(confirmation_wanted=True)
 
     def unanswered(self, since: datetime) -> SubscriptionQuerySet:
         """Those that got a confirmation mail after `since` and have not pressed its button."""
@@ -103,7 +103,7 @@ UNDO_WITHIN = timedelta(hours=1)
 
 
 class Subscription(models.Model):
-    State = State
+    State = SubscriptionState
 
     newsletter = models.ForeignKey(
         Newsletter, models.CASCADE, related_name="subscriptions", verbose_name=_("newsletter")
@@ -114,7 +114,10 @@ class Subscription(models.Model):
         _("language"), max_length=12, choices=settings.LANGUAGES, default=settings.LANGUAGE_CODE
     )
     state = models.CharField(
-        _("state"), max_length=12, choices=State.choices, default=State.PENDING
+        _("state"),
+        max_length=12,
+        choices=SubscriptionState.choices,
+        default=SubscriptionState.PENDING,
     )
     # How often it moved to another address: links from before only unsubscribe.
     moves = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
@@ -167,11 +170,11 @@ class Subscription(models.Model):
 
     @property
     def is_confirmed(self) -> bool:
-        return self.state == State.CONFIRMED
+        return self.state == SubscriptionState.CONFIRMED
 
     @property
     def is_pending(self) -> bool:
-        return self.state == State.PENDING
+        return self.state == SubscriptionState.PENDING
 
     def ask_anew(self, details: dict[str, Any], **others: Any) -> None:
         """Take the details of what was asked for last, unless that is confirmed already.
@@ -182,7 +185,7 @@ class Subscription(models.Model):
         changes = others if self.is_confirmed else {**details, **others}
         if self.is_unsubscribed:
             sent = {"confirmed_at": None, "confirmation_sent_at": None}
-            changes = {**changes, **sent, "state": State.PENDING}
+            changes = {**changes, **sent, "state": SubscriptionState.PENDING}
         for field, value in changes.items():
             setattr(self, field, value)
         self.save(update_fields=list(changes))
@@ -194,7 +197,11 @@ class Subscription(models.Model):
         by_mail: by the link of a mail, which proves that mail arrives there (again).
         """
         now = timezone.now()
-        confirmed = {"state": State.CONFIRMED, "confirmed_at": now, "confirmation_wanted": False}
+        confirmed = {
+            "state": SubscriptionState.CONFIRMED,
+            "confirmed_at": now,
+            "confirmation_wanted": False,
+        }
         done = self._rows.pending().update(**confirmed)
         self.refresh_from_db()
         if done:
@@ -211,9 +218,9 @@ class Subscription(models.Model):
         now = timezone.now()
         pk = delivery.pk if isinstance(delivery, Delivery) else delivery
         known = Delivery.objects.filter(pk=pk).values("pk")[:1] if pk else None
-        rows = self._rows.exclude(state=State.UNSUBSCRIBED)
+        rows = self._rows.exclude(state=SubscriptionState.UNSUBSCRIBED)
         done = rows.update(
-            state=State.UNSUBSCRIBED,
+            state=SubscriptionState.UNSUBSCRIBED,
             unsubscribed_at=now,
             confirmation_wanted=False,
             left_by=Subquery(known) if known is not None else None,
@@ -229,7 +236,7 @@ class Subscription(models.Model):
 
     @property
     def is_unsubscribed(self) -> bool:
-        return self.state == State.UNSUBSCRIBED
+        return self.state == SubscriptionState.UNSUBSCRIBED
 
     @property
     def can_undo(self) -> bool:
@@ -239,7 +246,9 @@ class Subscription(models.Model):
 
     def undo_unsubscribe(self) -> bool:
         if self.can_undo:
-            self._rows.filter(unsubscribed_at=self.unsubscribed_at).update(state=State.CONFIRMED)
+            self._rows.filter(unsubscribed_at=self.unsubscribed_at).update(
+                state=SubscriptionState.CONFIRMED
+            )
             self.refresh_from_db()
         return self.is_confirmed
 

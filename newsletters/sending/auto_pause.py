@@ -21,7 +21,7 @@ from mailroom.worker.periodic import each
 from newsletters.models import Issue
 from newsletters.sending import controls
 
-LATEST = 500  # outcomes that are looked through for a run of failures
+OUTCOMES_EXAMINED = 500  # outcomes that are looked through for a run of failures
 
 
 def stop_for_refused_account(sender: object, delivery: Delivery, error: str, **kwargs: Any) -> None:
@@ -58,7 +58,7 @@ def _latest_outcomes() -> list[Any]:
     """The last outcomes of all messages, newest first: one index serves, however many there are."""
     ended = Delivery.objects.filter(finished_at__isnull=False).exclude(reason=UNSENDABLE)
     ended = ended.order_by("-finished_at", "-pk")
-    return list(ended.values("message_id", "state", "error", "finished_at")[:LATEST])
+    return list(ended.values("message_id", "state", "error", "finished_at")[:OUTCOMES_EXAMINED])
 
 
 def _run_of_failures(issue: Issue, latest: Iterable[Any]) -> str:

@@ -15,22 +15,21 @@ from mailroom.models import Message
 from mailroom.outbox import control
 from mailroom.tasks import enqueue
 from newsletters.models import Issue
-from newsletters.models.issue import Step, record
+from newsletters.models.issue import IssueState, Step, record
 from newsletters.sending.publish import notify_stopped, queue_issue
 from newsletters.sending.skip import CANCELLED
 
-State = Issue.State
-CONTENT = (
+ISSUE_CONTENT = (
     "subject", "web_title", "preheader", "body", "text", "language",
     "for_language", "joined_from", "joined_before",
 )  # fmt: skip
-GOING = (State.SENDING, State.SENT)  # what is paused or cancelled sends nothing again
+GOING = (IssueState.SENDING, IssueState.SENT)  # what is paused or cancelled sends nothing again
 
 
 @transaction.atomic
 def pause(issue: Issue, by: Any = None) -> bool:
     """Send nothing more until `resume`; False if it isn't being sent."""
-    if not _turn(issue, State.SENDING, State.PAUSED, stop_reason=""):
+    if not _turn(issue, IssueState.SENDING, IssueState.PAUSED, stop_reason=""):
         return False
     control.hold(_message(issue))
     record(issue, Step.PAUSED, by)
@@ -40,7 +39,7 @@ def pause(issue: Issue, by: Any = None) -> bool:
 @transaction.atomic
 def stop(issue: Issue, reason: str) -> bool:
     """Pause it by itself, and tell its editors why; False if it isn't being sent."""
-    if not _turn(issue, State.SENDING, State.PAUSED, stop_reason=reason[:500]):
+    if not _turn(issue, IssueState.SENDING, IssueState.PAUSED, stop_reason=reason[:500]):
         return False
     control.hold(_message(issue))
     record(issue, Step.STOPPED, None, reason)
@@ -52,7 +51,7 @@ def stop(issue: Issue, reason: str) -> bool:
 def resume(issue: Issue, by: Any = None) -> bool:
     """Go on; False if it isn't paused. What made it stop by itself counts from now anew."""
     now = timezone.now()
-    if not _turn(issue, State.PAUSED, State.SENDING, stop_reason="", resumed_at=now):
+    if not _turn(issue, IssueState.PAUSED, IssueState.SENDING, stop_reason="", resumed_at=now):
         return False
     control.release(_message(issue))
     record(issue, Step.RESUMED, by)
@@ -62,9 +61,11 @@ def resume(issue: Issue, by: Any = None) -> bool:
 
 
 @transaction.atomic
-def cancel(issue: Issue, by: Any = None) -> bool:
+def cancel_issue(issue: Issue, by: Any = None) -> bool:
     """Send nothing more, ever; False if it is over already."""
-    if not any(_turn(issue, one, State.CANCELLED) for one in (State.PAUSED, State.SENDING)):
+    if not any(
+        _turn(issue, one, IssueState.CANCELLED) for one in (IssueState.PAUSED, IssueState.SENDING)
+    ):
         return False
     skipped = control.cancel(_message(issue), CANCELLED)
     text = ngettext("%(n)s email was not sent.", "%(n)s emails were not sent.", skipped)
@@ -73,7 +74,7 @@ def cancel(issue: Issue, by: Any = None) -> bool:
 
 
 @transaction.atomic
-def retry_failed(issue: Issue, by: Any = None) -> int:
+def retry_issue(issue: Issue, by: Any = None) -> int:
     """Send again to those where it failed; how many. None while it is paused or cancelled."""
     return _again(issue, by, Step.RETRIED, control.retry_failed)
 
@@ -106,7 +107,7 @@ def duplicate(issue: Issue, author: Any) -> Issue:
         newsletter=issue.newsletter,
         slug=Issue.objects.free_slug(issue.newsletter, issue.slug),
         author=author,
-        **{name: getattr(issue, name) for name in CONTENT},
+        **{name: getattr(issue, name) for name in ISSUE_CONTENT},
     )
     with transaction.atomic():
         copy.save()
@@ -120,7 +121,7 @@ def _again(issue: Issue, by: Any, step: Step, queue: Any) -> int:
     again: int = queue(_message(issue))
     if again:
         # What failed or bounced before was looked at, and must not stop it again at once.
-        _turn(issue, State.SENT, State.SENDING, resumed_at=timezone.now())
+        _turn(issue, IssueState.SENT, IssueState.SENDING, resumed_at=timezone.now())
         text = ngettext("%(n)s email was queued again.", "%(n)s emails were queued again.", again)
         record(issue, step, by, text % {"n": again})
     return again

@@ -7,14 +7,14 @@ from django.db.models import Count, Q
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from mailroom.config.channels import providers
+from mailroom.config.channels import providers_of
 from mailroom.delivery import breaker
 from mailroom.delivery.claim import limits_of
 from mailroom.models import Delivery, MailerHealth, WorkerBeat
+from mailroom.models.message import UNFINISHED
 from newsletters.composing.preflight import CHANNEL
 from newsletters.models import Issue
 
-OPEN = (Delivery.State.QUEUED, Delivery.State.SENDING)
 TROUBLE = (Delivery.State.FAILED, Delivery.State.UNCERTAIN)
 MINUTE = 60
 DAY = 24 * 60 * MINUTE
@@ -40,7 +40,7 @@ class IssueProgress:
     @property
     def done(self) -> int:
         """How many have an outcome, whatever it is."""
-        waiting = sum(self.counts[str(state.label)] for state in OPEN)
+        waiting = sum(self.counts[str(Delivery.State(state).label)] for state in UNFINISHED)
         return sum(self.counts.values()) - waiting
 
     @property
@@ -136,7 +136,7 @@ class IssueProgress:
         """
         if self.is_over and not self.failed and not self.uncertain:
             return ""
-        ills = MailerHealth.objects.filter(alias__in=list(providers(CHANNEL)), failures__gt=0)
+        ills = MailerHealth.objects.filter(alias__in=list(providers_of(CHANNEL)), failures__gt=0)
         if not self.is_over and (ill := ills.order_by("-failed_at").first()):
             return ill.error
         if not self.failed and not self.uncertain:

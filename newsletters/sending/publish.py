@@ -28,7 +28,7 @@ from mailroom.worker.periodic import each
 from newsletters import emails, tracking
 from newsletters.composing import preflight
 from newsletters.models import Issue
-from newsletters.models.issue import Step, record
+from newsletters.models.issue import IssueState, Step, record
 from newsletters.signals import issue_published, issue_sent, issue_stopped
 
 # Recipients queued in one transaction, which holds up no other writer for long. The first batch is
@@ -177,7 +177,6 @@ def editors() -> QuerySet:
 
 logger = logging.getLogger(__name__)
 
-State = Issue.State
 FARTHEST = timedelta(days=366)
 
 
@@ -225,7 +224,7 @@ def wrong_time(when: datetime) -> str:
 def undo(issue: Issue, by: Any) -> bool:
     """Make a draft again of what waits for its time; False if that has come already."""
     waiting = Issue.objects.scheduled().filter(pk=issue.pk)
-    if not waiting.update(state=State.DRAFT, publish_at=None):
+    if not waiting.update(state=IssueState.DRAFT, publish_at=None):
         return False
     record(issue, Step.UNDONE, by)
     return True
@@ -238,7 +237,7 @@ def publish_due() -> None:
 
 def _plan(issue: Issue, when: datetime, version: int | None) -> bool:
     drafts = Issue.objects.drafts().filter(pk=issue.pk)
-    if not drafts.update(state=State.SCHEDULED, publish_at=when):
+    if not drafts.update(state=IssueState.SCHEDULED, publish_at=when):
         return False
     _check_version(issue, version)  # what is wrong rolls the update back
     issue.refresh_from_db()
@@ -262,7 +261,7 @@ def _start_due(issue: Issue) -> None:
 
 @transaction.atomic
 def _give_back(issue: Issue, reason: str) -> None:
-    if Issue.objects.due().filter(pk=issue.pk).update(state=State.DRAFT, publish_at=None):
+    if Issue.objects.due().filter(pk=issue.pk).update(state=IssueState.DRAFT, publish_at=None):
         record(issue, Step.UNDONE, None, reason)
         notify_stopped(issue, reason)
 

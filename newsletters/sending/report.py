@@ -15,13 +15,13 @@ from django.utils.translation import gettext as _
 
 from mailroom.models import Delivery, Event
 from mailroom.models.delivery import DeliveryQuerySet
-from mailroom.status.chart import STATES, STEP, Bar, bars
+from mailroom.status.chart import CHART_STATES, STEP, Bar, bars
 from newsletters.models import Issue, Subscription
 
 State, Feedback = Delivery.State, Delivery.Feedback
 UNSUBSCRIBED = "unsubscribed"
 ATTENTION = "attention"
-PAGE = 50
+DELIVERIES_A_PAGE = 50
 
 
 @dataclass
@@ -49,7 +49,7 @@ class IssueReport:
         """
         accepted = self._sum(State.SENT)
         early = (Feedback.DELIVERED.value, Feedback.BOUNCED.value)
-        plain = [(state.value, str(state.label), self._sum(state), None) for state in OUTCOMES]
+        plain = [(state.value, str(state.label), self._sum(state), None) for state in LISTED_STATES]
         told = [(one.value, str(one.label), self._sum(feedback=one)) for one in Feedback]
         later = [*told, (UNSUBSCRIBED, _("unsubscribed"), self.unsubscribed)]
         return [
@@ -142,7 +142,7 @@ def _bounce_reason(kind: str, words: str) -> str:
     return str(Event.Kind(kind).label)
 
 
-OUTCOMES = (State.FAILED, State.UNCERTAIN, State.SKIPPED, State.QUEUED)
+LISTED_STATES = (State.FAILED, State.UNCERTAIN, State.SKIPPED, State.QUEUED)
 
 
 # -- Recipients -------------------------------------------------------------------------------
@@ -192,8 +192,10 @@ def page_of(rows: DeliveryQuerySet, after: str) -> tuple[list[Any], str]:
     """
     if after := after.replace("\0", ""):
         rows = rows.filter(Q(("key__gt", after)))  # `recipients` annotates it
-    found: list[Any] = list(rows.defer("values")[: PAGE + 1])
-    return found[:PAGE], found[PAGE - 1].key if len(found) > PAGE else ""
+    found: list[Any] = list(rows.defer("values")[: DELIVERIES_A_PAGE + 1])
+    return found[:DELIVERIES_A_PAGE], found[DELIVERIES_A_PAGE - 1].key if len(
+        found
+    ) > DELIVERIES_A_PAGE else ""
 
 
 def as_rows(rows: DeliveryQuerySet) -> Iterator[list[Any]]:
@@ -245,7 +247,7 @@ class Chart:
 
 def chart(deliveries: DeliveryQuerySet) -> Chart:
     """The chart of some deliveries, in the active time zone; one query."""
-    ended = deliveries.filter(state__in=STATES, finished_at__isnull=False).order_by()
+    ended = deliveries.filter(state__in=CHART_STATES, finished_at__isnull=False).order_by()
     rows = ended.values_list(Minute("finished_at"), "state").annotate(Count("pk"))
     minutes: MinuteVolumes = {}
     for text, state, number in rows:

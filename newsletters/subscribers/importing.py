@@ -26,18 +26,16 @@ from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
 from mailroom.addresses import clean_address
-from mailroom.csv_files import Row, csv_line, read_rows
-from mailroom.models.queries import locked
+from mailroom.csv_files import SHOWN_PROBLEMS, Row, csv_line, read_rows
+from mailroom.models.queries import BATCH, locked
 from mailroom.tasks import enqueue
 from newsletters.models import ErasedAddress, Newsletter, SubscriberImport, Subscription
+from newsletters.models.subscription import SubscriptionState
 from newsletters.subscribers.subscribing import Consent
 
-BATCH = 1000  # rows in memory, and in one transaction
-SHOWN_PROBLEMS = 100  # beyond that nobody reads on: the file has them all
 SAMPLE = 200
 TOP = 20  # rows among which the names of the columns are looked for, and what these hold
 MOST_COLUMNS = 200
-State = Subscription.State
 
 NEW, CONFIRMED, PENDING, LEAVING = "new", "confirmed", "pending", "leaving"
 KNOWN, LEFT, ERASED, MERGED, BAD = "known", "left", "erased", "merged", "bad"
@@ -45,7 +43,7 @@ KNOWN, LEFT, ERASED, MERGED, BAD = "known", "left", "erased", "merged", "bad"
 # -- Columns --------------------------------------------------------------------------------------
 
 # What columns are called by Mailchimp, listmonk, Ghost, Buttondown, ourselves and people.
-NAMES = {
+COLUMN_NAMES = {
     "email": "email,mail,email address,e mail,e mail address,mail address,subscriber,courriel,"
     "adresse e mail,adresse email,adresse courriel,adresse électronique",
     "name": "name,full name,display name,your name,nom complet",
@@ -65,24 +63,24 @@ NAMES = {
     "active,is active,enabled,abonné",
     "joined_at": "confirmed at,confirm time,optin time,opt in time,subscribed at",
 }
-_CALLED = {name: key for key, names in NAMES.items() for name in names.split(",")}
+_CALLED = {name: key for key, names in COLUMN_NAMES.items() for name in names.split(",")}
 # A file may have several columns of these, and each counts: "bounced" beside "complained".
 REPEATED = {"state", "left_at", "cleaned_at", "subscribed"}
 
 # What other programs call the states. Any other word in such a column makes its line a problem.
-STATES = {
-    State.CONFIRMED: "confirmed,subscribed,enabled,active,regular,premium,gifted,free,paid,comped,"
-    "true,yes,1,member,churning,past due,trialed,abonné,abonnée,inscrit,inscrite,confirmé,"
-    "confirmée,actif,active",
-    State.PENDING: "pending,unconfirmed,unactivated,waiting for confirmation,not confirmed,"
-    "en attente",
-    State.UNSUBSCRIBED: "unsubscribed,unsub,cleaned,bounced,hard bounced,complained,complaint,"
-    "spam,spammy,blocklisted,blocked,blacklisted,disabled,inactive,removed,churned,undeliverable,"
+STATE_OF_WORD = {
+    SubscriptionState.CONFIRMED: "confirmed,subscribed,enabled,active,regular,premium,gifted,"
+    "free,paid,comped,true,yes,1,member,churning,past due,trialed,abonné,abonnée,inscrit,inscrite,"
+    "confirmé,confirmée,actif,active",
+    SubscriptionState.PENDING: "pending,unconfirmed,unactivated,waiting for confirmation,"
+    "not confirmed,en attente",
+    SubscriptionState.UNSUBSCRIBED: "unsubscribed,unsub,cleaned,bounced,hard bounced,complained,"
+    "complaint,spam,spammy,blocklisted,blocked,blacklisted,disabled,inactive,removed,churned,undeliverable,"
     "deleted,archived,false,no,0,opted out,trashed,paused,upcoming,suppressed,invalid,"
     "non subscribed,not subscribed,nonsubscribed,désabonné,désabonnée,désinscrit,désinscrite,"
     "inactif",
 }
-_STATE = {word: state for state, words in STATES.items() for word in words.split(",")}
+_STATE = {word: state for state, words in STATE_OF_WORD.items() for word in words.split(",")}
 NO = {"", "0", "false", "f", "no", "n", "non", "off", "null", "none", "nil", "n/a", "na", "never"}
 _ZERO_DATE = re.compile(r"0000-00-00.*|[-–—]+")  # as MySQL and people write "never"
 
@@ -238,8 +236,8 @@ def _person(row: Row, columns: Columns, newsletter: Newsletter) -> Person:
 def _merged(first: Person, second: Person) -> Person:
     """Two rows of one address: the name of either, and left if one of them says so."""
     state = first.state
-    if State.UNSUBSCRIBED in (first.state, second.state):
-        state = State.UNSUBSCRIBED
+    if SubscriptionState.UNSUBSCRIBED in (first.state, second.state):
+        state = SubscriptionState.UNSUBSCRIBED
     left_at = first.left_at or second.left_at
     return first._replace(name=first.name or second.name, state=state, left_at=left_at)
 
@@ -284,20 +282,20 @@ def _language(text: str, default: str) -> str:
 def _state(cells: Callable[[str], list[str]]) -> str:
     """The state that the columns of a row say; confirmed where they say nothing."""
     first, *others = [_words(cell) for cell in cells("state")] or [""]
-    state = _STATE.get(first, "") if first else State.CONFIRMED
+    state = _STATE.get(first, "") if first else SubscriptionState.CONFIRMED
     if not state:
         text = _("The state “%(state)s” is not known.")
         raise ValidationError(text % {"state": cells("state")[0][:50]})
-    if any(_STATE.get(one) == State.UNSUBSCRIBED for one in others):
-        return State.UNSUBSCRIBED
+    if any(_STATE.get(one) == SubscriptionState.UNSUBSCRIBED for one in others):
+        return SubscriptionState.UNSUBSCRIBED
     if any(map(_says_no, filter(None, cells("subscribed")))) or not all(
         map(_says_no, cells("cleaned_at"))
     ):
-        return State.UNSUBSCRIBED
+        return SubscriptionState.UNSUBSCRIBED
     left = [cell for cell in cells("left_at") if not _says_no(cell)]
     if not left or all(_came_back_after(cell, cells, state, first) for cell in left):
         return str(state)
-    return State.UNSUBSCRIBED
+    return SubscriptionState.UNSUBSCRIBED
 
 
 def _came_back_after(left: str, cells: Callable[[str], list[str]], state: str, word: str) -> bool:
@@ -306,10 +304,10 @@ def _came_back_after(left: str, cells: Callable[[str], list[str]], state: str, w
     Our own export says so by its word for it; in others, the time they joined must be later.
     """
     left_at = _moment(left)
-    if state != State.CONFIRMED or not left_at:
+    if state != SubscriptionState.CONFIRMED or not left_at:
         return False
     joined = filter(None, map(_moment, cells("joined_at")))
-    return word == State.CONFIRMED or any(one > left_at for one in joined)
+    return word == SubscriptionState.CONFIRMED or any(one > left_at for one in joined)
 
 
 def _says_no(cell: str) -> bool:
@@ -348,14 +346,17 @@ def _outcome(person: Person, known: Subscription | None, was_erased: bool) -> st
     if was_erased and not (known and known.is_confirmed):
         return ERASED  # only their own confirmation brings them back
     if known is None:
-        waiting = {State.PENDING.value: PENDING, State.UNSUBSCRIBED.value: LEAVING}
+        waiting = {
+            SubscriptionState.PENDING.value: PENDING,
+            SubscriptionState.UNSUBSCRIBED.value: LEAVING,
+        }
         return waiting.get(person.state, NEW)
     if known.is_unsubscribed or (known.unsubscribed_at and not known.is_confirmed):
         return LEFT
-    if person.state == State.UNSUBSCRIBED:
+    if person.state == SubscriptionState.UNSUBSCRIBED:
         came_later = person.left_at and known.confirmed_at and known.confirmed_at > person.left_at
         return KNOWN if came_later else LEAVING
-    return CONFIRMED if known.is_pending and person.state == State.CONFIRMED else KNOWN
+    return CONFIRMED if known.is_pending and person.state == SubscriptionState.CONFIRMED else KNOWN
 
 
 @transaction.atomic
@@ -379,10 +380,10 @@ def take_in(batch: Batch, newsletter: Newsletter, consent: str) -> Counter[str]:
     Subscription.objects.bulk_create(new, ignore_conflicts=True)
     mine = newsletter.subscriptions
     mine.filter(pk__in=confirmed).pending().update(
-        state=State.CONFIRMED, confirmed_at=now, confirmation_wanted=False, **agreed
+        state=SubscriptionState.CONFIRMED, confirmed_at=now, confirmation_wanted=False, **agreed
     )
-    mine.filter(pk__in=leaving).exclude(state=State.UNSUBSCRIBED).update(
-        state=State.UNSUBSCRIBED, unsubscribed_at=now, confirmation_wanted=False
+    mine.filter(pk__in=leaving).exclude(state=SubscriptionState.UNSUBSCRIBED).update(
+        state=SubscriptionState.UNSUBSCRIBED, unsubscribed_at=now, confirmation_wanted=False
     )
     return _counts(batch, (outcome for outcome, _known in found.values()))
 
@@ -397,11 +398,11 @@ def _subscription(
         language=person.language,
         state=person.state,
     )
-    if person.state == State.CONFIRMED:
+    if person.state == SubscriptionState.CONFIRMED:
         row.confirmed_at = now
         for name, value in agreed.items():
             setattr(row, name, value)
-    if person.state == State.UNSUBSCRIBED:
+    if person.state == SubscriptionState.UNSUBSCRIBED:
         row.unsubscribed_at = person.left_at or now
     return row
 

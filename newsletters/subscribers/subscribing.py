@@ -18,7 +18,7 @@ from newsletters.models import Newsletter, Subscription
 # Requests that send nothing, so that nobody can fill somebody else's mailbox by our forms.
 ASK_AGAIN_AFTER = timedelta(minutes=10)
 MOST_A_DAY = 3  # emails that ask an address to confirm
-DAY = timedelta(days=1)  # "you are already subscribed" is said once a day
+REPEATED_AFTER = timedelta(days=1)  # "you are already subscribed" is said once a day
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def confirm_again(subscription: Subscription) -> bool:
 def _has_enough_email(subscription: Subscription) -> bool:
     """Whether the address got what this request would send, lately or often enough."""
     address, now = subscription.email, timezone.now()
-    sent = Delivery.objects.of(address).filter(message__created_at__gt=now - DAY)
+    sent = Delivery.objects.of(address).filter(message__created_at__gt=now - REPEATED_AFTER)
     if subscription.is_confirmed:
         return sent.filter(message__type="newsletters.already_subscribed").exists()
     asked = sent.filter(message__type="newsletters.confirm_subscription")

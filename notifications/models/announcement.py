@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications.validators import ordinary_text, subject_line
 
-MAX_CHARACTERS = 100_000  # of a text: rendering it has to stay quick
+ANNOUNCEMENT_CHARACTERS = 100_000  # of a text: rendering it has to stay quick
 
 
 class Announcement(models.Model):
@@ -56,9 +56,9 @@ class Announcement(models.Model):
         return self.title
 
     def clean(self) -> None:
-        if len(self.body) > MAX_CHARACTERS:
+        if len(self.body) > ANNOUNCEMENT_CHARACTERS:
             text = _("The text has %(length)s characters; at most %(most)s are possible.")
-            values = {"length": len(self.body), "most": MAX_CHARACTERS}
+            values = {"length": len(self.body), "most": ANNOUNCEMENT_CHARACTERS}
             raise ValidationError({"body": ValidationError(text, params=values)})
 
     def get_absolute_url(self) -> str:

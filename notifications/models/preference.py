@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 
-from notifications.kinds import Kind, Way
+from notifications.kinds import NotificationKind, Way
 from notifications.local_time import morning_of, next_moment
 
 
@@ -40,7 +40,7 @@ class Preference(models.Model):
         return dict(cls.objects.filter(user=user).values_list("kind", "delivery"))
 
     @classmethod
-    def choose(cls, user: Any, kind: Kind, delivery: Way) -> None:
+    def choose(cls, user: Any, kind: NotificationKind, delivery: Way) -> None:
         """Remember a choice; the default needs no row, and a required kind takes no choice."""
         if kind.required or delivery is kind.default:
             cls.objects.filter(user=user, kind=kind.key).delete()

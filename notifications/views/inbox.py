@@ -18,7 +18,7 @@ from notifications import tokens
 from notifications.kinds import KINDS, kinds_for
 from notifications.models import Announcement, Notification
 
-PAGE = 30
+NOTIFICATIONS_A_PAGE = 30
 
 
 class Inbox(LoginRequiredMixin, TemplateView):
@@ -35,10 +35,12 @@ class Inbox(LoginRequiredMixin, TemplateView):
         found = FILTERS[chosen.get("show", "")](Notification.objects.of(self.request.user))
         if "kind" in chosen:
             found = found.filter(kind=kind)
-        rows = list(found.before(int(before) if before.isdecimal() else None)[: PAGE + 1])
-        more = rows[PAGE - 1].pk if len(rows) > PAGE else None
+        rows = list(
+            found.before(int(before) if before.isdecimal() else None)[: NOTIFICATIONS_A_PAGE + 1]
+        )
+        more = rows[NOTIFICATIONS_A_PAGE - 1].pk if len(rows) > NOTIFICATIONS_A_PAGE else None
         return super().get_context_data(
-            notifications=rows[:PAGE],
+            notifications=rows[:NOTIFICATIONS_A_PAGE],
             show=chosen.get("show", ""),
             kind=chosen.get("kind", ""),
             kinds=kinds_for(self.request.user),

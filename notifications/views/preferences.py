@@ -20,12 +20,12 @@ from django.views.generic.edit import FormView
 from mailroom.messages.links import is_one_click
 from notifications import preferences, tokens
 from notifications.forms import ScheduleForm
-from notifications.kinds import Group, Kind, Way, kinds_for
+from notifications.kinds import Group, NotificationKind, Way, kinds_for
 from notifications.models import DueDigest, Preference, Schedule
 from notifications.preferences import wants
 from notifications.retention import export
 
-WORDS = {
+WAY_LABELS = {
     Way.INSTANT: gettext_lazy("Here and by email immediately"),
     Way.DIGEST: gettext_lazy("Here and in the digest"),
     Way.IN_APP: gettext_lazy("Only here"),
@@ -61,17 +61,17 @@ class Preferences(LoginRequiredMixin, FormView):
         messages.success(self.request, _("Your choices are saved."))
         return redirect(self.request.path)
 
-    def _kinds(self) -> list[Kind]:
+    def _kinds(self) -> list[NotificationKind]:
         order = list(Group)
         return sorted(kinds_for(self.request.user), key=lambda kind: order.index(kind.group))
 
-    def _posted(self, kind: Kind) -> Way | None:
+    def _posted(self, kind: NotificationKind) -> Way | None:
         wish = self.request.POST.get(kind.key, "")
         return Way(wish) if wish in kind.choices else None
 
 
-def _row(kind: Kind, current: Way) -> dict[str, Any]:
-    choices = [(way.value, WORDS[way]) for way in kind.choices]
+def _row(kind: NotificationKind, current: Way) -> dict[str, Any]:
+    choices = [(way.value, WAY_LABELS[way]) for way in kind.choices]
     return {"kind": kind, "current": current, "choices": choices}
 
 

@@ -182,7 +182,7 @@ def test_removing_the_past_leaves_what_others_have_with_the_same_addresses(seede
         assert type(row)._base_manager.filter(pk=row.pk).exists(), repr(row)
     left = OutcomeCount.objects.totals("channel", "state")
     assert {key: number for key, number in left.items() if number} == totals
-    assert not seeded.subscriptions.filter(consent_source=past.MARK).exists()
+    assert not seeded.subscriptions.filter(consent_source=past.DEMO_MARK).exists()
 
 
 def test_removing_the_past_keeps_what_people_did_with_it(seeded, client) -> None:

@@ -164,7 +164,7 @@ class TestADeadWorker:
     def test_leaves_bulk_uncertain_and_counted(self, in_memory, mailoutbox):
         delivery = self.die("bulletin")
 
-        jobs.settle_abandoned()
+        jobs.settle_after_crashes()
         deliver()
 
         delivery.refresh_from_db()
@@ -175,7 +175,7 @@ class TestADeadWorker:
     def test_leaves_anything_else_queued(self, in_memory, mailoutbox):
         delivery = self.die("letters")
 
-        jobs.settle_abandoned()
+        jobs.settle_after_crashes()
         deliver()
 
         delivery.refresh_from_db()
@@ -186,7 +186,7 @@ class TestADeadWorker:
         queue()
         take("alive")
 
-        jobs.settle_abandoned()
+        jobs.settle_after_crashes()
 
         assert Delivery.objects.get().state == State.SENDING
 

@@ -288,7 +288,7 @@ class TestForgetting:
         old = timezone.now() - timedelta(days=settings.MAIL_RETENTION_DAYS + 1)
         Message.objects.exclude(pk=young.message_id).update(created_at=old)
 
-        jobs.forget_old()
+        jobs.delete_old_messages()
 
         assert set(Delivery.objects.all()) == {young, waiting}
         assert not Message.objects.filter(pk=done.message_id).exists()
@@ -318,7 +318,7 @@ class TestForgetting:
             return result
 
         with connection.execute_wrapper(note):
-            while jobs.forget_old():
+            while jobs.delete_old_messages():
                 pass
 
         assert not Delivery.objects.exists()

@@ -7,12 +7,12 @@ from anymail import backends
 
 from mailroom.config.mailers import MailerTree
 from mailroom.config.schemes import ANYMAIL
-from mailroom.config.urls import Failover, Provider, Split, parse
+from mailroom.config.urls import Failover, ProviderURL, Split, parse
 
 
 def options(url: str) -> dict:
     provider = parse(url)
-    assert isinstance(provider, Provider)
+    assert isinstance(provider, ProviderURL)
     return provider.options
 
 

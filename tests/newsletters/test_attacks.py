@@ -21,7 +21,7 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 @pytest.fixture
 def attacked(weekly, subscribed, monkeypatch) -> Issue:
     """A newsletter whose every field is an attack, stored past all validation."""
-    monkeypatch.setattr(feeds, "LATEST", len(PAYLOADS) + 1)
+    monkeypatch.setattr(feeds, "FEED_ENTRIES", len(PAYLOADS) + 1)
     weekly.name = weekly.description = PAYLOADS[0]
     weekly.save()
     now = timezone.now()

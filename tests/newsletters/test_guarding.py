@@ -179,7 +179,7 @@ class TestBehindTheBackOfAPause:
 
     def test_it_is_skipped_where_the_rest_was_cancelled(self, under_way, drain):
         first = Delivery.objects.order_by("pk").first()
-        controls.cancel(under_way)
+        controls.cancel_issue(under_way)
         self.back(first.pk)
         drain()
         assert mail.outbox == []

@@ -7,6 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from mailroom.csv_files import SHOWN_PROBLEMS
 from newsletters import periodic
 from newsletters.models import SubscriberImport, Subscription
 from newsletters.subscribers import importing
@@ -128,7 +129,7 @@ class TestInTheAdmin:
         assert len(page.content) < 200_000
 
     def test_a_huge_file_is_refused(self, desk, weekly, monkeypatch):
-        monkeypatch.setattr("newsletters.admin.forms.LARGEST", 10)
+        monkeypatch.setattr("newsletters.admin.forms.LARGEST_UPLOAD", 10)
         self.upload(desk, weekly, b"email\nann@example.com\n")
         assert not SubscriberImport.objects.exists()
 
@@ -205,7 +206,7 @@ class TestManyPeople:
         SubscriberImport.objects.update(data=b"email\n" + b"bad@\n" * 3000)
         importing.go_on(SubscriberImport.objects.get(pk=job.pk))
         job.refresh_from_db()
-        assert (job.state, len(job.faults)) == ("faulty", importing.SHOWN_PROBLEMS)
+        assert (job.state, len(job.faults)) == ("faulty", SHOWN_PROBLEMS)
         assert bytes(job.problem_file).count(b"bad@") >= 3000
 
     @pytest.mark.full

@@ -284,7 +284,7 @@ def test_an_old_email_by_which_somebody_left_is_deleted_after_the_retention(ann)
     ann.unsubscribe(delivery=left_by)
     Message.objects.update(created_at=timezone.now() - timedelta(days=10_000))
 
-    jobs.forget_old()
+    jobs.delete_old_messages()
 
     ann.refresh_from_db()
     assert not Delivery.objects.exists()

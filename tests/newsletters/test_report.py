@@ -183,7 +183,7 @@ class TestRecipients:
         assert found == shown
 
     def test_each_is_on_one_page_only(self, desk, page, monkeypatch):
-        monkeypatch.setattr(report, "PAGE", 3)
+        monkeypatch.setattr(report, "DELIVERIES_A_PAGE", 3)
         address, seen = f"{page}report/", []
         while address:
             response = desk.get(address)
@@ -292,7 +292,7 @@ class TestSize:
 
     @pytest.mark.skipif(connection.vendor != "sqlite", reason="its plan has other words")
     def test_a_page_of_recipients_is_read_along_an_index(self, issue):
-        rows = report.recipients(issue).filter(key__gt="b")[: report.PAGE]
+        rows = report.recipients(issue).filter(key__gt="b")[: report.DELIVERIES_A_PAGE]
         plan = rows.explain()
         assert "(message_id=? AND <expr>>?)" in plan
         assert "TEMP B-TREE" not in plan

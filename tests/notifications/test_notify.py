@@ -6,7 +6,7 @@ from django.core import mail
 
 from mailroom.models import Delivery
 from notifications.checks import every_kind_is_whole
-from notifications.kinds import KINDS, Kind, Way, kind_of
+from notifications.kinds import KINDS, NotificationKind, Way, kind_of
 from notifications.models import Notification, Preference
 from notifications.notify import notify
 
@@ -148,7 +148,7 @@ class TestCheck:
         assert every_kind_is_whole(None) == []
 
     def test_names_what_is_missing(self, monkeypatch):
-        kind = Kind(key="odd", label="", explanation="", default=Way.INSTANT)
+        kind = NotificationKind(key="odd", label="", explanation="", default=Way.INSTANT)
         monkeypatch.setitem(KINDS, "odd", kind)
         assert [fault.id for fault in every_kind_is_whole(None)] == [
             "notifications.E001",

@@ -10,7 +10,7 @@ from hypothesis import example
 
 from mailroom.backends.smtp import EmailBackend
 from mailroom.bulk.merge_mail import PersonalMail, Skeletons
-from mailroom.messages.serializers import mailbox, personal_values
+from mailroom.messages.serializers import mailbox, values_of
 from tests.mailroom.conftest import carry_by, in_memory  # noqa: F401  (fixtures)
 from tests.mailroom.fakes.smtp import Received, Script, SMTPServer
 from tests.mailroom.test_skeleton import (  # noqa: F401  (a fixture among them)
@@ -75,7 +75,7 @@ def sent_fast(fast, server, case: tuple[str, ...]) -> Received | type[Exception]
     skeletons = Skeletons()
     people = [("A", NEIGHBOURS[0]), (name, address), ("B", NEIGHBOURS[1])]
     deliveries = [delivery_of(row, *person) for person in people]
-    mails = [PersonalMail(one, personal_values(one), skeletons.of(one)) for one in deliveries]
+    mails = [PersonalMail(one, values_of(one), skeletons.of(one)) for one in deliveries]
     errors = fast.send_each(mails)
     assert errors[0] == errors[2], "the neighbours differ in nothing"
     received = {one.recipients[0]: one for one in server.received}

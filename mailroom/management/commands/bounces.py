@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 
-from mailroom.bounces.intake import LARGEST, receive
+from mailroom.bounces.intake import BYTES_READ, receive
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: the mail server keeps the email and tries again
 
@@ -22,10 +22,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, recipient: str, **options: Any) -> None:
-        raw = sys.stdin.buffer.read(LARGEST)
+        raw = sys.stdin.buffer.read(BYTES_READ)
         if raw.startswith(b"From "):  # the line that mbox and some pipes put before an email
             raw = raw.partition(b"\n")[2]
-        while sys.stdin.buffer.read(LARGEST):
+        while sys.stdin.buffer.read(BYTES_READ):
             pass  # a pipe that is not read to its end is an error to the mail server
         if recipient:
             raw = f"Delivered-To: {' '.join(recipient.split())}\r\n".encode() + raw

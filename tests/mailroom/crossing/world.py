@@ -211,12 +211,12 @@ def settle() -> None:
     """
     late = Delivery.objects.filter(state=Delivery.State.SENDING, leased_until__lt=timezone.now())
     late.update(leased_until=datetime(2020, 1, 1, tzinfo=UTC))
-    jobs.settle_abandoned()
+    jobs.settle_after_crashes()
 
 
 def forget_old() -> None:
     """Delete what is older than it may be kept."""
-    jobs.forget_old()
+    jobs.delete_old_messages()
 
 
 @contextmanager

@@ -161,7 +161,7 @@ def test_a_certificate_near_its_end(settings, monkeypatch, days, scheme, status)
     monkeypatch.setattr(ssl, "create_default_context", lambda: trusted)
     with SMTPServer(tls=serving, implicit=scheme == "smtps") as server:
         carried_by(settings, f"{scheme}://127.0.0.1:{server.port}")
-        (found,) = connections.providers(Means(timeout=5))
+        (found,) = connections.examine_providers(Means(timeout=5))
     assert found.status == status
 
 
