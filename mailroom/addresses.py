@@ -49,10 +49,10 @@ def clean_address(text: str) -> str:
 def address_key(text: str) -> str:
     """Return what an address is stored and compared by; any other text is lowered in ASCII.
 
-    text: a bare address or `Name <address>`, in any spelling. Never raises.
+    text: a bare address, `Name <address>` or `address (Name)`, in any spelling. Never raises.
     """
     text = text.strip()
-    if "<" in text:
+    if any(mark in text for mark in "<(:"):  # a name, a comment, or a group's name
         text = parseaddr(text)[1] or text
     if not text.isascii():
         with suppress(ValueError):
@@ -87,6 +87,7 @@ def is_plain_address(text: str) -> bool:
 def for_wire(mailbox: str) -> str:
     """Return `Name <address>` or a bare address with its domain as an A-label, else unchanged.
 
+    Of an address with comments or spaces within it (RFC 5322 section 3.4.1), the address alone.
     Raises ValueError for what is no single address, or one without a form in ASCII. What can be
     sent to is wider here than in forms: a relay inside a company knows names such as `localhost`.
     """
@@ -97,10 +98,13 @@ def for_wire(mailbox: str) -> str:
         parts = _parsed(address, SPECIAL_USE_DOMAIN_NAMES, is_global=False)
     except EmailNotValidError:
         raise ValueError(f"{mailbox!r} is not an email address: {_reason(address)}") from None
-    if address.isascii():
+    if address.isascii() and address in mailbox:
         return mailbox
-    before, _address, after = mailbox.rpartition(address)
-    return f"{before}{parts.local_part}@{parts.ascii_domain}{after}"
+    before, found, after = mailbox.rpartition(address)
+    if not found and not mailbox.isprintable():
+        raise ValueError(f"{mailbox!r} has a line break or an invisible character in its address.")
+    wire = f"{parts.local_part}@{parts.ascii_domain}"
+    return f"{before}{wire}{after}" if found else wire
 
 
 def is_address(mailbox: str) -> bool:

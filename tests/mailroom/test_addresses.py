@@ -6,6 +6,7 @@ from django.core.mail import EmailMessage
 
 from mailroom.addresses import address_key, clean_address, for_wire, in_unicode, is_address
 from mailroom.backends.smtp import EmailBackend
+from mailroom.messages.serializers import build
 from mailroom.outbox import Recipient, add_deliveries, freeze, put
 from tests.mailroom.conftest import deliver
 
@@ -97,6 +98,11 @@ def test_every_spelling_has_the_same_key(text, key):
     assert clean_address(key) == key
 
 
+@pytest.mark.parametrize("text", ["Ann@FAß.de (Ann)", "ann(c)@faß.de", "(a@b.c) ann@faß.de"])
+def test_a_comment_is_no_part_of_a_key(text):
+    assert address_key(text) == "ann@xn--fa-hia.de"
+
+
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED)
 def test_a_key_is_made_of_any_text(text):
     assert address_key(address_key(text)) == address_key(text)
@@ -147,6 +153,12 @@ class TestForTheWire:
         assert for_wire("root@localhost") == "root@localhost"
         assert for_wire("Cron <root@db.intranet.local>") == "Cron <root@db.intranet.local>"
 
+    @pytest.mark.parametrize("text", ["ann(c)@example.com", "ann@(c)example.com", "ann@exa mple.com"])
+    def test_is_the_address_alone_where_a_comment_is_within_it(self, text):
+        assert for_wire(text) == "ann@example.com"
+        with pytest.raises(ValueError, match="line break"):
+            for_wire("ann\n@example.com")
+
     @pytest.mark.parametrize("text", ["jürgen@example.com", "a@b\u2028.test", "a@[127.0.0.1]", "a"])
     def test_says_what_has_no_such_form(self, text):
         assert not is_address(text)
@@ -176,6 +188,12 @@ class TestEveryWayOut:
             "ann@xn--fa-hia.de",
         )
         assert row.id_right.endswith("@xn--fa-hia.de")
+
+    @pytest.mark.parametrize("text", ["ann@example.com (Ann)", "ann(c)@example.com"])
+    def test_a_name_in_a_comment_stays_a_recipient(self, in_memory, text):
+        row = put(EmailMessage("Hi", "Hi", to=[text], cc=["Ann@example.com"]), "letters")
+        mail = build(row, list(row.deliveries.all()))
+        assert [mail.to, mail.cc] == [[text.replace("(c)", "")], []]
 
     def test_our_smtp_backend_sends_it_without_the_outbox(self, smtp):
         mailer = EmailBackend(host="127.0.0.1", port=smtp.port, alias="direct")
