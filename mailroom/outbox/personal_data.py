@@ -12,6 +12,7 @@ from email import message_from_bytes
 from email.utils import parseaddr
 from html import escape
 from typing import Any, NamedTuple
+from unicodedata import normalize
 from urllib.parse import quote
 
 from django.apps import apps
@@ -166,7 +167,8 @@ class Mention:
         # Not joann@example.com, nor ann@example.com.au; but a file's name, ann@example.com.csv.
         before = r"(?<![\w.+-])(?<!\w')"
         after = r"(?![\w-]|\.(?!(?:csv|tsv|txt)\b)\w)"
-        address = f"(?:{_any_of(locals_)})(?:{_any_of(_ATS)})(?:{_any_of(domains)})"
+        in_letters = "".join(f"(?:{_any_of(_cases(letter))})" for letter in own)
+        address = f"(?:{_any_of(locals_)})(?:{_any_of(_ATS)})(?:{_any_of(domains)}|{in_letters})"
         # ASCII: a look-alike of the address is another one.
         flags = re.IGNORECASE | re.ASCII | re.MULTILINE
         self.address = re.compile(before + address + after, flags)
@@ -185,10 +187,10 @@ class Mention:
         }
         self.parts = {one + at for one in locals_ for at in _ATS}
         self.binary = [
-            re.compile(re.escape(f"{local}@{one}".encode(coding)), re.IGNORECASE)
-            for one in (domain, own)
+            _in_bytes(f"{local}@{one}", coding)
+            for one in {domain, own}
             for coding in ("utf-8", "cp1252", "utf-16-le", "utf-16-be")
-            if one.isascii() or coding != "cp1252" or _fits(one, coding)
+            if _fits(one, coding)
         ]
 
     def is_in(self, value: str | bytes) -> bool:
@@ -258,6 +260,21 @@ class Mention:
 
 _ATS = ("@", "%40", "=40", "&#64;", "&#x40;", r"\u0040")
 _SHORTEST = 8  # characters of base64: fewer are found by chance
+
+
+def _cases(letter: str) -> set[str]:
+    """A letter, small and capital, composed and not: only ASCII ignores case in a pattern here."""
+    cases = {letter} | {one for one in (letter.upper(), "ẞ") if one.lower() == letter}
+    return cases | {normalize("NFD", one) for one in cases}
+
+
+def _in_bytes(text: str, coding: str) -> re.Pattern[bytes]:
+    """A pattern for an address in a file, which is not a part of a longer one."""
+    big, little = (b"\0" if coding == f"utf-16-{end}" else b"" for end in ("be", "le"))
+    letters = [[one.encode(coding) for one in _cases(x) if _fits(one, coding)] for x in text]
+    choices = (b"(?:" + b"|".join(map(re.escape, one)) + b")" for one in letters)
+    before, after = rb"(?<![\w.+-]" + little + b")", b"(?!" + big + rb"[\w-])"
+    return re.compile(before + b"".join(choices) + after, re.IGNORECASE)
 
 
 def _any_of(texts: Iterable[str]) -> str:

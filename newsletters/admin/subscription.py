@@ -17,6 +17,7 @@ from mailroom.admin.timeline import Link, add_links
 from mailroom.csv_files import csv_response
 from mailroom.models import Delivery
 from newsletters.models import SubscriberImport, Subscription
+from newsletters.subscribers.account_sync import delete_by_hand
 from newsletters.subscribers.subscribing import confirm_again, want_confirmation
 
 EVIDENCE: list[Any] = ["consent_at", "consent_source", "consent_ip", "consent_wording"]
@@ -69,6 +70,13 @@ class SubscriptionAdmin(admin.ModelAdmin):
         super().save_model(request, obj, form, change)
         want_confirmation(obj)
         messages.info(request, _("%s gets an email with a confirmation link.") % obj.email)
+
+    def delete_model(self, request: HttpRequest, obj: Subscription) -> None:
+        delete_by_hand(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
+        for subscription in queryset:
+            delete_by_hand(subscription)
 
     @admin.action(description=_("Send the confirmation email again"), permissions=["change"])
     def send_confirmation(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:

@@ -43,6 +43,18 @@ def account_deleted(sender: object, instance: AbstractBaseUser, **kwargs: Any) -
         subscription.unsubscribe()
 
 
+@transaction.atomic
+def delete_by_hand(subscription: Subscription) -> None:
+    """Delete a subscription for an operator; with the last one of a person, all their data.
+
+    No import subscribes the address again.
+    """
+    subscription.delete()
+    ErasedAddress.objects.remember(subscription.email)
+    if not Subscription.objects.of(subscription.email).exists():
+        personal_data.erase_address(subscription.email)
+
+
 def register() -> None:
     """Declare what this app stores about an address, and where one may be mentioned."""
     personal_data.register("subscriptions", export=_export, erase=_erase)

@@ -271,6 +271,21 @@ def test_nothing_is_left_of_an_address(ann, drain):
     assert export_address(KEY)["subscriptions"] == export_address(KEY)["mails"] == []
 
 
+@pytest.mark.parametrize("spelling", ["ANN.LEE@FAẞ.DE", "ann.lee@n\u0303.fr", "Ann.Lee@Ñ.FR"])
+def test_capitals_and_decomposed_letters_are_the_same_address(spelling):
+    address = SPELLED if "FA" in spelling else "ann.lee@ñ.fr"
+    note = f"To {spelling}, not to jo{spelling} or ann.lee@fass.de"
+    row = Suppression.objects.create(address="bob@example.com", reason="manual", note=note)
+    data = f"email\n{spelling}\njo{spelling}\n".encode("utf-16")
+    newsletter = Newsletter.objects.create(name="Weekly", slug="weekly")
+    job = SubscriberImport.objects.create(newsletter=newsletter, data=data)
+    erase_address(address)
+    row.refresh_from_db()
+    job.refresh_from_db()
+    assert row.note == f"To [erased], not to jo{spelling} or ann.lee@fass.de"
+    assert [one.cells[0] for one in read_rows(job.file)] == ["email", "–", f"jo{spelling}"]
+
+
 def test_what_waits_goes_out_to_the_others_unchanged(ann, drain):
     erase_address(KEY)
     drain()
@@ -328,6 +343,41 @@ def test_addresses_that_contain_it_stay(ann):
     erase_address(KEY)
     assert Suppression.objects.get(address=OTHERS[0]).note == " and ".join(OTHERS)
     assert Message.objects.get(subject="For both").cc == [OTHERS[0]]
+
+
+class TestByHand:
+    """Whom an operator deletes in the admin."""
+
+    @pytest.fixture
+    def delete(self, client, editor, ann, drain):
+        drain()
+        client.force_login(editor)
+
+        def run(rows, way: str) -> None:
+            keys = [row.pk for row in rows]
+            if way == "page":
+                for key in keys:
+                    client.post(f"/admin/newsletters/subscription/{key}/delete/", {"post": "yes"})
+            else:
+                chosen = {"action": "delete_selected", "_selected_action": keys, "post": "yes"}
+                client.post("/admin/newsletters/subscription/", chosen)
+
+        return run
+
+    @pytest.mark.parametrize("way", ["page", "action"])
+    def test_all_of_a_person_is_erased_with_their_last_subscription(self, delete, take_in, way):
+        delete(Subscription.objects.of(KEY), way)
+        assert left_over(dump()) == []
+        assert take_in(f"{SPELLED}\n") == {"erased": 1}
+        assert Subscription.objects.get().email == "bob@example.com"
+
+    def test_one_subscription_of_several_goes_alone_and_is_not_imported_again(
+        self, delete, take_in
+    ):
+        delete(Subscription.objects.of(KEY).filter(newsletter__slug="weekly"), "page")
+        assert take_in(f"{SPELLED}\n") == {"erased": 1}
+        assert Subscription.objects.of(KEY).get().newsletter.slug == "monthly"
+        assert Delivery.objects.of(KEY).exists()
 
 
 def test_erased_listed_again_and_erased_again(ann):
