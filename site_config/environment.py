@@ -203,12 +203,18 @@ def is_mailbox(text: str) -> bool:
 
 ROUTE = re.compile(r"\s*([\w-]+\.)+[\w-]+=[\w:.-]+\s*")  # a domain, and an alias
 
+FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
+
 # Lists, each with what its items must be.
 LISTS: dict[str, tuple[Callable[[str], object], str]] = {
     "ADMINS": (is_mailbox, "must hold addresses, separated by commas"),
     "DKIM_SELECTORS": (
         re.compile(r"(?!.*_domainkey)[A-Za-z0-9]([\w-]*\w)?(\.\w([\w-]*\w)?)*", re.A).fullmatch,
         "must hold selectors, the part before ._domainkey, separated by commas",
+    ),
+    "MAIL_ACCOUNT_KEYS": (
+        lambda key: FERNET_KEY.fullmatch(key) and not _is_weak(key, KEY_LENGTH),
+        "must hold keys of `manage.py mail_accounts --new-key`, separated by commas",
     ),
     "MAIL_SPECIAL_USE_DOMAINS": (
         {"none", *SPECIAL_USE_DOMAIN_NAMES}.__contains__,
@@ -223,7 +229,10 @@ KEY_LENGTH = 32  # characters; a key of secrets.token_urlsafe(50) has 67
 PASSWORD_LENGTH = 12
 LONGEST_REPEAT = 16  # characters: a shorter text that is only repeated can be guessed
 DIFFERENT = 5  # characters, as Django's own check asks for
-PLACEHOLDER_IN_KEY = re.compile(r"django-insecure|change.?me|replace.?me|your.?(secret|key)", re.I)
+PLACEHOLDER_IN_KEY = re.compile(
+    r"insecure|change.?me|replace.?me|your.?(secret|key)|generate|password|qwerty|abcdefgh|12345678",
+    re.IGNORECASE,
+)
 
 
 def _is_weak(secret: str, length: int) -> bool:
@@ -263,7 +272,7 @@ def _webhook_faults(env: Env, debug: bool) -> Iterator[VariableFault]:
 # -- Addresses ------------------------------------------------------------------------------------
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-PUBLIC_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*/*")
+PUBLIC_PATH = re.compile(r"(/(?!\.\.?(?:/|$))[A-Za-z0-9._~-]+)*/*")
 
 
 LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -282,7 +291,7 @@ def _public_url_problem(public_url: str, *, is_debug: bool) -> str:
         return f"{example}: it {problem}"
     parts = urlsplit(public_url)
     if (
-        parts.query
+        "?" in public_url
         or parts.fragment
         or "@" in parts.netloc
         or not PUBLIC_PATH.fullmatch(parts.path)

@@ -165,6 +165,7 @@ def test_the_web_starts_with_the_variables_of_an_add_on(variables: dict[str, str
     assert code == 0, output
 
 
+FERNET = "Wm0pS9v2Xr7Lq4Tz8Hd1Bn6Gk3Jc5Fy0Ue_aVi-RoMs="
 WEAK = {
     "SECRET_KEY": [
         "x",
@@ -173,7 +174,10 @@ WEAK = {
         "django-insecure-x7Q2w9Zr4Lk8Vb1Nm6Tp3Yh5Jc0Gd7Sf4Ae",
         "change-me-change-me-change-me-change-me-1234567890",
         "0123456789012345678901234567890",
+        "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
+        "an-insecure-key-for-my-laptop-Q2w9Zr4Lk8Vb",
     ],
+    "MAIL_ACCOUNT_KEYS": ["x", "a,b", "x" * 50, f"{'A' * 43}=", f"{FERNET},old"],
     "SECRET_KEY_FALLBACKS": ["x", f"{WHOLE['SECRET_KEY']},old"],
     "WEBHOOK_SECRET": [
         "a:b",
@@ -182,6 +186,7 @@ WEAK = {
         ":a-long-password-1234",
         "user:changeme1234567",
         "user:aaaaaaaaaaaaaaaaaaaa",
+        "user:password87654",
         "user:a-good-password-1234,a:b",
     ],
     "PUBLIC_URL": [
@@ -195,6 +200,8 @@ WEAK = {
         "https://user:pw@www.example.com",
         "https://www.example.com/#top",
         "https://www.example.com/?a=b",
+        "https://www.example.com?",
+        "https://www.example.com/post/../office",
         "https://www.example.com/a b",
         "ftp://www.example.com",
     ],
@@ -231,6 +238,7 @@ def test_what_an_operator_got_wrong_is_refused_by_its_name(variable: str) -> Non
 
         assert [one.variable for one in found] == [variable], value
         assert "1234" not in str(found[0])
+        assert "8765" not in str(found[0])
 
 
 GOOD = [
@@ -246,6 +254,8 @@ GOOD = [
     {"PUBLIC_URL": "http://localhost"},
     {"PUBLIC_URL": "http://[::1]:8000"},
     {"ALLOWED_HOSTS": "www.example.com,10.0.0.7"},
+    {"PUBLIC_URL": "https://www.example.com/.well/a..b"},
+    {"MAIL_ACCOUNT_KEYS": FERNET},
     {"ALLOWED_HOSTS": ".example.com"},
     {"ADMINS": "boss@example.com"},
     {"TASKS_URL": "amqp://u:p@host"},
