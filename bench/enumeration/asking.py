@@ -1,7 +1,7 @@
 """Sending one form for one address, and what comes back."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import requests
@@ -19,7 +19,7 @@ def sign_up_fields(email: str) -> dict[str, str]:
     return {"email": email, "name": "Ned", "password1": PASSWORD, "password2": PASSWORD}
 
 
-FORMS = {
+FORMS: dict[str, tuple[str, Callable[[str], dict[str, str]]]] = {
     "reset": ("/accounts/password/reset/", address_field),
     "log-in code": ("/accounts/login/code/", address_field),
     "sign-up": ("/accounts/signup/", sign_up_fields),
@@ -27,7 +27,7 @@ FORMS = {
     "resend": ("/accounts/confirm-email/", lambda email: {"resend": "1"}),
     "correct address": ("/accounts/confirm-email/", address_field),
 }
-# What is sent before, by the same browser: the address of its sign-up.
+# The address that the browser signed up with before.
 SIGNED_UP: dict[str, Callable[[str], str]] = {
     "resend": lambda email: email,
     "correct address": lambda email: f"mistyped-{email}",
@@ -42,29 +42,30 @@ class Answer:
     seen: tuple[object, ...]
 
 
-def ask(url: str, form: str, email: str, ip: str) -> Answer:
-    """Send the form as a newcomer from an address of their own, so that no rate limit counts."""
-    session = requests.Session()
-    session.headers["X-Forwarded-For"] = ip
-    if form in SIGNED_UP:
-        _post(session, url, "sign-up", SIGNED_UP[form](email))
-    answer, seconds = _post(session, url, form, email)
-    seen = (
-        answer.status_code,
-        answer.headers.get("Location"),
-        tuple(sorted(answer.headers)),
-        tuple(sorted(cookie.name for cookie in session.cookies)),
-    )
-    return Answer(seconds, seen)
+class Asker:
+    """Newcomers, each from an address of their own, so that no rate limit counts.
 
+    sessions: the keys of browsers that signed up before, by the address they did it with.
+    """
 
-def _post(
-    session: requests.Session, url: str, form: str, email: str
-) -> tuple[requests.Response, float]:
-    """The answer to a form, and the seconds it took; the page of the form is read before."""
-    path, fields = FORMS[form]
-    token = TOKEN.search(session.get(url + path, timeout=60).text)[1]
-    data = {"csrfmiddlewaretoken": token, **fields(email)}
-    started = time.perf_counter()
-    answer = session.post(url + path, data, allow_redirects=False, timeout=60)
-    return answer, time.perf_counter() - started
+    def __init__(self, url: str, form: str, sessions: Mapping[str, str]) -> None:
+        self.url, self.form, self.sessions = url, form, sessions
+        page = requests.get(f"{url}/accounts/login/", timeout=60)
+        self.cookie, self.token = page.cookies["csrftoken"], TOKEN.search(page.text)[1]
+
+    def ask(self, email: str, ip: str) -> Answer:
+        """Send the form once."""
+        path, fields = FORMS[self.form]
+        cookies = {"csrftoken": self.cookie}
+        if self.form in SIGNED_UP:
+            cookies["sessionid"] = self.sessions[SIGNED_UP[self.form](email)]
+        data = {"csrfmiddlewaretoken": self.token, **fields(email)}
+        with requests.Session() as session:
+            session.headers["X-Forwarded-For"] = ip
+            session.cookies.update(cookies)
+            started = time.perf_counter()
+            answer = session.post(self.url + path, data, allow_redirects=False, timeout=60)
+            seconds = time.perf_counter() - started
+            names = tuple(sorted(cookie.name for cookie in session.cookies))
+        location = answer.headers.get("Location")
+        return Answer(seconds, (answer.status_code, location, tuple(sorted(answer.headers)), names))
