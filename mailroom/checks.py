@@ -51,6 +51,7 @@ def register() -> None:
     for check in (no_cycles, nothing_for_development, no_global_keys, time_outs, senders):
         checks.register(check)
     checks.register(separate_domains, deploy=True)
+    checks.register(sqlite_waits, deploy=True)
 
 
 def mailer_faults() -> list[MailerFault]:
@@ -402,6 +403,17 @@ def separate_domains(app_configs: object, **kwargs: Any) -> Found:
         )
         for domain in sorted(bulk & transactional)
     ]
+
+
+def sqlite_waits(app_configs: object, **kwargs: Any) -> Found:
+    """mailroom.W009: a transaction that reads before it writes fails beside another writer."""
+    options = connection.settings_dict.get("OPTIONS", {})
+    mode = str(options.get("transaction_mode") or "")
+    if connection.vendor != "sqlite" or mode.upper() in {"IMMEDIATE", "EXCLUSIVE"}:
+        return []
+    text = "SQLite's transactions begin without the lock: beside a worker, requests will fail."
+    hint = "Add 'OPTIONS': {'transaction_mode': 'IMMEDIATE', 'timeout': 20} to DATABASES."
+    return [checks.Warning(text, hint=hint, id="mailroom.W009")]
 
 
 def _leads_to(alias: str, target: str) -> bool:

@@ -186,6 +186,14 @@ def is_database_away(error: BaseException) -> bool:
     return code is None or code & 0xFF != sqlite3.SQLITE_ERROR
 
 
+def database_fault(error: BaseException) -> str:
+    """Say for a log line what is wrong with the database: locked, away, or a statement fails."""
+    words = "refuses a statement"
+    if is_database_away(error):
+        words = "is locked by another process" if "locked" in str(error) else "is away"
+    return f"The database {words} ({type(error).__name__})"
+
+
 def describe(error: BaseException) -> str:
     """The error in the provider's words, in one line, at most 1,000 characters."""
     match error:

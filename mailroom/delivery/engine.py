@@ -25,7 +25,7 @@ from mailroom.delivery.feedback import handle
 from mailroom.delivery.transport import Built, Transport, window_limits
 from mailroom.delivery.wakeups import POLL_SECONDS, TASK_QUEUED, Wakeup
 from mailroom.models import Delivery, Event, Message
-from mailroom.outcomes import Outcome, Verdict, is_database_away
+from mailroom.outcomes import Outcome, Verdict, database_fault, is_database_away
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ class Lane:
     def _give_up(self, rows: list[Delivery], results: Results, error: Exception) -> None:
         """Something failed around a window. What was sent of it is recorded; the rest waits."""
         if not results.outcomes and is_database_away(error):
-            logger.warning("The database is away (%s); a window waits.", type(error).__name__)
+            logger.warning("%s; a window waits.", database_fault(error))
             connection.close_if_unusable_or_obsolete()
             _patiently(lambda: claim.put_off(rows, self.holder))
         else:
@@ -172,10 +172,10 @@ def _patiently[T](write: Callable[[], T]) -> T:
     for attempt in range(PATIENCE + 1):
         try:
             return write()
-        except (OperationalError, InterfaceError):
+        except (OperationalError, InterfaceError) as error:
             if attempt == PATIENCE:
                 raise
-            logger.warning("The database is away; outcomes are kept until it is back.")
+            logger.warning("%s; outcomes are kept until it is back.", database_fault(error))
             connection.close()
             time.sleep(1)
     raise AssertionError("unreachable: the last attempt returns or raises")
@@ -283,7 +283,7 @@ class Lanes:
             Lane(*key, yields=yields).run()
             due_at = self._due_again(key)
         except DatabaseError as error:
-            logger.warning("The database is away (%s); trying again.", type(error).__name__)
+            logger.warning("%s; trying again.", database_fault(error))
             due_at = timezone.now() + timedelta(seconds=1)
         except Exception:
             logger.exception("The lane %s failed; it goes on.", key[0])

@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection
 
 from mailroom.delivery import shutdown
 from mailroom.models import ClockLease
-from mailroom.outcomes import is_database_away
+from mailroom.outcomes import database_fault, is_database_away
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class JobSchedule:
             try:
                 self.tick()
             except DatabaseError as error:
-                logger.warning("The database is away (%s); trying again.", type(error).__name__)
+                logger.warning("%s; trying again.", database_fault(error))
                 connection.close()
             shutdown.wait(1)
         connection.close()

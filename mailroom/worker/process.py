@@ -19,6 +19,7 @@ from mailroom.config.channels import channels
 from mailroom.delivery import shutdown, wakeups
 from mailroom.delivery.engine import Lanes, deliver_due
 from mailroom.models import WorkerBeat
+from mailroom.outcomes import database_fault
 from mailroom.worker import periodic
 from mailroom.worker.readiness import wait_for_migrations
 from mailroom.worker.task_queues import TaskQueue, task_queue
@@ -116,7 +117,7 @@ def _again_and_again(work: Callable[[], object], *, pause: float = 0) -> None:
         try:
             work()
         except DatabaseError as error:
-            logger.warning("The database is away (%s); trying again.", type(error).__name__)
+            logger.warning("%s; trying again.", database_fault(error))
             connection.close()
             shutdown.wait(1)
         except Exception:

@@ -10,6 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from mailroom.delivery import shutdown
 from mailroom.models import WorkerBeat
+from mailroom.outcomes import database_fault
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def wait_for_migrations() -> None:
             if not migrations_pending():
                 return
         except DatabaseError as error:
-            logger.warning("The database is away (%s); trying again.", type(error).__name__)
+            logger.warning("%s; trying again.", database_fault(error))
             connection.close()
         else:
             if end is None:

@@ -153,7 +153,9 @@ class TestForTheWire:
         assert for_wire("root@localhost") == "root@localhost"
         assert for_wire("Cron <root@db.intranet.local>") == "Cron <root@db.intranet.local>"
 
-    @pytest.mark.parametrize("text", ["ann(c)@example.com", "ann@(c)example.com", "ann@exa mple.com"])
+    @pytest.mark.parametrize(
+        "text", ["ann(c)@example.com", "ann@(c)example.com", "ann@exa mple.com"]
+    )
     def test_is_the_address_alone_where_a_comment_is_within_it(self, text):
         assert for_wire(text) == "ann@example.com"
         with pytest.raises(ValueError, match="line break"):

@@ -1,6 +1,7 @@
 """The checks that look at the whole tree of mailers."""
 
 import pytest
+from django.db import connection
 
 from mailroom import checks
 from tests.processes import settings_with
@@ -92,3 +93,12 @@ def test_newsletters_and_resets_from_one_domain_are_told(configure):
     configure(MAIL_FROM_NEWSLETTERS="News <news@example.com>")
 
     assert told(checks.separate_domains) == [("mailroom.W003", "example.com")]
+
+
+@pytest.mark.parametrize(("mode", "number"), [("", 1), ("DEFERRED", 1), ("immediate", 0)])
+def test_sqlite_that_does_not_wait_for_its_lock_is_told(monkeypatch, mode, number):
+    if connection.vendor == "sqlite":
+        monkeypatch.setitem(connection.settings_dict, "OPTIONS", {"transaction_mode": mode})
+    found = checks.sqlite_waits(None)
+
+    assert len(found) == (number if connection.vendor == "sqlite" else 0)

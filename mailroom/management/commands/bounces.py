@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError
 
 from mailroom.bounces.intake import BYTES_READ, receive
+from mailroom.outcomes import database_fault
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: the mail server keeps the email and tries again
 
@@ -32,6 +33,6 @@ class Command(BaseCommand):
         try:
             result = receive(raw)
         except DatabaseError as error:
-            self.stderr.write(f"The database is away: {type(error).__name__}")
+            self.stderr.write(f"{database_fault(error)}.")
             raise SystemExit(TRY_AGAIN) from None
         self.stdout.write(str(result))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.mail import EmailMessage
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 from django.utils import timezone
 
 from mailroom import signals
@@ -299,7 +299,11 @@ class TestTheTimeline:
 
 
 def test_a_missing_table_is_no_lost_connection():
-    from mailroom.outcomes import is_database_away
+    from mailroom.outcomes import database_fault, is_database_away
 
     assert is_database_away(OperationalError("server closed the connection"))
     assert not is_database_away(ValueError())
+    lost, locked = OperationalError("server closed"), OperationalError("database is locked")
+    assert database_fault(lost) == "The database is away (OperationalError)"
+    assert database_fault(locked) == "The database is locked by another process (OperationalError)"
+    assert "refuses a statement" in database_fault(IntegrityError())
