@@ -134,6 +134,10 @@ class UserAdmin(ByRank, DjangoUserAdmin):
     def owner_of(self, row: User) -> User:
         return row
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """With the permission to change users too, as the page to add one demands."""
+        return super().has_add_permission(request) and self.has_change_permission(request)
+
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Only superusers decide who is staff, and what they may do."""
         locked = () if request.user.is_superuser else RANK

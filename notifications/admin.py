@@ -50,7 +50,8 @@ class AnnouncementAdmin(admin.ModelAdmin):
         return super().has_delete_permission(request, obj) and (obj is None or obj.is_draft)
 
     def has_send_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("notifications.send_announcement"))
+        may: bool = request.user.has_perm("notifications.send_announcement")
+        return may and self.has_view_permission(request)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Change a draft only as long as it is one: a colleague may send it meanwhile."""

@@ -14,7 +14,7 @@ from mailroom.admin import sending_again, timeline
 from mailroom.admin.record import RecordAdmin
 from mailroom.messages.links import mask_tokens
 from mailroom.messages.merge_fields import shown
-from mailroom.models import Delivery
+from mailroom.models import Delivery, Message
 from mailroom.models.delivery import DeliveryQuerySet
 
 
@@ -27,6 +27,7 @@ class DeliveryAdmin(RecordAdmin):
     search_fields = ["address", "error", "reason", "alias", "provider_id"]
     ordering = ["-pk"]
     actions = ["send_again"]
+    plain = {"subject": (Message, "plain_subject")}
     change_form_template = "mailroom/admin/delivery/change_form.html"
     fieldsets = [
         (None, {"fields": ["to", "subject", "channel", "state", "reason", "words", "feedback"]}),
@@ -52,8 +53,11 @@ class DeliveryAdmin(RecordAdmin):
     @admin.display(description=_("message"), ordering="message__subject")
     def subject(self, obj: Delivery) -> Any:
         address = reverse("admin:mailroom_message_change", args=[obj.message_id])
-        subject = mask_tokens(shown(obj.message.subject))
-        return format_html('<a href="{}">{}</a>', address, subject or obj.message)
+        return format_html('<a href="{}">{}</a>', address, self.plain_subject(obj))
+
+    @admin.display(description=_("message"), ordering="message__subject")
+    def plain_subject(self, obj: Delivery) -> str:
+        return mask_tokens(shown(obj.message.subject)) or str(obj.message)
 
     @admin.display(description=_("to"))
     def to(self, obj: Delivery) -> str:

@@ -160,6 +160,7 @@ class MailAccountAdmin(admin.ModelAdmin):
                 "opts": self.opts,
                 "title": _("Add a mail account"),
                 "kinds": kind_choices(),
+                "has_view_permission": self.has_view_permission(request),
             }
             return render(request, "mailroom/admin/mailaccount/kinds.html", context)
         return super().add_view(request, form_url, extra_context)

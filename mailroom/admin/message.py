@@ -32,6 +32,7 @@ class MessageAdmin(RecordAdmin):
     search_fields = ["subject", "deliveries__address"]
     date_hierarchy = "created_at"
     ordering = ["-pk"]
+    plain = {"deliveries": (Delivery, "counts")}
     fields = (
         "what", "type", "channel", "is_bulk", "is_secret", "sender", "created_at", "erased_at",
         "deliveries", "text", "page",
@@ -69,11 +70,16 @@ class MessageAdmin(RecordAdmin):
 
     @admin.display(description=_("deliveries"))
     def deliveries(self, obj: Message) -> SafeString:
+        address = reverse("admin:mailroom_delivery_changelist")
+        return format_html(
+            '<a href="{}?message__id__exact={}">{}</a>', address, obj.pk, self.counts(obj)
+        )
+
+    @admin.display(description=_("deliveries"))
+    def counts(self, obj: Message) -> Any:
         states = obj.states if hasattr(obj, "states") else obj.progress()
         counts = (f"{count} {STATE_LABELS[state]}" for state, count in sorted(states.items()))
-        address = reverse("admin:mailroom_delivery_changelist")
-        text = ", ".join(counts) or _("none")
-        return format_html('<a href="{}?message__id__exact={}">{}</a>', address, obj.pk, text)
+        return ", ".join(counts) or _("none")
 
     @admin.display(description=_("text"))
     def text(self, obj: Message) -> Any:

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
+from urllib.parse import urljoin
 
 import pytest
 from django.apps import apps
@@ -144,6 +146,46 @@ def test_staff_who_may_only_view_or_add_change_no_row(client, pks, verb):
     assert {name: rows for name, rows in lost.items() if rows} == {}
     if verb == "view":
         assert [name for name in before if before[name] != after[name]] == []
+
+
+LINK = re.compile(r'(?:href|action|formaction|src|hx-get|hx-post)="([^"#?{]*)')
+
+
+def own_links(page: str, text: str) -> set[str]:
+    """Where the links, buttons and frames of a page of the admin lead to."""
+    text = re.sub(r'(?s)<div class="readonly"><a href="[^"]*">', "", text)  # Django's own
+    found = (urljoin(page, unescape(link)) for link in LINK.findall(text))
+    return {one for one in found if one.startswith(("/admin/", "/mail/"))}
+
+
+@pytest.mark.parametrize("verb", ["view", "change", "add"])
+def test_no_link_leads_to_a_page_that_is_refused(client, pks, verb):
+    """For members of the staff with one permission each."""
+    refused = []
+    pages = [(route, address_of(route, pks)) for route, _ in staff_patterns()]
+    for model in admin.site._registry:
+        name = f"{model._meta.app_label}/{model._meta.model_name}"
+        clerk = get_user_model().objects.create_user(f"{name}@example.com", None, is_staff=True)
+        codename = f"{verb}_{model._meta.model_name}"
+        clerk.user_permissions.add(
+            Permission.objects.get(codename=codename, content_type__app_label=model._meta.app_label)
+        )
+        client.force_login(clerk)
+        links: dict[str, str] = {}
+        opened = {"/admin/logout/"}
+        for page in ["/admin/", *(page for route, page in pages if name in route)]:
+            answer = client.get(page)
+            assert answer.status_code < 500, page
+            if answer.status_code == 200:
+                opened.add(page)
+                if not answer.streaming:
+                    links |= dict.fromkeys(own_links(page, answer.text), page)
+        refused += [
+            (codename, links[link], link)
+            for link in links.keys() - opened
+            if client.get(link).status_code not in {200, 302, 405}
+        ]
+    assert refused == []
 
 
 class TestTasks:
