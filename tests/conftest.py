@@ -6,6 +6,8 @@ from copy import deepcopy
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.management.commands import flush
+from django.db import connections, transaction
 from django.utils import translation
 
 from mailroom import tasks
@@ -61,6 +63,31 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if failed := os.environ.get("FAILED_BEFORE", "").strip(" ,"):
         terminalreporter.section("FAILED before the tests", red=True)
         terminalreporter.line(f"{failed}: see above")
+
+
+def _empty_what_has_rows(self: flush.Command, *, database: str, **options: object) -> None:
+    """Do what manage.py flush does, but keep what migrate writes: content types and permissions.
+
+    To empty every table and to write those again would be most of the time of a quick test.
+    """
+    connection = connections[database]
+    kept = {"django_content_type", "auth_permission", "django_migrations"}
+    names = sorted({*connection.introspection.django_table_names(only_existing=True)} - kept)
+    tables = [connection.ops.quote_name(name) for name in names]
+    ask = " UNION ALL ".join(
+        f"SELECT {n} WHERE EXISTS (SELECT 1 FROM {table})" for n, table in enumerate(tables)
+    )
+    with transaction.atomic(using=database), connection.cursor() as cursor:
+        cursor.execute(ask)
+        for (number,) in cursor.fetchall():
+            cursor.execute(f"DELETE FROM {tables[number]}")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_flush() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flush.Command, "handle", _empty_what_has_rows)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -39,5 +39,5 @@ def installation(folder: Path, servers: dict[str, SMTPServer]) -> Site:
         MAIL_RETRY_SECONDS="0.5",
     )
     site.set_up()
-    site.manage("collectstatic", "--no-input", "-v0")
+    site.collect_static()
     return site

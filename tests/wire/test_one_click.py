@@ -35,7 +35,7 @@ def test_a_provider_leaves_for_its_reader(tmp_path: Path) -> None:
         site.environment["PUBLIC_URL"] = proxy.url
         proxy.behind = site.port
         site.set_up()
-        site.manage("collectstatic", "--no-input", "-v0")
+        site.collect_static()
         site.shell(READERS)
         with site.running():
             until(lambda: len(server.received) == 2, "two mails")
