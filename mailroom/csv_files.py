@@ -7,6 +7,7 @@ import csv
 import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from typing import Any, BinaryIO, NamedTuple
 
 from django.http import StreamingHttpResponse
@@ -93,7 +94,9 @@ def plain_text(cell: str) -> str:
 
 
 def safe_cell(value: Any) -> str:
-    """A value as text that no spreadsheet takes for a formula."""
+    """A value as text that no spreadsheet takes for a formula; times as ISO 8601, to the second."""
+    if isinstance(value, datetime):
+        value = value.isoformat(timespec="seconds")
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(FORMULA) else text
 

@@ -325,6 +325,7 @@ LOCALE_PATHS = [
     BASE_DIR / "locale",
     BASE_DIR / "site_config" / "library_texts",  # what Django and allauth say on our pages
 ]
+FORMAT_MODULE_PATH = "site_config.formats"  # dates and times, such as 27 Nov 2026, 21:05
 TIME_ZONE = "UTC"
 USE_TZ = True
 

@@ -74,7 +74,7 @@ class DeliveryAdmin(RecordAdmin):
 
     @admin.display(description=_("queued at"), ordering="created_at")
     def queued(self, obj: Delivery) -> str:
-        return date_format(timezone.localtime(obj.created_at), "j M Y, H:i")
+        return date_format(timezone.localtime(obj.created_at), "DATETIME_FORMAT")
 
     @admin.display(description="Message-ID")
     def message_id(self, obj: Delivery) -> str:

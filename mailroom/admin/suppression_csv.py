@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import batched
 from typing import Any, BinaryIO
@@ -54,11 +54,10 @@ def import_suppressions(file: BinaryIO) -> tuple[Counter[str], list[str]]:
     return counts, problems
 
 
-def exported(rows: QuerySet[Suppression]) -> Iterator[list[Any]]:
+def exported(rows: QuerySet[Suppression]) -> Iterator[Sequence[Any]]:
     """The rows of a file that imports again."""
-    yield list(CSV_COLUMNS)
-    for *cells, until in rows.order_by("pk").values_list(*CSV_COLUMNS).iterator(2000):
-        yield [*cells, until.isoformat() if until else ""]
+    yield CSV_COLUMNS
+    yield from rows.order_by("pk").values_list(*CSV_COLUMNS).iterator(2000)
 
 
 def _again(first: Row, rows: Iterator[Row]) -> Iterator[Row]:

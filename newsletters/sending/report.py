@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -198,12 +198,11 @@ def page_of(rows: DeliveryQuerySet, after: str) -> tuple[list[Any], str]:
     ) > DELIVERIES_A_PAGE else ""
 
 
-def as_rows(rows: DeliveryQuerySet) -> Iterator[list[Any]]:
+def as_rows(rows: DeliveryQuerySet) -> Iterator[Sequence[Any]]:
     """The same for a file, read from the database as it is written."""
     yield ["address", "name", "state", "reason", "error", "feedback", "mailer", "finished_at"]
     columns = ("address", "name", "state", "reason", "error", "feedback", "alias", "finished_at")
-    for row in rows.values_list(*columns).iterator(2000):
-        yield [*row[:-1], row[-1].isoformat() if row[-1] else ""]
+    yield from rows.values_list(*columns).iterator(2000)
 
 
 # -- The chart -------------------------------------------------------------------------------------
