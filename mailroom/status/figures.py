@@ -46,6 +46,17 @@ class ProviderFigures:
     channels: list[str]
     totals: list[tuple[str, str, int]]  # state, its label, how many
     bars: list[Bar]
+    volumes: Volumes  # what the bars show, as numbers
+
+    @property
+    def highest(self) -> int:
+        """Emails of the tallest bar: the top of the scale."""
+        return max((sum(counts.values()) for counts in self.volumes.values()), default=0)
+
+    @property
+    def numbers(self) -> list[tuple[datetime, dict[str, int]]]:
+        """The hours with email, the newest first, and their counts by state."""
+        return sorted(self.volumes.items(), reverse=True)
 
     @property
     def is_resting(self) -> bool:
@@ -95,6 +106,7 @@ def provider_figures() -> list[ProviderFigures]:
             channels=_channels(alias, account),
             totals=[*_totals(volumes.get(alias, {})), refused.get(alias, _refused(0))],
             bars=bars(volumes.get(alias, {}), _hours()),
+            volumes=volumes.get(alias, {}),
         )
         for number, (alias, name, url, account) in enumerate(shown, start=1)
     ]
