@@ -256,7 +256,7 @@ def test_a_channel_may_be_a_chat(shop, servers):
 
 
 def test_a_router_chooses_by_recipient_and_by_customer(shop, servers):
-    shop.follow(OF_LIBRARY["Choose the provider by a rule of your own"])
+    shop.follow(OF_LIBRARY["Choose the provider by your own rule"])
     assert servers.subjects() == (["For anybody"], ["For a customer", "For a partner"])
 
 
@@ -288,7 +288,7 @@ def test_a_price_becomes_the_months_cost(shop):
 
 
 def test_a_quota_is_used_up_first(shop, servers):
-    (_, text) = OF_LIBRARY["Use up a free quota before the provider that costs"][0]
+    (_, text) = OF_LIBRARY["Use a free quota first, then a paid provider"][0]
     url = re.search(r"'(.+)'", text)[1]
     mail, other = (f"smtp+plain://{h}:{s.port}" for h, s in zip(HOSTS, servers.both, strict=True))
     url = url.replace("brevo://KEY", mail).replace("300/day", "2/day")
