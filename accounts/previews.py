@@ -19,7 +19,7 @@ SAMPLE_CONTEXT = {
     "to_email": ADDRESS,
     "ip": "192.0.2.7",
     "timestamp": datetime(2026, 11, 23, 9, 30, tzinfo=UTC),
-    "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0",
+    "user_agent": "Firefox on Linux",
 }
 
 

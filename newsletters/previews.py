@@ -1,8 +1,10 @@
 """Made-up emails for the development inbox, by type: each function takes a language."""
 
 from django.core.mail import EmailMultiAlternatives
+from django.templatetags.static import static
 from django.utils import timezone
 
+from mailroom.messages.links import absolute
 from newsletters import emails
 from newsletters.composing.preview import preview
 from newsletters.models import Issue, Newsletter, Subscription
@@ -12,13 +14,15 @@ SAMPLE_ISSUE = """\
 
 A table, a list and a picture, as mail programs show them.
 
-| Channel | Mails |
+| Channel | Emails |
 |:--------|------:|
 | newsletters | 200 |
 | registration | 12 |
 
 - [Read on the web]({web_url})
-- [Leave]({unsubscribe_url})
+- [Unsubscribe]({unsubscribe_url})
+
+![An envelope and three arrows, to registration, notifications and newsletters](PICTURE)
 
 ```python
 message.send()
@@ -31,9 +35,9 @@ def _issue(language: str) -> EmailMultiAlternatives:
         newsletter=_newsletter(),
         language=language,
         subject="{name}, the week in the mailroom",
-        preheader="What was carried, and by whom",
+        preheader="What was sent, and through which provider",
         slug="the-week",
-        body=SAMPLE_ISSUE,
+        body=SAMPLE_ISSUE.replace("PICTURE", absolute(static("demo/letter.png"))),
         published_at=timezone.now(),
     )
     return preview(issue, "Ada Lovelace", "ada@example.com")
