@@ -5,9 +5,9 @@ from typing import Any
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
+from mailroom.admin.own_views import OwnViewsAdmin
 from notifications import announcement_views
 from notifications.announcements import AnnouncementProgress
 from notifications.models import Announcement, Notification
@@ -16,7 +16,7 @@ ANNOUNCEMENT_CONTENT = ("title", "body", "audience", "language")
 
 
 @admin.register(Announcement)
-class AnnouncementAdmin(admin.ModelAdmin):
+class AnnouncementAdmin(OwnViewsAdmin):
     """Write, look at it, send it to its audience. What is sent can no longer be changed."""
 
     list_display = ["title", "state", "audience", "author", "sent_at"]
@@ -25,23 +25,12 @@ class AnnouncementAdmin(admin.ModelAdmin):
     search_fields = ["title"]
     fields = ANNOUNCEMENT_CONTENT
     change_form_template = "admin/notifications/announcement/change_form.html"
-
-    def get_urls(self) -> list[URLPattern]:
-        views = {
-            "send": announcement_views.Send,
-            "preview": announcement_views.PreviewAnnouncement,
-            "frame": announcement_views.AnnouncementFrame,
-            "progress": announcement_views.ShowProgress,
-        }
-        own = [
-            path(
-                f"<int:pk>/{name}/",
-                self.admin_site.admin_view(view.as_view(model_admin=self)),
-                name=f"notifications_announcement_{name}",
-            )
-            for name, view in views.items()
-        ]
-        return own + super().get_urls()
+    own_views = {
+        "<int:pk>/send/": announcement_views.Send,
+        "<int:pk>/preview/": announcement_views.PreviewAnnouncement,
+        "<int:pk>/frame/": announcement_views.AnnouncementFrame,
+        "<int:pk>/progress/": announcement_views.ShowProgress,
+    }
 
     def has_change_permission(self, request: HttpRequest, obj: Announcement | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or obj.is_draft)

@@ -5,13 +5,12 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.views.generic import DetailView
 
+from mailroom.admin.own_views import ObjectPage
 from mailroom.messages.preview import as_mail_frame, framed
 from mailroom.status.overview import describe_mailers
 from notifications import emails
@@ -23,23 +22,10 @@ from notifications.preview import preview_email
 CHANGE = "admin:notifications_announcement_change"
 
 
-class AnnouncementView(DetailView):
-    """An admin page about one announcement, for who may see it."""
+class AnnouncementView(ObjectPage):
+    """A page about one announcement."""
 
     model = Announcement
-    model_admin: Any = None  # the AnnouncementAdmin, given by as_view
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not self.is_allowed(request):
-            raise PermissionDenied
-        return super().dispatch(request, *args, **kwargs)
-
-    def is_allowed(self, request: HttpRequest) -> bool:
-        return bool(self.model_admin.has_view_permission(request))
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        site = self.model_admin.admin_site.each_context(self.request)
-        return super().get_context_data(**site, opts=Announcement._meta, **kwargs)
 
 
 class Send(AnnouncementView):

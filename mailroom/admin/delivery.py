@@ -3,7 +3,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -11,6 +11,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.admin import sending_again, timeline
+from mailroom.admin.own_views import OwnViewsAdmin
 from mailroom.admin.record import RecordAdmin
 from mailroom.messages.links import mask_tokens
 from mailroom.messages.merge_fields import shown
@@ -19,7 +20,7 @@ from mailroom.models.delivery import DeliveryQuerySet
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(RecordAdmin):
+class DeliveryAdmin(OwnViewsAdmin, RecordAdmin):
     """Who got what, and why not; failed and uncertain ones can be sent again."""
 
     list_display = ["address", "subject", "channel", "outcome", "alias", "queued"]
@@ -28,6 +29,7 @@ class DeliveryAdmin(RecordAdmin):
     ordering = ["-pk"]
     actions = ["send_again"]
     plain = {"subject": (Message, "plain_subject")}
+    own_views = {"<int:pk>/again/": "send_one_again"}
     change_form_template = "mailroom/admin/delivery/change_form.html"
     fieldsets = [
         (None, {"fields": ["to", "subject", "channel", "state", "reason", "words", "feedback"]}),
@@ -37,11 +39,6 @@ class DeliveryAdmin(RecordAdmin):
         ),
         (_("Sent through"), {"fields": ["alias", "provider_id", "message_id"]}),
     ]
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.send_one_again)
-        own = path("<int:pk>/again/", view, name="mailroom_delivery_again")
-        return [own, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         rows = super().get_queryset(request).select_related("message")

@@ -4,13 +4,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import quote
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html_join
 from django.utils.text import capfirst
@@ -19,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.debug import SafeExceptionReporterFilter
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
+from mailroom.admin.own_views import ObjectStep, OwnViewsAdmin
 from mailroom.config.channels import channels
 from mailroom.config.hosts import PORTS, loopback_hosts
 from mailroom.delivery import breaker
@@ -113,19 +111,29 @@ def _field(setting: Setting, *, is_new: bool) -> forms.Field:
     return forms.CharField(max_length=253, **told)
 
 
+class SendTest(ObjectStep):
+    """Send a test email by the account to the user who asks."""
+
+    model = MailAccount
+
+    def is_allowed(self, request: HttpRequest) -> bool:
+        return super().is_allowed(request) and self.model_admin.has_test_permission(request)
+
+    def take(self, request: HttpRequest, obj: MailAccount) -> None:
+        level, text = test(obj.alias, request)
+        messages.add_message(request, level, text)
+        self.model_admin.log_change(request, obj, "Sent a test email.")
+
+
 @admin.register(MailAccount)
-class MailAccountAdmin(admin.ModelAdmin):
+class MailAccountAdmin(OwnViewsAdmin):
     change_form_template = "mailroom/admin/mailaccount/change_form.html"
     list_display = ["name", "owner", "kind", "from_email", "active", "health", "last_error"]
     list_filter = ["active", "kind"]
     search_fields = ["name", "owner", "from_email"]
     actions = ["activate", "deactivate"]
+    own_views = {"<int:pk>/test/": SendTest}
     readonly_fields = ["kind", "health", "last_error", "waiting", "used_by"]
-
-    def get_urls(self) -> list[URLPattern]:
-        test_view = self.admin_site.admin_view(self.test_view)
-        own = path("<int:pk>/test/", test_view, name="mailroom_mailaccount_test")
-        return [own, *super().get_urls()]
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
@@ -184,18 +192,6 @@ class MailAccountAdmin(admin.ModelAdmin):
     def has_test_permission(self, request: HttpRequest) -> bool:
         """For the button that sends a test."""
         return request.user.has_perm("mailroom.test_mailaccount")
-
-    def test_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        """Send a test email by the account to whoever asks."""
-        if not self.has_test_permission(request) or not self.has_view_permission(request):
-            raise PermissionDenied
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        account = get_object_or_404(MailAccount, pk=pk)
-        level, text = test(account.alias, request)
-        messages.add_message(request, level, text)
-        self.log_change(request, account, "Sent a test email.")
-        return redirect("admin:mailroom_mailaccount_change", quote(account.pk))
 
     @admin.action(description=_("Deactivate (send nothing through them)"), permissions=["change"])
     def deactivate(self, request: HttpRequest, chosen: QuerySet[MailAccount]) -> None:

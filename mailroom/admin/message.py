@@ -7,12 +7,13 @@ from django.core.mail import EmailMultiAlternatives
 from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from mailroom.admin.own_views import OwnViewsAdmin
 from mailroom.admin.record import RecordAdmin
 from mailroom.messages.links import mask_tokens
 from mailroom.messages.merge_fields import shown
@@ -24,7 +25,7 @@ STATE_LABELS = dict(Delivery.State.choices)
 
 
 @admin.register(Message)
-class MessageAdmin(RecordAdmin):
+class MessageAdmin(OwnViewsAdmin, RecordAdmin):
     """What was written. A body with a secret in it is shown to nobody."""
 
     list_display = ["what", "channel", "type", "created_at", "deliveries"]
@@ -37,11 +38,7 @@ class MessageAdmin(RecordAdmin):
         "what", "type", "channel", "is_bulk", "is_secret", "sender", "created_at", "erased_at",
         "deliveries", "text", "page",
     )  # fmt: skip
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.frame)
-        own = path("<int:pk>/frame/", view, name="mailroom_message_frame")
-        return [own, *super().get_urls()]
+    own_views = {"<int:pk>/frame/": "frame"}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         is_list = getattr(request.resolver_match, "url_name", "") == "mailroom_message_changelist"

@@ -9,11 +9,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from mailroom.addresses import AddressFormField
+from mailroom.admin.own_views import OwnViewsAdmin
 from mailroom.admin.suppression_csv import exported, import_suppressions
 from mailroom.config.channels import channels
 from mailroom.csv_files import LARGEST_UPLOAD, SHOWN_PROBLEMS, csv_response
@@ -75,7 +75,7 @@ class ChannelFilter(admin.SimpleListFilter):
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(admin.ModelAdmin):
+class SuppressionAdmin(OwnViewsAdmin):
     """Addresses that get no mail: by themselves after a bounce or complaint, or by hand."""
 
     list_display = ["address", "reason", "stream", "in_force", "until", "created_at"]
@@ -86,22 +86,7 @@ class SuppressionAdmin(admin.ModelAdmin):
     show_full_result_count = False
     change_form_template = "mailroom/admin/suppression/change_form.html"
     change_list_template = "mailroom/admin/suppression/change_list.html"
-
-    def get_urls(self) -> list[URLPattern]:
-        views: dict[str, Any] = {
-            "<int:pk>/lift/": self.lift,
-            "import/": self.import_,
-            "export/": self.export,
-        }
-        own = [
-            path(
-                address,
-                self.admin_site.admin_view(view),
-                name=f"mailroom_suppression_{address.strip('/').rpartition('/')[2]}",
-            )
-            for address, view in views.items()
-        ]
-        return own + super().get_urls()
+    own_views = {"<int:pk>/lift/": "lift", "import/": "import_", "export/": "export"}
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
         """An address that was forgotten is still found by who knows it."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -19,8 +19,8 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
-from django.views.generic import View
 
+from mailroom.admin.own_views import AdminView
 from mailroom.messages.preview import as_mail_frame, framed
 from newsletters import emails
 from newsletters.admin.draft_form import Conflict, autosave, last_editor
@@ -72,16 +72,13 @@ EDITOR_TEXTS = {
 }
 
 
-class DeskView(View):
+class DeskView(AdminView):
     """A part of the page, for users who may write."""
 
     http_method_names = ["post"]
-    model_admin: Any = None  # the IssueAdmin, given by as_view
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not self.model_admin.may_write(request):
-            raise PermissionDenied
-        return super().dispatch(request, *args, **kwargs)
+    def is_allowed(self, request: HttpRequest) -> bool:
+        return bool(self.model_admin.may_write(request))
 
     def read(self, request: HttpRequest) -> tuple[Issue, list[str]]:
         """The issue that the form describes, as far as it is filled in, and the texts' faults."""

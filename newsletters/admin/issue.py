@@ -5,10 +5,11 @@ from django.db.models import F, TextField
 from django.forms import Textarea
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from mailroom.admin.own_views import OwnViewsAdmin
 from newsletters.admin import (
     desk,
     issue_history,
@@ -30,7 +31,7 @@ FIXED_ONCE_SENT = ("newsletter", "slug", *controls.ISSUE_CONTENT)
 
 
 @admin.register(Issue)
-class IssueAdmin(admin.ModelAdmin):
+class IssueAdmin(OwnViewsAdmin):
     """Write, preview, publish. What is published can be looked at, and no longer changed."""
 
     list_display = ["subject", "newsletter", "state", "published_at", "author"]
@@ -49,50 +50,29 @@ class IssueAdmin(admin.ModelAdmin):
         TextField: {"widget": Textarea(attrs={"rows": 24, "cols": 90}), "strip": False}
     }
     change_form_template = "admin/newsletters/issue/change_form.html"
-
-    def get_urls(self) -> list[URLPattern]:
-        views = {
-            "publish": publish_views.PublishIssue,
-            "schedule": publish_views.ScheduleIssue,
-            "undo": publish_views.Undo,
-            "preview": issue_views.PreviewIssue,
-            "frame": issue_views.IssueFrame,
-            "progress": issue_views.IssueProgressPage,
-            "pause": issue_steps.Pause,
-            "resume": issue_steps.Resume,
-            "cancel": issue_steps.CancelIssue,
-            "retry": issue_steps.RetryFailed,
-            "duplicate": issue_steps.Duplicate,
-            "test": issue_steps.SendTest,
-            "report": issue_report.IssueReportPage,
-            "recipients": issue_report.RecipientsCSV,
-            "count-as-sent": issue_steps.CountAsSent,
-            "send-again": issue_steps.SendAgain,
-        }
-        desk_views = {
-            "frame": desk.DraftFrame,
-            "checks": desk.DraftChecks,
-            "picture": desk.UploadPicture,
-            "save": desk.SaveDraft,
-            "session": desk.SessionPage,
-        }
-        own = [
-            path(
-                f"<int:pk>/{name}/",
-                self.admin_site.admin_view(view.as_view(model_admin=self)),
-                name=f"newsletters_issue_{name}",
-            )
-            for name, view in views.items()
-        ]
-        beside = [
-            path(
-                f"draft/{name}/",
-                self.admin_site.admin_view(view.as_view(model_admin=self)),
-                name=f"newsletters_issue_draft_{name}",
-            )
-            for name, view in desk_views.items()
-        ]
-        return beside + own + super().get_urls()
+    own_views = {
+        "draft/frame/": desk.DraftFrame,
+        "draft/checks/": desk.DraftChecks,
+        "draft/picture/": desk.UploadPicture,
+        "draft/save/": desk.SaveDraft,
+        "draft/session/": desk.SessionPage,
+        "<int:pk>/publish/": publish_views.PublishIssue,
+        "<int:pk>/schedule/": publish_views.ScheduleIssue,
+        "<int:pk>/undo/": publish_views.Undo,
+        "<int:pk>/preview/": issue_views.PreviewIssue,
+        "<int:pk>/frame/": issue_views.IssueFrame,
+        "<int:pk>/progress/": issue_views.IssueProgressPage,
+        "<int:pk>/pause/": issue_steps.Pause,
+        "<int:pk>/resume/": issue_steps.Resume,
+        "<int:pk>/cancel/": issue_steps.CancelIssue,
+        "<int:pk>/retry/": issue_steps.RetryFailed,
+        "<int:pk>/duplicate/": issue_steps.Duplicate,
+        "<int:pk>/test/": issue_steps.SendTest,
+        "<int:pk>/report/": issue_report.IssueReportPage,
+        "<int:pk>/recipients/": issue_report.RecipientsCSV,
+        "<int:pk>/count-as-sent/": issue_steps.CountAsSent,
+        "<int:pk>/send-again/": issue_steps.SendAgain,
+    }
 
     def view_on_site(self, obj: Issue) -> str | None:
         return obj.get_absolute_url() if obj.published_at else None

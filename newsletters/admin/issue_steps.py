@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.generic import View
 
 from mailroom.addresses import clean_address
+from mailroom.admin.own_views import ObjectStep
 from newsletters.composing.preview import TEST_ADDRESSES, send_test
 from newsletters.models import Issue
 from newsletters.models.issue import Step, record
 from newsletters.sending import controls
 
 
-class IssueStep(View):
-    """Do something to one issue, say what came of it, and go back."""
+class IssueStep(ObjectStep):
+    """A button of an issue, for users who may publish."""
 
-    http_method_names = ["post"]
-    model_admin: Any = None  # the IssueAdmin, given by as_view
-
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        if not self.is_allowed(request):
-            raise PermissionDenied
-        issue = get_object_or_404(Issue.objects.select_related("newsletter", "message"), pk=pk)
-        return self.take(request, issue) or redirect("admin:newsletters_issue_change", pk)
+    queryset = Issue.objects.select_related("newsletter", "message")
 
     def is_allowed(self, request: HttpRequest) -> bool:
-        return self.model_admin.has_publish_permission(request)
-
-    def take(self, request: HttpRequest, issue: Issue) -> HttpResponse | None:
-        raise NotImplementedError
+        return bool(self.model_admin.has_publish_permission(request))
 
 
 class Pause(IssueStep):

@@ -6,13 +6,12 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.views.generic import DetailView
 
+from mailroom.admin.own_views import ObjectPage
 from mailroom.messages.preview import as_mail_frame, framed
 from newsletters.admin.desk import PREVIEW_LAYOUTS, checks
 from newsletters.admin.issue_steps import TestForm
@@ -21,23 +20,10 @@ from newsletters.models import Issue, Subscription
 from newsletters.sending.progress import IssueProgress
 
 
-class IssueView(DetailView):
-    """An admin page about one issue, for who may see it."""
+class IssueView(ObjectPage):
+    """A page about one issue."""
 
-    model_admin: Any = None  # the IssueAdmin, given by as_view
     queryset = Issue.objects.select_related("newsletter", "message")
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not self.is_allowed(request):
-            raise PermissionDenied
-        return super().dispatch(request, *args, **kwargs)
-
-    def is_allowed(self, request: HttpRequest) -> bool:
-        return self.model_admin.has_view_permission(request)
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        site = self.model_admin.admin_site.each_context(self.request)
-        return super().get_context_data(**{**site, "opts": Issue._meta, **kwargs})
 
 
 class PreviewIssue(IssueView):

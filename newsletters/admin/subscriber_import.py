@@ -6,9 +6,9 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
+from mailroom.admin.own_views import OwnViewsAdmin
 from newsletters.admin.forms import ColumnsForm, UploadForm
 from newsletters.models import SubscriberImport
 from newsletters.subscribers import importing
@@ -18,13 +18,19 @@ TEMPLATE_FOLDER = "admin/newsletters/subscriberimport"
 
 
 @admin.register(SubscriberImport)
-class SubscriberImportAdmin(admin.ModelAdmin):
+class SubscriberImportAdmin(OwnViewsAdmin):
     """Imports, for users who may add, change and view subscribers: an import does all three."""
 
     form = UploadForm
     list_display = ["file_name", "newsletter", "state", "total", "author", "created_at"]
     list_select_related = ["newsletter", "author"]
     fields = ["newsletter", "consent", "file"]
+    own_views = {
+        "<int:pk>/columns/": "columns",
+        "<int:pk>/start/": "start",
+        "<int:pk>/progress/": "progress",
+        "<int:pk>/problems/": "problems",
+    }
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("data", "problem_file")
@@ -39,23 +45,6 @@ class SubscriberImportAdmin(admin.ModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    def get_urls(self) -> list[URLPattern]:
-        views = {
-            "columns": self.columns,
-            "start": self.start,
-            "progress": self.progress,
-            "problems": self.problems,
-        }
-        own = [
-            path(
-                f"<int:pk>/{name}/",
-                self.admin_site.admin_view(view),
-                name=f"newsletters_subscriberimport_{name}",
-            )
-            for name, view in views.items()
-        ]
-        return own + super().get_urls()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         obj.author = request.user

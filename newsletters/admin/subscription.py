@@ -9,10 +9,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from mailroom.admin.own_views import OwnViewsAdmin
 from mailroom.admin.timeline import Link, add_links
 from mailroom.csv_files import csv_response
 from mailroom.models import Delivery
@@ -38,7 +39,7 @@ def subscriber_links(request: HttpRequest, delivery: Delivery) -> Iterator[Link]
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(admin.ModelAdmin):
+class SubscriptionAdmin(OwnViewsAdmin):
     list_display = ["email", "name", "newsletter", "state", "confirmed_at", "unsubscribed_at"]
     list_filter = ["newsletter", "state", "language"]
     list_select_related = ["newsletter"]
@@ -53,11 +54,7 @@ class SubscriptionAdmin(admin.ModelAdmin):
     show_full_result_count = False  # counting half a million rows twice a page helps nobody
 
     change_list_template = "admin/newsletters/subscription/change_list.html"
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.export)
-        own = path("export/", view, name="newsletters_subscription_export")
-        return [own, *super().get_urls()]
+    own_views = {"export/": "export"}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*self.readonly_fields, "newsletter", "email"] if obj else self.readonly_fields
