@@ -15,7 +15,7 @@ def test_a_newsletter_loses_and_doubles_nothing(recipients, kills):
     assert found.states.get("sent", 0) + found.uncertain == recipients
 
 
-@kills_at((240, 2), full=(3_000, 20))
+@kills_at((900, 2), full=(9_000, 20))
 def test_newsletters_of_three_mail_accounts_lose_and_double_nothing(recipients, kills):
     found = crash("accounts", recipients=recipients, kills=kills)
 
