@@ -45,6 +45,7 @@ NEWS, ONCE = "newsletter --recipients 5000", "--rounds 1"
 ON_POSTGRES = f"{NEWS} --workers 2 --database-url {PG}"
 FAR = f"{NEWS} --far 20 --connections 16 --plain 100"
 SOURCE = f"{NEWS} --against smtp-source --connections 16"
+ROUTED = f"{NEWS} --router --rounds 9"
 MAILGUN, SES = "api mailgun --recipients 10000", "api ses"
 GROWTH, GROW = "growth --sizes 5000 50000 500000", "--sizes 5000 20000"
 CLICK = "queueing --recipients 100000"
@@ -56,6 +57,7 @@ ROWS = (
     Row("Mailgun ÷ a call a mail", MAILGUN, "--plain 20 --rounds 1", "ratio", at_least, 300),
     Row("SES ÷ a call a mail", SES, "--recipients 1000 --rounds 1", "ratio", at_least, 12),
     Row("one worker ÷ smtp-source", SOURCE, ONCE, "ratio", at_least, 0.7),
+    Row("with a router ÷ without", ROUTED, ONCE, "ratio", at_least, 0.97),
     Row("memory grows by %", GROWTH, GROW, "memory grows by %", at_most, 10),
     Row("a mail's cost grows by %", GROWTH, GROW, "a mail's cost grows by %", at_most, 15),
     Row("publish, answer in ms", CLICK, "--resets 25", "click to answer in ms", at_most, 1000),

@@ -12,7 +12,9 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models import ProtectedError
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from mailroom import signals
@@ -388,15 +390,19 @@ class TestRouters:
 
     def test_are_asked_once_for_bulk_unless_they_want_each_recipient(self, smtp, settings):
         once, each = Always(None), Always(None, each=True)
-        people = ["a@example.com", "b@example.com"]
+        people = [f"{n}@example.com" for n in range(1_200)]
+        with CaptureQueriesContext(connection) as without:
+            fill(None, "bulletin", people)
         settings.MAILROOM_ROUTERS = [once]
-        fill(None, "bulletin", people)
+        with CaptureQueriesContext(connection) as with_one:
+            fill(None, "bulletin", people)
         alone = list(once.asked)
         settings.MAILROOM_ROUTERS = [once, each]
-        fill(None, "bulletin", people)
+        fill(None, "bulletin", people[:2])
 
         assert alone == [None]
-        assert each.asked == people
+        assert len(with_one) == len(without)
+        assert each.asked == people[:2]
 
     def test_choose_by_the_recipients_domain_and_by_the_owner(self, smtp, settings):
         mine = make("mine", 2525, owner="acme")
