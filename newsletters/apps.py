@@ -5,6 +5,7 @@ from django.db.models.signals import pre_delete
 from django.utils.translation import gettext_lazy as _
 
 from mailroom import signals
+from newsletters.signals import issue_unroutable
 
 
 class NewslettersConfig(AppConfig):
@@ -29,4 +30,7 @@ class NewslettersConfig(AppConfig):
         signals.unsubscribed.connect(receivers.leave, dispatch_uid="newsletters-unsubscribed")
         signals.account_refused.connect(
             auto_pause.stop_for_refused_account, dispatch_uid="newsletters-account-refused"
+        )
+        issue_unroutable.connect(
+            auto_pause.stop_for_a_router, dispatch_uid="newsletters-unroutable"
         )

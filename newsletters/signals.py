@@ -13,3 +13,7 @@ issue_sent = Signal()
 # The sending of an issue stopped by itself, and waits for a person.
 # issue, editors: as above; reason: one sentence.
 issue_stopped = Signal()
+
+# A router can't say who carries the emails of an issue, so that they can't be queued.
+# issue: as above; error: its text.
+issue_unroutable = Signal()

@@ -71,10 +71,11 @@ class MailAccountForm(forms.ModelForm):
         }
         secrets = {one.name: value for one, value in given.items() if one.is_secret}
         account.options = {one.name: value for one, value in given.items() if not one.is_secret}
-        is_moved = account.kind == "smtp" and before != account.options
-        if is_moved and account.encrypted and not secrets:
-            text = _("Enter the password again: it is sent only to the server it was entered for.")
-            self.add_error("password", text)
+        for one, value in given.items():
+            if one.is_secret and (problem := one.problem(value)):
+                self.add_error(one.name, problem)
+        if account.kind == "smtp" and not self.errors:
+            self._check_login(bool(secrets), is_moved=before != account.options)
         try:
             if secrets:
                 account.set_secrets(**secrets)
@@ -83,6 +84,27 @@ class MailAccountForm(forms.ModelForm):
         except ImproperlyConfigured as error:
             raise forms.ValidationError(str(error)) from None
         return cleaned
+
+    def _check_login(self, has_password: bool, *, is_moved: bool) -> None:
+        """A user name and a password belong together; without a name, no password is kept."""
+        account = self.instance
+        told = {one.name: one.missing() for one in ACCOUNT_KINDS["smtp"]}
+        if "username" not in account.options:
+            account.encrypted = ""
+            if has_password:
+                self.add_error("username", told["username"])
+        elif not (has_password or account.encrypted):
+            self.add_error("password", told["password"])
+        elif is_moved and not has_password:
+            text = _("Enter the password again: it is sent only to the server it was entered for.")
+            self.add_error("password", text)
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Say one thing about a field: what the account misses is missing since it was refused."""
+        if hasattr(error, "error_dict"):
+            kept = {name: own for name, own in error.error_dict.items() if name not in self.errors}
+            error = forms.ValidationError(kept)
+        super().add_error(field, error)
 
 
 def form_for(kind: str, *, is_new: bool) -> type[MailAccountForm]:

@@ -33,6 +33,11 @@ from mailroom.outcomes import (
 logger = logging.getLogger(__name__)
 
 CALLS_AT_ONCE = 16
+# Anymail's backends that refuse metadata. What these providers report is matched by their own ids.
+WITHOUT_METADATA = {
+    "anymail.backends.mailersend.EmailBackend",
+    "anymail.backends.postal.EmailBackend",
+}
 
 
 class CallsBackend(EachBackend):
@@ -46,6 +51,7 @@ class CallsBackend(EachBackend):
         super().__init__(alias=alias)
         self.make = make
         self._batch_call = BATCH_CALLS.get(path)
+        self._keeps_metadata = path not in WITHOUT_METADATA
         self.takes_bytes = takes_raw(path)
         self.takes_values = self._batch_call is not None
         self._free: list[BaseEmailBackend] = []
@@ -142,10 +148,15 @@ class CallsBackend(EachBackend):
         return None
 
     def _sendable(self, message: EmailMessage) -> EmailMessage:
-        if not isinstance(message, PersonalMail):
-            return message
-        wire = message.wire if self.takes_bytes else None
-        return RawMail(message, wire) if wire else message.whole()
+        if isinstance(message, PersonalMail):
+            wire = message.wire if self.takes_bytes else None
+            return RawMail(message, wire) if wire else self._taken(message.whole())
+        return self._taken(message)
+
+    def _taken(self, message: EmailMessage) -> EmailMessage:
+        if not self._keeps_metadata:
+            vars(message).pop("metadata", None)
+        return message
 
     def _take(self) -> BaseEmailBackend:
         """A backend that nobody uses now: Anymail's are not made for several threads."""

@@ -1,7 +1,10 @@
 """The mailer of a mail account: made of its row, and made again when the row has changed."""
 
 import base64
+import html
 import io
+import json
+import re
 import smtplib
 import ssl
 from collections.abc import Sequence
@@ -20,9 +23,11 @@ from mailroom.config.schemes import ANYMAIL, SMTP_TIMEOUT_SECONDS
 from mailroom.delivery.transport import pool_of
 from mailroom.models import MailAccount
 from mailroom.models.mail_account import REGIONS
+from mailroom.outcomes import Fault, Outcome, classify
 
 SMTP_PATH = f"{__name__}.CheckedEmailBackend"
 SHORTEST_SECRET = 4  # characters of a secret that is looked for in a server's reply
+NO_CONNECTION = "The connection to the mail server failed."
 
 
 class EmailBackend(EachBackend):
@@ -38,7 +43,7 @@ class EmailBackend(EachBackend):
         self.timeout: float = SMTP_TIMEOUT_SECONDS
         self._mailer: Any = None
         self._opened: MailAccount | None = None
-        self._secrets: list[str] = []
+        self._secrets: re.Pattern[str] | None = None
         path = backend_path(alias)
         pool = pool_of(path)
         self.takes_bytes = path == SMTP_PATH or bool(pool and pool.takes_raw(path))
@@ -66,10 +71,10 @@ class EmailBackend(EachBackend):
             self.close()
             told = "is deactivated" if account else "was deleted"
             raise InvalidMailer(f"The mail account {told}.", alias=self._alias)
-        if self._opened is None or account.version != self._opened.version:
+        if self._opened is None or _changes(account) != _changes(self._opened):
             self.close()
             secrets = account.secrets()
-            self._secrets = _forms(account, secrets)
+            self._secrets = _pattern(account, secrets)
             self._mailer, self._opened = build_backend(account, secrets, self.timeout), account
         try:
             return bool(self._mailer.open())
@@ -115,6 +120,11 @@ class EmailBackend(EachBackend):
         if hasattr(response, "iter_content"):  # of requests, which need not be installed
             cleared = self.without_secrets(_text(response.content)).encode()
             error.response = _with_content(response, cleared)  # type: ignore[attr-defined]
+            error.response.reason = self.without_secrets(_text(response.reason or ""))
+        elif own := _unanswered(error):  # the client's words are about this site's network
+            error.outcome = own  # type: ignore[attr-defined]
+        if isinstance(own := getattr(error, "outcome", None), Outcome):
+            error.outcome = own._replace(error=self.without_secrets(own.error))  # type: ignore[attr-defined]
         match error:
             case smtplib.SMTPResponseException():
                 error.smtp_error = self.without_secrets(_text(error.smtp_error)).encode()
@@ -123,12 +133,13 @@ class EmailBackend(EachBackend):
                     one: (code, self.without_secrets(_text(words)).encode())
                     for one, (code, words) in error.recipients.items()
                 }
+                error.args = (error.recipients,)
             case ssl.SSLCertVerificationError():
                 _say(error, f"The server's certificate was refused: {error.verify_message}.")
             case smtplib.SMTPException():
                 pass
             case OSError() if error.errno is not None:
-                _say(error, "The connection to the mail server failed.")
+                _say(error, NO_CONNECTION)
         error.args = tuple(
             self.without_secrets(_text(one)) if isinstance(one, str | bytes) else one
             for one in error.args
@@ -137,9 +148,7 @@ class EmailBackend(EachBackend):
 
     def without_secrets(self, text: str) -> str:
         """The text with *** in place of the account's credentials."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+        return self._secrets.sub("***", text) if self._secrets else text
 
 
 def backend_path(alias: str) -> str:
@@ -183,15 +192,41 @@ def build_backend(
     return CallsBackend(account.alias, kind.backend, make)
 
 
-def _forms(account: MailAccount, secrets: dict[str, str]) -> list[str]:
-    """The credentials in every form in which a server might repeat them, longest first."""
+def _changes(account: MailAccount) -> tuple[object, ...]:
+    """What differs once somebody saved the account, also where two did at once."""
+    return account.version, account.changed_at
+
+
+def _unanswered(error: Exception) -> Outcome | None:
+    """The outcome of a call of an API that got no answer, None for any other error."""
+    told_by = error, error.__cause__
+    if not error.__cause__ or any(getattr(one, "response", None) is not None for one in told_by):
+        return None
+    outcome = classify(error)
+    is_call = type(error).__module__.startswith("anymail.")
+    is_lost = is_call and outcome.fault is Fault.TRANSPORT
+    return outcome._replace(error=NO_CONNECTION) if is_lost else None
+
+
+def _pattern(account: MailAccount, secrets: dict[str, str]) -> re.Pattern[str]:
+    """Matches the credentials in each form in which a server might repeat them, longest first."""
     user = account.options.get("username", "")
     found = set()
-    for secret in secrets.values():
-        plain = str(secret)
-        pairs = (plain, f"\0{user}\0{plain}", f"{user}:{plain}", f"api:{plain}")
-        found |= {plain, *(base64.b64encode(one.encode()).decode() for one in pairs)}
-    return sorted((one for one in found if len(one) >= SHORTEST_SECRET), key=len, reverse=True)
+    for secret in map(str, secrets.values()):
+        pairs = (secret, f"\0{user}\0{secret}", f"{user}:{secret}", f"api:{secret}")
+        encoded = [base64.b64encode(one.encode()).decode() for one in pairs]
+        found |= {one for one in (secret, *encoded) if len(one) >= SHORTEST_SECRET}
+    longest_first = sorted(found, key=len, reverse=True)
+    return re.compile("|".join("".join(map(_spellings, one)) for one in longest_first) or r"(?!)")
+
+
+def _spellings(character: str) -> str:
+    """A pattern for a character as it is, and as JSON, HTML and URLs have it."""
+    code, hexed = ord(character), "".join(f"%{byte:02x}" for byte in character.encode())
+    coded = {json.dumps(character)[1:-1], html.escape(character)} - {character}
+    coded |= {f"\\u{code:04x}", hexed, f"&#{code};", f"&#x{code:x};"}
+    escape = "" if character.isalnum() else r"\\?"
+    return f"(?:{escape}{re.escape(character)}|(?i:{'|'.join(map(re.escape, coded))}))"
 
 
 def _say(error: OSError, words: str) -> None:

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -35,9 +36,23 @@ class Setting(NamedTuple):
     pattern: str = ""
     choices: tuple[tuple[str, Any], ...] = ()
 
+    def problem(self, value: str) -> str:
+        """Why this can't be a value of it, in a sentence; "" where it can."""
+        if not value:
+            return self.missing() if self.is_required else ""
+        is_known = not self.choices or value in dict(self.choices)
+        if is_known and (not self.pattern or re.fullmatch(self.pattern, value)):
+            return ""
+        return capfirst(gettext("%s is not valid.") % self.label)
+
+    def missing(self) -> str:
+        return capfirst(gettext("%s is missing.") % self.label)
+
 
 VISIBLE_ASCII = r"[!-~]+"  # what a header or URL can hold
-DOMAIN = r"(?!-)[A-Za-z0-9.-]{1,253}"
+LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+DOMAIN = rf"(?=.{{1,253}}\Z){LABEL}(?:\.{LABEL})+"
+ASCII = r"[ -~]+"  # all that smtplib can sign in with
 SECURITY = (
     ("starttls", _("STARTTLS, usually at port 587")),
     ("tls", _("TLS, usually at port 465")),
@@ -80,8 +95,8 @@ ACCOUNT_KINDS: dict[str, tuple[Setting, ...]] = {
         Setting("host", _("host")),
         Setting("port", _("port"), pattern=r"\d{1,5}"),
         Setting("security", _("encryption"), choices=(*SECURITY, NO_TLS)),
-        Setting("username", _("user name"), is_required=False),
-        Setting("password", _("password"), True, is_required=False),
+        Setting("username", _("user name"), is_required=False, pattern=ASCII),
+        Setting("password", _("password"), True, is_required=False, pattern=ASCII),
     ),
     **{name: _api_settings(name) for name in ANYMAIL if name not in NO_HOST_OF_ITS_OWN},
 }
@@ -115,9 +130,12 @@ class MailAccountQuerySet(models.QuerySet["MailAccount"]):
         return self.filter(pk=number).first() if is_known else None
 
     def label(self, alias: str) -> str:
-        """The name of the account that an alias stands for; the alias where it is no account's."""
+        """The name of the account that an alias stands for; the alias where it is no account's.
+
+        In one line: it goes into the subject of an alert.
+        """
         account = self.by_alias(alias)
-        return account.name if account else alias
+        return " ".join(account.name.split()) if account else alias
 
 
 class MailAccount(models.Model):
@@ -238,10 +256,11 @@ class MailAccount(models.Model):
     def set_secrets(self, **values: str) -> None:
         """Encrypt credentials, by the names of the kind's settings; those not given stay.
 
-        Raises ImproperlyConfigured without MAIL_ACCOUNT_KEYS.
+        Raises ImproperlyConfigured without MAIL_ACCOUNT_KEYS, and where some are to stay whose key
+        is lost.
         """
-        everything = {**self.secrets(), **values}
         known = {one.name for one in ACCOUNT_KINDS[self.kind] if one.is_secret}
+        everything = values if known <= values.keys() else {**self.secrets(), **values}
         kept = {name: str(value) for name, value in everything.items() if name in known and value}
         self.encrypted = fernet().encrypt(json.dumps(kept).encode()).decode()
 
@@ -258,7 +277,8 @@ class MailAccount(models.Model):
         """Check the settings of the kind, where it may connect to, and its addresses."""
         errors = {}
         for setting in ACCOUNT_KINDS.get(self.kind, ()):
-            if not setting.is_secret and (problem := self._problem(setting)):
+            value = str(self.options.get(setting.name, "") or "")
+            if not setting.is_secret and (problem := setting.problem(value)):
                 errors[setting.name] = problem
         if self.kind == "smtp" and not errors and (problem := self._host_problem()):
             errors["host"] = problem
@@ -270,15 +290,6 @@ class MailAccount(models.Model):
                 setattr(self, name, for_wire(text))
         if errors:
             raise ValidationError(errors)
-
-    def _problem(self, setting: Setting) -> str:
-        value = str(self.options.get(setting.name, "") or "")
-        if not value:
-            return gettext("%s is missing.") % setting.label if setting.is_required else ""
-        is_known = not setting.choices or value in dict(setting.choices)
-        if is_known and (not setting.pattern or re.fullmatch(setting.pattern, value)):
-            return ""
-        return gettext("%s is not valid.") % setting.label
 
     def _host_problem(self) -> str:
         host, port = str(self.options["host"]), int(self.options["port"])

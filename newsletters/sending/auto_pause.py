@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from mailroom.delivery.breaker import OPENS_AFTER, health
 from mailroom.delivery.complete import UNSENDABLE
-from mailroom.models import Delivery, Event
+from mailroom.models import Delivery, Event, MailAccount
 from mailroom.models.delivery import DeliveryQuerySet
 from mailroom.worker.periodic import each
 from newsletters.models import Issue
@@ -35,7 +35,13 @@ def stop_for_refused_account(sender: object, delivery: Delivery, error: str, **k
         return
     text = _("The provider %(alias)s rejects our account: %(error)s")
     for issue in _being_sent().filter(message=delivery.message_id):
-        controls.stop(issue, text % {"alias": delivery.alias, "error": error})
+        alias = MailAccount.objects.label(delivery.alias)
+        controls.stop(issue, text % {"alias": alias, "error": error})
+
+
+def stop_for_a_router(sender: object, issue: Issue, error: str, **kwargs: Any) -> None:
+    """A router can't say who carries the email: nothing is queued until its fault is fixed."""
+    controls.stop(issue, error)
 
 
 def look() -> None:

@@ -23,13 +23,14 @@ from mailroom.delivery import shutdown
 from mailroom.models import Delivery
 from mailroom.outbox import freeze
 from mailroom.outbox.enqueue import add_deliveries_from
+from mailroom.outbox.routing import RoutingError
 from mailroom.tasks import enqueue
 from mailroom.worker.periodic import each
 from newsletters import emails, tracking
 from newsletters.composing import preflight
 from newsletters.models import Issue
 from newsletters.models.issue import IssueState, Step, record
-from newsletters.signals import issue_published, issue_sent, issue_stopped
+from newsletters.signals import issue_published, issue_sent, issue_stopped, issue_unroutable
 
 # Recipients queued in one transaction, which holds up no other writer for long. The first batch is
 # small and each is twice the one before: the mailer has work while the rest is being queued.
@@ -91,7 +92,10 @@ def validate(issue: Issue) -> None:
 @task()
 def queue_issue(issue_id: int) -> None:
     if issue := Issue.objects.to_queue().filter(pk=issue_id).first():
-        queue_deliveries(issue)
+        try:
+            queue_deliveries(issue)
+        except RoutingError as error:
+            issue_unroutable.send(sender=Issue, issue=issue, error=str(error))
 
 
 def queue_deliveries(issue: Issue) -> None:

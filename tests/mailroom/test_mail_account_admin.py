@@ -142,6 +142,10 @@ def test_a_stored_password_is_not_sent_to_another_server(admin_client, server):
         ({"host": "8.8.8.8", "port": 587}, "Without encryption"),
         ({"from_email": "no address"}, "Enter an email address"),
         ({"rate": "0"}, "greater than or equal"),
+        ({"password": ""}, "Password is missing."),
+        ({"username": ""}, "User name is missing."),
+        ({"password": "pässwörd"}, "Password is not valid."),
+        ({"username": "two\nlines"}, "User name is not valid."),
     ],
 )
 def test_what_can_not_be_used_is_refused_with_a_reason(admin_client, server, fields, told):
@@ -149,6 +153,39 @@ def test_what_can_not_be_used_is_refused_with_a_reason(admin_client, server, fie
 
     assert told in text(answer)
     assert not MailAccount.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "told"),
+    [
+        ("smtp", {"port": "many"}, ["Enter a whole number."]),
+        ("smtp", {"host": ""}, ["This field is required."]),
+        ("postmark", {"server_token": "ключ"}, ["Server token is not valid."]),
+        ("postmark", {"server_token": "a\r\nX-Other: b"}, ["Server token is not valid."]),
+        ("mailgun", {"sender_domain": "..", "api_key": "k"}, ["Sending domain is not valid."]),
+        ("mailgun", {"api_key": "k"}, ["This field is required."]),
+    ],
+)
+def test_each_fault_is_said_once(admin_client, server, kind, fields, told):
+    answer = admin_client.post(f"{LIST}add/?kind={kind}", entered(server, **fields))
+
+    errors = answer.context["adminform"].form.errors
+    assert [text for texts in errors.values() for text in texts] == told
+
+
+def test_a_login_can_be_removed_and_a_password_whose_key_is_lost_entered_anew(
+    admin_client, server, settings
+):
+    account = add(admin_client, server)
+    url = f"{LIST}{account.pk}/change/"
+    settings.MAIL_ACCOUNT_KEYS = [Fernet.generate_key().decode()]
+    admin_client.post(url, entered(server, password="entered-anew"))
+    account.refresh_from_db()
+    assert str(account.secrets()["password"]) == "entered-anew"
+
+    admin_client.post(url, entered(server, username="", password=""))
+    account.refresh_from_db()
+    assert (account.encrypted, "username" in account.options) == ("", False)
 
 
 def test_without_a_key_the_form_says_how_to_make_one(admin_client, server, settings):

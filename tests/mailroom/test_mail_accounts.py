@@ -1,10 +1,13 @@
 """Mail accounts: whose server carries a message, from whom, and what becomes of it."""
 
 import base64
+import html
 import time
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import parseaddr
+from smtplib import SMTPAuthenticationError, SMTPRecipientsRefused
+from urllib.parse import quote
 
 import pytest
 import time_machine
@@ -22,6 +25,7 @@ from mailroom.checks import account_faults
 from mailroom.delivery.engine import deliver_due
 from mailroom.doctor.connections import mail_accounts
 from mailroom.doctor.findings import Means
+from mailroom.mail_accounts.backend import EmailBackend, _pattern
 from mailroom.messages import TemplatedMessage
 from mailroom.models import Attempt, Delivery, MailAccount, MailerHealth, Message
 from mailroom.outbox import Recipient, add_deliveries, freeze
@@ -309,6 +313,77 @@ class TestCredentials:
         assert "550 *** is no password" in told
         assert self.CANARY not in told
         assert pair not in told
+
+    def test_are_hidden_in_whatever_form_an_api_repeats_them(self, smtp, settings, caplog):
+        caplog.set_level("DEBUG")
+        secret = "canary+Aa1/=x&y"
+        forms = [secret, quote(secret, safe=""), "canary%2bAa1%2f%3dx%26y", html.escape(secret)]
+        forms += [
+            r"canary+Aa1\/\u003dx\u0026y",
+            base64.b64encode(f"api:{secret}".encode()).decode(),
+        ]
+        answers = [Answer(401, f'{{"message":"No {one}"}}') for one in forms]
+        with HTTPServer(*answers, Answer(401, "", reason=f"No {secret}")) as api:
+            settings.MAIL_ACCOUNT_API_URLS = {"mailgun": f"{api.url}/"}
+            fields = {"from_email": "news@t.example", "options": {"sender_domain": "t.example"}}
+            account = MailAccount(name="t", kind="mailgun", **fields)
+            account.set_secrets(api_key=secret)
+            account.save()
+            send(account)
+            for _ in range(len(forms) + 1):
+                account.save()  # which tries it at once
+                again()
+
+        told = caplog.text + str([*Delivery.objects.values(), *Attempt.objects.values()])
+        told += str(list(MailerHealth.objects.values()))
+        assert len(api.calls) == len(forms) + 1
+        assert told.count("No ***") >= len(forms) + 1
+        assert "canary" not in told
+        assert forms[-1] not in told
+
+    def test_stay_hidden_where_a_server_refuses_every_recipient(self):
+        backend = EmailBackend(alias="account:1")
+        backend._secrets = _pattern(MailAccount(kind="smtp"), {"password": self.CANARY})
+        refused = SMTPRecipientsRefused({"a@example.com": (550, f"no {self.CANARY}".encode())})
+
+        assert self.CANARY not in repr(backend._cleared(refused))
+
+    def test_of_an_api_that_can_not_be_reached_nothing_of_the_network_is_said(self, smtp, settings):
+        settings.MAIL_ACCOUNT_API_URLS = {"postmark": f"http://127.0.0.1:{closed_port()}/"}
+        account = MailAccount(name="t", kind="postmark", from_email="news@t.example")
+        account.set_secrets(server_token="a-token")
+        account.save()
+        delivery = send(account)
+        deliver()
+
+        delivery.refresh_from_db()
+        expected = "The connection to the mail server failed."
+        assert (delivery.state, delivery.error) == (State.QUEUED, expected)
+
+    def test_that_smtp_has_no_bytes_for_keep_the_email_waiting(self, smtp):
+        with SMTPServer(Script(password="pässwörd")) as server:
+            delivery = send(make("tenant", server.port, "pässwörd"))
+            deliver()
+
+        delivery.refresh_from_db()
+        assert delivery.state == State.QUEUED
+        assert "ASCII" in delivery.error
+        assert "xe4" not in delivery.error
+
+    def test_that_two_people_saved_at_once_are_those_of_the_last(self, smtp):
+        with SMTPServer(Script(password="the-last-one")) as server:
+            account = make("tenant", server.port, "the-first-one")
+            other = MailAccount.objects.get()
+            mailer = EmailBackend(alias=account.alias)
+            account.save()
+            with pytest.raises(SMTPAuthenticationError):
+                mailer.open()
+            other.set_secrets(password="the-last-one")
+            other.save()
+            mailer.open()
+            mailer.close()
+
+        assert account.version == other.version
 
     def test_survive_a_change_of_the_key(self, settings, capsys):
         (old,) = settings.MAIL_ACCOUNT_KEYS

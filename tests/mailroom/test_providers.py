@@ -99,6 +99,22 @@ def test_a_mail_goes_out_with_its_delivery_and_comes_back_with_the_providers_id(
     assert "T0KEN" not in body
 
 
+OTHERS = ["mailtrap", "mandrill", "scaleway", "sendgrid", "sparkpost", "unisender-go"]
+
+
+@pytest.mark.filterwarnings("ignore:django-anymail has dropped official support")
+@pytest.mark.parametrize("scheme", [*OTHERS, "mailersend", "postal"])
+def test_every_kind_of_provider_is_handed_a_mail_of_a_list(carry_by, scheme):
+    headers = {"List-Unsubscribe": "<https://example.com/leave>", "List-Id": "<news.example>"}
+    place = "@project" if scheme == "scaleway" else ""
+    with HTTPServer(Answer(503, {})) as server:
+        carry_by(f"{scheme}://T0KEN{place}?api_url={server.url}")
+        delivery = attempt("bulletin", reply_to=["desk@mailroom.test"], headers=headers)
+
+        assert [b"alice@example.com" in call.body for call in server.calls] == [True]
+    assert delivery.state == Delivery.State.QUEUED
+
+
 @pytest.mark.parametrize("name", [*PROVIDERS, "amazon_ses", "sendgrid", "sparkpost"])
 def test_its_webhook_has_an_address(name):
     path = f"/mail/webhooks/{name}/tracking/"

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from mailroom.backends.deadlines import DeadlineReader
 from mailroom.backends.smtp.transaction import Reply, Transaction
@@ -61,6 +62,14 @@ class Connection(smtplib.SMTP):
     def end(self) -> None:
         """What follows has a deadline for each reply only."""
         self._until = float("inf")
+
+    def login(self, user: str, password: str, **kwargs: Any) -> Reply:
+        """Sign in as smtplib does. Raises ImproperlyConfigured for what it has no bytes for."""
+        if not f"{user}{password}".isascii():
+            raise ImproperlyConfigured(
+                "The user name and the password may have ASCII letters only."
+            )
+        return super().login(user, password, **kwargs)
 
     def getreply(self) -> Reply:
         """Read one reply. The usual one, of one line, is taken without smtplib: four a message.

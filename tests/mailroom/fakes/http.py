@@ -23,6 +23,7 @@ class Answer(NamedTuple):
     after: float = 0  # seconds
     cut: bool = False  # promise more than is sent
     drip: float = 0  # seconds between two bytes of the body
+    reason: str | None = None  # the words behind the status
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -42,7 +43,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _say(self, answer: Answer) -> None:
         text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
-        self.send_response(answer.status)
+        self.send_response(answer.status, answer.reason)
         self.send_header("Content-Length", str(len(text.encode()) + (99 if answer.cut else 0)))
         for name, value in {"Content-Type": "application/json", **answer.headers}.items():
             self.send_header(name, value)
