@@ -118,9 +118,10 @@ class EmailBackend(EachBackend):
             self._cleared(error.__cause__)
         response: Any = getattr(error, "response", None)
         if hasattr(response, "iter_content"):  # of requests, which need not be installed
-            cleared = self.without_secrets(_text(response.content)).encode()
-            error.response = _with_content(response, cleared)  # type: ignore[attr-defined]
-            error.response.reason = self.without_secrets(_text(response.reason or ""))
+            content = self.without_secrets(_text(response.content)).encode()
+            cleared = _with_content(response, content)
+            cleared.reason = self.without_secrets(_text(response.reason or ""))
+            error.response = cleared  # type: ignore[attr-defined]
         elif own := _unanswered(error):  # the client's words are about this site's network
             error.outcome = own  # type: ignore[attr-defined]
         if isinstance(own := getattr(error, "outcome", None), Outcome):

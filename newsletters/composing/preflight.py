@@ -144,6 +144,8 @@ def _about_the_mailer(issue: Issue) -> Iterator[str]:
         )
     if options.via and not list(providers_of(CHANNEL)):
         yield _("The channel “%(channel)s” has no provider.") % {"channel": CHANNEL}
+    if (account := issue.newsletter.account) and not account.allows(CHANNEL):
+        yield _("This mail account is not for newsletters.")
 
 
 def _about_the_sending(issue: Issue, people: int) -> Iterator[str]:

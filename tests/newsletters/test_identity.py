@@ -260,6 +260,13 @@ class TestItsMailAccount:
         assert "through the mail account <em>Own</em>" in page
         assert "From: Cork &lt;news@cork.example&gt;" in page
 
+    def test_that_is_for_other_email_by_now_blocks_publishing(self, account, draft):
+        account.channels = ["default"]
+        account.save()
+        draft.refresh_from_db()
+
+        assert "This mail account is not for newsletters." in preflight.errors(draft)
+
     def test_may_not_be_one_for_other_email(self, account, draft):
         account.channels = ["notifications"]
         with pytest.raises(ValidationError, match="not for newsletters"):

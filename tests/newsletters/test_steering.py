@@ -243,3 +243,26 @@ def test_the_editors_are_told_once_when_it_is_done(under_way, drain, editor):
         issue_sent.disconnect(listen)
 
     assert told == [(under_way.pk, [editor], 0)]
+
+
+class FailingRouter:
+    asks_recipients = True
+
+    def route_for(self, message, recipient):
+        raise LookupError(f"no tenant of {recipient}")
+
+
+def test_an_issue_stops_where_a_router_fails_and_is_queued_once_that_is_fixed(
+    draft, subscribed, drain, settings
+):
+    subscribed("ann@example.com")
+    settings.MAILROOM_ROUTERS = [FailingRouter()]
+    publish.publish(draft)
+    drain()
+    assert (state(draft), Delivery.objects.count()) == ("paused", 0)
+    assert "no tenant of ann@example.com" in draft.stop_reason
+
+    settings.MAILROOM_ROUTERS = []
+    controls.resume(draft)
+    drain()
+    assert [one.to for one in mail.outbox] == [["ann@example.com"]]
