@@ -1,4 +1,4 @@
-"""Where allauth hands its emails over: to the right channel, with links on PUBLIC_URL."""
+"""allauth's adapter: emails go to their channels, with links below PUBLIC_URL."""
 
 import time
 from typing import Any
@@ -25,7 +25,7 @@ from mailroom.messages.links import public_url
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Every email of allauth passes `send_mail`; every link in one comes from the other two."""
+    """All of allauth's emails pass through `send_mail`; the two URL methods make their links."""
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         account_message(template_prefix, email, context).send()
@@ -37,7 +37,7 @@ class AccountAdapter(DefaultAccountAdapter):
         context: dict[str, Any] | None = None,
         email: str | None = None,
     ) -> None:
-        """With the user named: after a change of address, the old one no longer finds them."""
+        """Pass the user on: after a change of address, the old address no longer finds them."""
         details = {**(context or {}), "user": user}
         super().send_notification_mail(template_prefix, user, details, email)
 
@@ -57,9 +57,9 @@ class AccountAdapter(DefaultAccountAdapter):
         known_devices.remember_sign_in(request, user, is_first=is_first)
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
-        """As allauth's, except for accounts with neither password nor second factor.
+        """Like allauth's, except for accounts with neither password nor second factor.
 
-        allauth asks nothing of these; here they sign in again. Raises ReauthenticationRequired.
+        allauth asks them for nothing; here they sign in again. Raises ReauthenticationRequired.
         """
         is_required: bool = super().is_reauthentication_required(app=app, **kwargs)
         request = allauth_context.request
@@ -80,16 +80,16 @@ class AccountAdapter(DefaultAccountAdapter):
         self.send_mail("account/email/account_already_exists", email, {})
 
     def is_safe_url(self, url: str | None) -> bool:
-        """As allauth's, where a text that is no URL fails the page."""
+        """Like allauth's, but False for a text that is no URL; allauth would raise."""
         try:
             return bool(super().is_safe_url(url))
         except ValueError:
             return False
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """By X-Forwarded-For, as often as we know proxies; else who is connected to us.
+        """The visitor's address from X-Forwarded-For, or else the address of the connection.
 
-        A header that names fewer came past a proxy: allauth would fail, and so the page.
+        If the header names fewer addresses than there are proxies, allauth would raise.
         """
         try:
             return super().get_client_ip(request)
@@ -97,10 +97,10 @@ class AccountAdapter(DefaultAccountAdapter):
             return str(request.META.get("REMOTE_ADDR") or "unknown")
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """Count failures for an address, and apart from that for each of its known devices.
+        """Count failures per address, and separately for each of its known devices.
 
-        Whoever guesses somebody's password uses up the attempts of strangers, not the owner's.
-        (allauth counts by the Host header too, whose port anybody can choose.)
+        Someone who guesses a password uses up the attempts of strangers, not those of the owner.
+        (allauth also counts by the Host header, whose port visitors can choose.)
         """
         email = str(credentials.get("email", ""))
         return known_devices.known_device(request, email) or address_key(email)

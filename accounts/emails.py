@@ -1,7 +1,7 @@
-"""The emails of this app: each of allauth's becomes one of ours, with a template of ours.
+"""The emails of this app: each of allauth's is sent as one of our types, with our template.
 
-A new email of allauth needs a line here, a row in the table of types and a template; a system
-check says so.
+A new email of allauth needs a line here, an entry in the table of types and a template; a system
+check reports what is missing.
 """
 
 from typing import Any
@@ -34,8 +34,8 @@ TYPES = {
     "mfa/email/webauthn_removed": "accounts.webauthn_removed",
 }
 
-# What our templates use of allauth's context. Its links come from the Host header, its request and
-# user hold more than a mail needs: neither gets in.
+# The values of allauth's context that our templates use. Its own links are built on the Host
+# header, and its request and user contain more than an email needs.
 VALUES = (
     "activate_url",
     "by_admin",
@@ -51,9 +51,9 @@ VALUES = (
 
 
 def account_message(prefix: str, email: str, context: dict[str, Any]) -> TemplatedMessage:
-    """The message for one of allauth's emails, in the language of the person it goes to.
+    """The message for one of allauth's emails, in the recipient's language.
 
-    prefix: allauth's template prefix. context: allauth's, with the `user` where it names one.
+    prefix: allauth's template prefix. context: allauth's, with the `user` if it names one.
     Raises LookupError for a prefix that has no type.
     """
     try:
@@ -75,9 +75,9 @@ def account_message(prefix: str, email: str, context: dict[str, Any]) -> Templat
 
 
 def _name(user: User | None, email: str) -> str:
-    """The name to greet, at an address that is proven to be theirs.
+    """The name for the greeting, or "" while the address is not confirmed.
 
-    Anybody can sign up with somebody else's address and an advertisement for a name.
+    Otherwise a stranger could sign up with someone else's address, and an advertisement as name.
     """
     if user is None:
         return ""

@@ -20,7 +20,7 @@ from notifications.preferences import Circumstances, circumstances, decide
 
 RECIPIENTS_AT_ONCE = 500
 
-User = Any  # whatever AUTH_USER_MODEL is
+User = Any  # the model in AUTH_USER_MODEL
 
 
 def notify(
@@ -32,12 +32,12 @@ def notify(
     dedupe_key: str | None = None,
     **data: Any,
 ) -> int:
-    """Tell users something of one kind; how many were told.
+    """Notify users of one event; return the number of new notifications.
 
     recipients: a user, an iterable of users or a queryset, which is read in batches.
     actor: who did it, shown by its str(). target: a URL, or something that has one.
-    dedupe_key: names the event: told again, it changes nothing. data: JSON for the templates.
-    Raises LookupError for an unknown kind. A row and its mail are written together or not.
+    dedupe_key: identifies the event: repeating it changes nothing. data: JSON for the templates.
+    Raises LookupError for an unknown kind. A row and its email are written together or not at all.
     """
     found = kind_of(kind)
     row = {
@@ -59,7 +59,7 @@ def _each(recipients: User | Iterable[User]) -> Iterable[User]:
     if isinstance(recipients, AbstractBaseUser):
         return [recipients]
     if isinstance(recipients, QuerySet):
-        # In one order, so that two calls at a time wait for each other and don't lock each other.
+        # Always in the same order, so that two calls at once don't deadlock.
         ordered = recipients if recipients.query.is_sliced else recipients.order_by("pk")
         return ordered.iterator(RECIPIENTS_AT_ONCE)
     return recipients
@@ -85,7 +85,7 @@ def _tell(kind: NotificationKind, users: Sequence[User], row: dict[str, Any], po
 
 
 def _write(ways: dict[User, Way], row: dict[str, Any]) -> list[Notification]:
-    """The new rows. With a key, those who have the row already get no second one."""
+    """The new rows. With a dedupe_key, users who already have the row get no second one."""
     rows = [
         Notification(recipient=user, by_digest=way is Way.DIGEST, **row)
         for user, way in ways.items()
@@ -96,7 +96,7 @@ def _write(ways: dict[User, Way], row: dict[str, Any]) -> list[Notification]:
     mine = same.filter(recipient__in=[one.recipient for one in rows])
     known = set(mine.values_list("pk", flat=True))
     Notification.objects.bulk_create(rows, ignore_conflicts=True)
-    # Rows that were mailed appear here where another process tells the same event meanwhile.
+    # Another process may notify of the same event meanwhile, and have emailed its rows.
     return list(mine.exclude(pk__in=known).filter(mailed_at=None).select_related("recipient"))
 
 
@@ -114,14 +114,14 @@ UNWANTED = "no longer wanted"
 
 
 class Letter(NamedTuple):
-    """One notification to be mailed, and its recipient's confirmed address."""
+    """One notification to email, and its recipient's confirmed address."""
 
     notification: Notification
     address: str
 
 
 class Post:
-    """The mails of one call of notify(). row: the values that all its notifications share."""
+    """The emails of one call of notify(). row: the values that all its notifications share."""
 
     def __init__(self, kind: NotificationKind, row: dict[str, Any]) -> None:
         self.kind = kind
@@ -129,7 +129,7 @@ class Post:
         self._frozen: dict[str, Message] = {}
 
     def send(self, letters: Iterable[Letter]) -> None:
-        """Queue a mail for each, in the caller's transaction."""
+        """Queue an email for each, in the caller's transaction."""
 
         def language(letter: Letter) -> str:
             chosen: str = getattr(letter.notification.recipient, "language", "")
@@ -144,7 +144,7 @@ class Post:
         return self._frozen[language]
 
     def _kept(self, language: str) -> Message:
-        """The message that tells this event in a language, made where there is none yet."""
+        """The message about this event in a language; created if there is none yet."""
         event = self.row["dedupe_key"]
         if event is None:
             return self._freeze(language)
@@ -166,7 +166,7 @@ def _recipient(letter: Letter) -> Recipient:
 
 
 def skip_reasons(deliveries: list[Delivery]) -> dict[int, str]:
-    """Which mails must not be sent any more: their reader left, paused or switched them off."""
+    """Emails that must not be sent any more: the user left, paused, or switched the kind off."""
     by_kind: dict[str, list[Delivery]] = {}
     for one in deliveries:
         by_kind.setdefault(one.values["kind"], []).append(one)

@@ -1,4 +1,4 @@
-"""The channel tier: a mailer that stores instead of sending. Workers send what it stored."""
+"""The backend of channels: it stores email, which the workers send."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,9 +13,9 @@ from mailroom import outbox
 class EmailBackend(BaseEmailBackend):
     """Queue every message in the caller's transaction.
 
-    via: alias of the route or provider that carries the channel.
-    from_email, reply_to: put on messages that name no others; DEFAULT_FROM_EMAIL without one.
-    rate, daily_cap: messages per second, and on a day (UTC), over all processes; None for no limit.
+    via: alias of the route or provider that sends the channel's email.
+    from_email, reply_to: for messages without their own; without from_email, DEFAULT_FROM_EMAIL.
+    rate, daily_cap: messages per second and per day (UTC), over all processes; None for no limit.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""Which rows a lane sends next: how many, and that nobody else has them.
+"""Claim the rows that a lane sends next, so that no other lane sends them.
 
-A *window* is what a lane has in flight: claimed in one commit, sent, recorded in the next. It lasts
-about a tenth of a second, and has at most 100 rows, 10 of transactional email, or one call to an
-API that takes many: that is all a kill -9 can leave in doubt.
+A *window* is what a lane is sending: claimed in one commit, recorded in the next. It lasts about a
+tenth of a second, and has at most 100 rows, 10 of transactional email, or one call of an API that
+takes many. So this is the most that a kill -9 can leave uncertain.
 """
 
 import random
@@ -35,13 +35,13 @@ from mailroom.models.queries import BATCH, database_now, locked
 State = Delivery.State
 Parcel = list[Delivery]  # what shares one email
 
-SECONDS, LONGEST_SECONDS = 0.1, 1.0  # for which a window should last, and may
+SECONDS, LONGEST_SECONDS = 0.1, 1.0  # how long a window should last, and may last
 LARGEST_WINDOW = 100
 TRANSACTIONAL_WINDOW = 10
 PUT_OFF_SECONDS, PUT_OFF_STEPS = 2, 4
-BEGINNING = datetime(1, 1, 2, tzinfo=UTC)  # in every time zone: before all that is queued
-# The next due rows of a lane. Each window asks this, and to build it anew would take as long as to
-# run it. That a message is on hold or bulk is no join, for which PostgreSQL may sort a whole queue.
+BEGINNING = datetime(1, 1, 2, tzinfo=UTC)  # before everything queued, in every time zone
+# The next due rows of a lane. As SQL, because building the query would take as long as running it.
+# Holds and bulk are subqueries, because for a join PostgreSQL may sort the whole queue.
 NEXT = """
     SELECT *,
         (SELECT is_bulk FROM mailroom_message WHERE id = message_id) AS is_bulk,
@@ -52,8 +52,8 @@ NEXT = """
         AND message_id NOT IN (SELECT id FROM mailroom_message WHERE held_at IS NOT NULL)
     ORDER BY not_before, message_id, id LIMIT %s
 """
-# The first row of each lane, found behind the one before it. At every commit of email the lanes are
-# looked for: in one statement, which is not built anew.
+# The first row of each lane; each is found from the one before. This runs after every commit that
+# queues email, so it is one prepared text.
 LANES = """
     WITH RECURSIVE lane(first) AS (
         SELECT (
@@ -74,11 +74,11 @@ WORKER_ENDED = "The worker ended before the outcome was written."
 
 
 class Window:
-    """How many rows a lane claims next, and when they may leave.
+    """How many rows a lane claims next, and when they may be sent.
 
-    smallest, largest: rows, by what the providers take at once. limits: what the lane's route adds
-    to it. A `rate` is shared by all workers; rows that are not sent after all take none of it, and
-    none of a daily limit.
+    smallest, largest: rows, from what the providers accept at once. limits: those of the lane's
+    route. A `rate` is shared by all workers. Rows that are not sent use up neither the rate nor a
+    daily limit.
     """
 
     def __init__(
@@ -98,12 +98,12 @@ class Window:
     def learn(self, claimed: int, sent: int, seconds: float, overhead: float = 0) -> None:
         """Make the next window as large as fits into a tenth of a second, at most twice as large.
 
-        claimed, sent: rows of the last one; seconds spent on sending them, and beside that: where
-        the database is far or slow, windows last longer. With a rate, the next is larger only
-        while nothing may be sent.
+        claimed, sent: rows of the last window. seconds: spent on sending them; overhead: on the
+        rest, so that windows last longer with a slow database. With a rate, the next window is
+        larger only while nothing may be sent.
         """
         if claimed < self.size and sent:
-            return  # the last of a queue says little about how much fits
+            return  # the end of a queue says little about how much fits
         lasts = min(max(SECONDS, 4 * overhead), LONGEST_SECONDS)
         fits = self.size * 4 if not sent else int(sent * lasts / max(seconds, 0.0001))
         most = self._largest if not sent else (self._slots or self._largest)
@@ -111,12 +111,12 @@ class Window:
         self.size = max(least, min(most, fits, self.size * (4 if not sent else 2)))
 
     def slices[T](self, emails: Sequence[T]) -> list[Sequence[T]]:
-        """What of a window may leave together: all of it, or as much as the rate allows."""
+        """The parts of a window that may be sent together: all of it, or what the rate allows."""
         step = self._slots or len(emails) or 1
         return [emails[start : start + step] for start in range(0, len(emails), step)]
 
     def wait_for_slots(self, count: int) -> int:
-        """Take slots for the next `count` rows, and wait for the first; how many may be sent."""
+        """Take slots for the next `count` rows and wait for the first; how many may be sent."""
         for limit in self._limits.daily:
             taken = limit.take(count)
             self.give_back(count - taken, but=limit)
@@ -134,12 +134,12 @@ class Window:
         """Give back what `wait_for_slots` took of daily limits for rows that were not accepted."""
         for limit in self._limits.daily:
             if limit is but:
-                return  # nothing was taken of it and of those behind
+                return  # nothing was taken from it and the following ones
             limit.give_back(count)
 
     @property
     def is_counted(self) -> bool:
-        """True where a daily limit counts what is handed over."""
+        """Whether a daily limit counts what is sent."""
         return bool(self._limits.daily)
 
     @property
@@ -149,13 +149,13 @@ class Window:
 
 
 class Limits(NamedTuple):
-    """What slows a lane down: messages per second by name, and numbers of emails a day."""
+    """The limits of a lane: messages per second by name, and emails per day."""
 
     rates: list[tuple[str, float]]
     daily: list[DailyLimit]
 
     def resume_at(self) -> datetime | None:
-        """When the lane may go on, where a daily limit is used up."""
+        """When the lane may continue, if a daily limit is used up."""
         return max((limit.ends_at for limit in self.daily if not limit.left()), default=None)
 
 
@@ -170,10 +170,10 @@ def limits_of(channel: str, route: str) -> Limits:
 
 
 def route_of(channel: str, stored: str) -> str:
-    """The mailer that carries a row now: the one stored with it, while it is still in use.
+    """The mailer that sends a row now: the one stored with it, while it is still in use.
 
-    After a change of the configuration, what was queued before goes by the channel's new mailer;
-    so does what was queued for a mail account that was deleted.
+    After a change of the configuration, rows that were queued before use the channel's new mailer,
+    and so do rows for a mail account that was deleted.
     """
     via = channel_options(channel).via
     if is_account(stored):
@@ -188,11 +188,11 @@ def route_of(channel: str, stored: str) -> str:
 
 
 def claim(channel: str, route: str, holder: str, limit: int, behind: Delivery | None) -> Parcel:
-    """Take the next due rows of a lane for `holder`, oldest first, in the current transaction.
+    """Claim the next due rows of a lane for `holder`, oldest first, in the current transaction.
 
-    They are `sending` from its commit on. The rows of a grouped message come together or not at
-    all; rows of transactional email come at most ten at a time. behind: the last row of the window
-    before, so that what cannot be claimed is not read again and again.
+    They are `sending` from its commit on. The rows of a grouped message are claimed together or not
+    at all; rows of transactional email at most ten at a time. behind: the last row of the previous
+    window, so that rows that can't be claimed are not read again and again.
     """
     now = timezone.now()
     last = (behind.not_before, behind.message_id, behind.pk) if behind else (BEGINNING, 0, 0)
@@ -219,7 +219,7 @@ def claim(channel: str, route: str, holder: str, limit: int, behind: Delivery | 
 
 
 def _with_whole_groups(picked: Parcel, now: datetime) -> Parcel:
-    """Replace each row of a grouped message by all due rows of it, unless somebody has some."""
+    """Replace each row of a grouped message by all its due rows, unless another lane has some."""
     groups = {one.message_id for one in picked if one.is_grouped}  # type: ignore[attr-defined]
     if not groups:
         return picked
@@ -236,10 +236,9 @@ def _with_whole_groups(picked: Parcel, now: datetime) -> Parcel:
 
 
 def attach_messages(rows: list[Delivery], known: dict[int, Message]) -> None:
-    """Give each row its message, read once however many get it; known: those read before.
+    """Give each row its message, which is read once; known: messages read before.
 
-    Whether one is on hold or cancelled is read anew. Content for one person alone is forgotten with
-    its window.
+    Holds and cancellations are read again. A message for one person is dropped after its window.
     """
     wanted = {one.message_id for one in rows}
     for pk in [pk for pk, message in known.items() if pk not in wanted or not message.is_bulk]:
@@ -255,7 +254,7 @@ def attach_messages(rows: list[Delivery], known: dict[int, Message]) -> None:
 
 
 def parcels(rows: Sequence[Delivery]) -> list[Parcel]:
-    """The rows by what shares one email: a grouped message's together, any other alone."""
+    """The rows grouped by email: those of a grouped message together, any other alone."""
     grouped = sorted(
         (one for one in rows if one.message.is_grouped), key=lambda one: (one.message_id, one.pk)
     )
@@ -264,10 +263,10 @@ def parcels(rows: Sequence[Delivery]) -> list[Parcel]:
 
 
 def put_off(rows: Sequence[Delivery], holder: str) -> None:
-    """Queue rows again that could not even be checked, since the database was away: no attempt.
+    """Queue rows again that could not be checked because the database was away; no attempt counts.
 
-    They come back at different times, so that one whose hook always ends like this soon keeps no
-    other from being sent.
+    They become due at different times, so that a row whose hook always causes this doesn't keep
+    others from being sent.
     """
     shuffled = random.sample([one.pk for one in rows], len(rows))
     for place in range(PUT_OFF_STEPS):
@@ -287,21 +286,21 @@ def next_due(channel: str, route: str) -> datetime | None:
 
 
 def lanes() -> dict[tuple[str, str], datetime]:
-    """The lanes that have something queued, and since or from when it is due.
+    """The lanes that have something queued, and when it is due.
 
-    One row is read for each lane, however many wait in it.
+    Reads one row per lane, however many are queued.
     """
     return {(row.channel, row.route): row.not_before for row in Delivery.objects.raw(LANES)}
 
 
 def settle_abandoned() -> tuple[int, list[Delivery]]:
-    """Settle what a worker had in flight when it died; how many rows, and those now uncertain.
+    """Settle what a worker was sending when it died; how many rows, and those now uncertain.
 
-    Nobody knows whether it was accepted. Bulk waits as uncertain, since twice would be worse;
-    anything else is queued again with its own Message-ID, since a lost password reset would be.
+    Whether it was accepted is unknown. Bulk becomes uncertain, because sending twice would be
+    worse; anything else is queued again with its own Message-ID, because losing it would be worse.
     """
     with transaction.atomic():
-        # One that is locked is being recorded by its own worker, which was only slow.
+        # A locked row is being recorded by its own worker, which was only slow.
         rows = locked(Delivery.objects.abandoned().select_related("message"), of=("self",))
         lost = {one.pk: one for one in rows.defer("message__body", "message__content")[:BATCH]}
         bulk = [pk for pk, one in lost.items() if one.message.is_bulk]

@@ -1,8 +1,8 @@
-"""Record what became of a window: the only place where the state of a row in flight changes.
+"""Record the outcomes of a window: only here does the state of a row in flight change.
 
-Everything is written in the current transaction, in which the lane claims its next window too. Each
-statement names the state and the holder that it expects, and returns the rows that it changed:
-logs, signals, counts and attempts are about those, and no others.
+Everything is written in the current transaction, in which the lane also claims its next window.
+Each statement names the state and the holder that it expects, and returns the rows that it changed.
+Logs, signals, counts and attempts are about those rows only.
 """
 
 import json
@@ -36,10 +36,10 @@ State = Delivery.State
 GIVE_UP_AFTER = timedelta(days=5)
 LONGEST_WAIT = 3600.0  # seconds between two tries
 LONGEST_RETRY_AFTER = 86_400.0  # seconds, whatever a provider asks for
-# What was used to try a provider that failed goes behind the others, so that no row can be in
-# everybody's way. Seconds; for the account, which takes a person, longer.
+# A row that was used to test a provider that failed goes behind the others, so that no row can
+# block the queue. In seconds; longer for the account, which a person has to fix.
 BEHIND_OTHERS = {Fault.TRANSPORT: 1.0, Fault.ACCOUNT: 60.0}
-# Why a delivery failed that no provider was asked about: it counts as nobody's bounce.
+# Why a delivery failed that was never handed to a provider: it is not a bounce.
 UNSENDABLE = gettext_noop("could not be built")
 
 SIGNAL_OF_STATE = {
@@ -51,18 +51,18 @@ SIGNAL_OF_STATE = {
 
 
 class Change(NamedTuple):
-    """A row as it was written, and the outcome behind it; None where no provider was asked."""
+    """A row as it was written, and its outcome; None if it was not handed to a provider."""
 
     delivery: Delivery
     outcome: Outcome | None
 
 
 class Results(NamedTuple):
-    """What became of the rows of a window, by the delivery's id; a row in none was not sent."""
+    """The results of a window by the delivery's id; a row in none of them was not sent."""
 
     outcomes: dict[int, Outcome]
     skipped: dict[int, str]  # the reason
-    unsendable: dict[int, str]  # the error of what could not be built or checked
+    unsendable: dict[int, str]  # the error of a row that could not be built or checked
 
 
 def complete(
@@ -70,17 +70,17 @@ def complete(
 ) -> tuple[list[Change], list[Event]]:
     """Record the results of a window in the current transaction.
 
-    Returns what was changed by that, and the hard bounces among it, stored and still to be handled.
+    Returns the rows that changed, and the stored hard bounces whose effects are still to come.
 
-    What has no result was not handed over: it is queued as before. Of a row that somebody settled
-    meanwhile nothing is changed, except that an acceptance is evidence, which also settles what is
-    uncertain or queued again.
+    A row without a result was not handed over and is queued as before. A row that was settled
+    meanwhile is not changed, except by an acceptance: that also settles rows that are uncertain or
+    queued again.
     """
     now = timezone.now()
     faults = _provider_faults(window, results.outcomes)
     given_up = _given_up(window, results.outcomes, now)
     answers: dict[int, Outcome] = {}  # of what was handed over
-    tried: set[int] = set()  # one outcome may stand for many rows: the first was handed over
+    tried: set[int] = set()  # one outcome may be shared by many rows: the first was handed over
     writes: dict[tuple[tuple[str, Any], ...], list[Delivery]] = {}
     for one in window:
         columns: dict[str, Any]
@@ -116,7 +116,7 @@ def complete(
 
 
 def announce(changed: Iterable[Change]) -> None:
-    """Log and signal what was changed, after the commit. A receiver that raises changes nothing."""
+    """Log and signal the changes, after the commit. A receiver that raises changes nothing."""
     for one, outcome in changed:
         if outcome:
             _log(one, outcome)
@@ -126,20 +126,20 @@ def announce(changed: Iterable[Change]) -> None:
 
 
 def send_signal(delivery: Delivery) -> None:
-    """Send the signal of the state that a delivery has now, if that state has one."""
+    """Send the signal for the delivery's state, if there is one."""
     if signal := SIGNAL_OF_STATE.get(State(delivery.state)):
         _send(signal, delivery)
 
 
 def erase_finished(messages: set[int]) -> None:
-    """Erase secret messages none of whose deliveries may still be sent."""
+    """Erase secret messages that have no delivery left to send."""
     if messages:
         done = Message.objects.finished().filter(pk__in=messages, is_secret=True, erased_at=None)
         done.update(body="", content={}, erased_at=timezone.now())
 
 
 def keep_overwritten(rows: DeliveryQuerySet) -> None:
-    """Keep what uncertain rows say, which evidence is about to overwrite, as attempts."""
+    """Store uncertain rows as attempts before evidence overwrites them."""
     uncertain = list(rows.filter(state=State.UNCERTAIN).select_for_update())
     Attempt.objects.bulk_create(map(Attempt.of, uncertain))
     counts = Counter(one.counted_as for one in uncertain)
@@ -150,9 +150,9 @@ def keep_overwritten(rows: DeliveryQuerySet) -> None:
 
 
 def _provider_faults(window: Sequence[Delivery], outcomes: Mapping[int, Outcome]) -> set[int]:
-    """The rows that were not accepted for a reason that has nothing to do with them.
+    """The rows that were refused because of the provider, not because of themselves.
 
-    A refusal of the account counts as the row's own where the same provider accepted others.
+    A refusal of the account counts as the row's own if the same provider accepted others.
     """
     accepted_by: set[str] = set()
     faults: dict[int, tuple[str, Fault]] = {}
@@ -173,7 +173,7 @@ def _provider_faults(window: Sequence[Delivery], outcomes: Mapping[int, Outcome]
 def _given_up(
     window: Sequence[Delivery], outcomes: Mapping[int, Outcome], now: datetime
 ) -> set[int]:
-    """The rows refused for now that were tried for GIVE_UP_AFTER since they were queued, released
+    """The rows that were refused for now, GIVE_UP_AFTER or longer after they were queued, released
     or sent again."""
     limit = now - GIVE_UP_AFTER
     old = {
@@ -197,7 +197,7 @@ def _columns(
 ) -> dict[str, Any]:
     """The columns that an outcome changes.
 
-    is_providers: it is the provider's fault alone. is_given_up: it is not tried again.
+    is_providers: only the provider is at fault. is_given_up: it is not tried again.
     """
     told: dict[str, Any] = {"alias": one.alias, "error": outcome.error}
     if outcome.verdict is Verdict.ACCEPTED:
@@ -210,7 +210,7 @@ def _columns(
     attempts = one.attempts
     if is_providers:
         wait = BEHIND_OTHERS[outcome.fault]
-    elif outcome.retry_after:  # to the second, and no failed attempt
+    elif outcome.retry_after:  # followed exactly, and no attempt counts
         attempts, wait = attempts - 1, min(outcome.retry_after, LONGEST_RETRY_AFTER)
     else:
         wait = next_wait(attempts)
@@ -227,7 +227,7 @@ def next_wait(attempts: int) -> float:
 def _without_cancelled(
     writes: dict[tuple[tuple[str, Any], ...], list[Delivery]], now: datetime
 ) -> dict[tuple[tuple[str, Any], ...], list[Delivery]]:
-    """Skip what would be queued again of messages that were cancelled while it was in flight."""
+    """Skip rows, instead of queueing them again, if their message was cancelled meanwhile."""
     again = {
         one.message_id
         for columns, rows in writes.items()
@@ -258,7 +258,7 @@ def _write(
     outcomes: Mapping[int, Outcome],
     holder: str,
 ) -> list[Delivery]:
-    """Write the same columns to rows that are still ours; those that were changed, up to date."""
+    """Write the same columns to the rows that are still ours; the changed rows, up to date."""
     by_id = {one.pk: one for one in rows}
     is_sent = columns["state"] == State.SENT
     ids = {
@@ -294,9 +294,9 @@ def _provider_ids(ids: Mapping[int, str], rows: int) -> Any:
 
 
 def _attempts(changed: Iterable[Change], now: datetime) -> list[Attempt]:
-    """What the rows themselves don't say: refusals that another try followed, or will.
+    """Refusals that another try follows, which the rows themselves don't keep.
 
-    The fault of a provider is kept once for all bulk rows of a window.
+    A provider's fault is stored once for all bulk rows of a window.
     """
     kept: list[Attempt] = []
     faults: dict[tuple[str, str], Attempt] = {}
@@ -317,9 +317,9 @@ def _attempts(changed: Iterable[Change], now: datetime) -> list[Attempt]:
 
 
 def _hard_bounce(delivery: Delivery, outcome: Outcome | None) -> Event:
-    """A server that refuses an address for good says what a webhook would report later.
+    """The event for an address that the server refused for good, as a webhook would report it.
 
-    It is stored with the outcome, so that its effects survive a worker that dies here.
+    It is stored with the outcome, so that its effects survive if the worker dies here.
     """
     return Event(
         provider=delivery.alias[:50],
@@ -335,7 +335,7 @@ def _hard_bounce(delivery: Delivery, outcome: Outcome | None) -> Event:
 
 
 def _log(one: Delivery, outcome: Outcome) -> None:
-    """A line for each email that somebody waits for, and for whatever was not accepted."""
+    """Log each transactional email, and everything that was not accepted."""
     if outcome.verdict is Verdict.ACCEPTED and one.message.is_bulk:
         return
     logger.info(

@@ -1,8 +1,8 @@
-"""The engine: a lane for each channel and route that has due email, on a few threads.
+"""The engine: runs a lane for each channel and route with due email, on a few threads.
 
 A lane claims a window, sends it, then records its outcomes and claims the next window in the same
-commit, until nothing is due. `Lanes` starts a lane when there is something to do: when email is
-queued (`wakeups`), when a retry is due, and when a provider may be tried again.
+commit, until nothing is due. `Lanes` starts a lane when email is queued (`wakeups`), when a retry
+is due, and when a provider may be tried again.
 """
 
 import logging
@@ -29,16 +29,16 @@ from mailroom.outcomes import Outcome, Verdict, database_fault, is_database_away
 
 logger = logging.getLogger(__name__)
 
-THREADS, FOR_TRANSACTIONAL = 8, 3  # lanes at once, and how many of them are kept for these
-TURN_SECONDS = 5.0  # for which a lane goes on while others wait for a thread
-PATIENCE = 30  # tries, a second apart: a database that restarts is back by then
+THREADS, FOR_TRANSACTIONAL = 8, 3  # lanes at once; reserved for transactional email
+TURN_SECONDS = 5.0  # how long a lane continues while others wait for a thread
+PATIENCE = 30  # tries, a second apart: long enough for a database to restart
 FAR_AWAY = timedelta(days=1)
 
 LaneKey = tuple[str, str]  # the channel, and the route as it is stored in the rows
 
 
 def deliver_due(channel: str) -> int:
-    """Send all that is due on a channel, here and now; the number of rows handled."""
+    """Send everything that is due on a channel, in this thread; the number of rows handled."""
     keys = [key for key in claim.lanes() if key[0] == channel]
     return sum(Lane(*key).run() for key in keys)
 
@@ -46,8 +46,8 @@ def deliver_due(channel: str) -> int:
 class Lane:
     """Sends the due email of one channel by one route, window after window.
 
-    yields: says whether others wait for this lane's thread. Of a lane of its own kind each process
-    runs one at a time; other processes take other rows.
+    yields: whether others wait for this lane's thread. A process runs one lane of a channel and
+    route at a time; other processes claim other rows.
     """
 
     def __init__(self, channel: str, route: str, yields: Callable[[], bool] = lambda: False):
@@ -56,12 +56,12 @@ class Lane:
         self.holder = f"{channel[:40]}:{uuid.uuid4().hex[:16]}"
         self._yields = yields
         self._messages: dict[int, Message] = {}
-        self._last: Delivery | None = None  # of the window before: the next is behind it
+        self._last: Delivery | None = None  # of the previous window: the next one starts after it
         self._deadline = float("inf")
         self._sent, self._seconds = 0, 0.0  # rows of this window, and what sending them took
 
     def run(self) -> int:
-        """Send until nothing is due, no provider works or a stop is wanted; rows handled."""
+        """Send until nothing is due, no provider works or the worker stops; rows handled."""
         handled = 0
         with Transport(self.via) as transport:
             limits = claim.limits_of(self.channel, self.route)
@@ -85,7 +85,7 @@ class Lane:
         return handled
 
     def _send(self, rows: list[Delivery], transport: Transport, results: Results) -> None:
-        """Check a window, build its emails and send them; note in `results` what became of each."""
+        """Check a window, build its emails and send them; add the outcomes to `results`."""
         self._deadline = time.monotonic() + settings.MAIL_LEASE_SECONDS / 2
         claim.attach_messages(rows, self._messages)
         checked = guards.check(rows, self.via)
@@ -97,7 +97,7 @@ class Lane:
                 break
 
     def _send_slice(self, emails: Sequence[Built], transport: Transport, results: Results) -> bool:
-        """Send as much of a slice as may go now; False where the rest has to wait."""
+        """Send as much of a slice as is allowed now; False if the rest has to wait."""
         allowed = self._window.wait_for_slots(len(emails))
         if not self._may_start():
             self._window.give_back(allowed)
@@ -112,7 +112,7 @@ class Lane:
         return allowed == len(emails)
 
     def _give_up(self, rows: list[Delivery], results: Results, error: Exception) -> None:
-        """Something failed around a window. What was sent of it is recorded; the rest waits."""
+        """After an error, record what was sent of a window; the rest stays queued."""
         if not results.outcomes and is_database_away(error):
             logger.warning("%s; a window waits.", database_fault(error))
             connection.close_if_unusable_or_obsolete()
@@ -121,9 +121,9 @@ class Lane:
             self._record_and_claim(rows, results, goes_on=False)
 
     def _may_start(self) -> bool:
-        """Whether another email may be handed over: its lease must not end while it is sent.
+        """Whether another email may be sent: the lease must not end meanwhile.
 
-        A worker that was paused finds here that its time is over.
+        A worker process that was suspended stops here.
         """
         return time.monotonic() < self._deadline and not shutdown.is_wanted()
 
@@ -150,7 +150,7 @@ class Lane:
         return Admission.NONE if shutdown.is_wanted() else breaker.admission(self.via)
 
     def _claim(self, admitted: Admission) -> list[Delivery]:
-        """The next window; behind the last one first, and from the beginning at the end."""
+        """The next window: after the last row first, then from the beginning."""
         if admitted is Admission.NONE:
             return []
         limit = self._window.most if admitted is Admission.ALL else min(1, self._window.most)
@@ -164,10 +164,9 @@ class Lane:
 
 
 def _patiently[T](write: Callable[[], T]) -> T:
-    """Write what a lane knows of its window, however often the database has to be asked.
+    """Write the outcomes of a window, and retry while the database is unreachable.
 
-    A database that is away for a moment is waited for: what is in our hands was sent, or was not,
-    and to forget that would leave it in doubt.
+    We know what was sent. Giving up would make these rows uncertain.
     """
     for attempt in range(PATIENCE + 1):
         try:
@@ -184,8 +183,8 @@ def _patiently[T](write: Callable[[], T]) -> T:
 class Lanes:
     """Runs lanes on a bounded pool of threads, each when it has something to do.
 
-    Some threads are kept for channels with transactional email. A lane runs in one thread at a
-    time, so that a route that hangs delays its own email alone.
+    Some threads are reserved for channels with transactional email. A lane runs in one thread at a
+    time, so a route that hangs delays only its own email.
     """
 
     def __init__(self) -> None:
@@ -195,10 +194,10 @@ class Lanes:
         self._running: set[LaneKey] = set()
         self._again: set[LaneKey] = set()  # woken while they ran
         self._look = True
-        self.hears = True  # False: nobody tells us what other processes queue
+        self.hears = True  # False: no notifications about what other processes queue
 
     def wake(self, wakeup: Wakeup) -> None:
-        """Listener of `wakeups`: something was queued for a lane, or anywhere."""
+        """Listener of `wakeups`: something was queued for a lane, or for any lane."""
         with self._changed:
             if wakeup.channel == TASK_QUEUED:
                 return
@@ -209,12 +208,12 @@ class Lanes:
             self._changed.notify()
 
     def stop(self) -> None:
-        """Wake the loop so that it sees that a shutdown is wanted."""
+        """Wake the loop, which then sees that it should shut down."""
         with self._changed:
             self._changed.notify()
 
     def run(self) -> None:
-        """Start lanes until a shutdown is wanted, then wait for those that run."""
+        """Start lanes until a shutdown is requested, then wait for the running ones."""
         looked_at = float("-inf")
         while not shutdown.is_wanted():
             every = POLL_SECONDS if self.hears else 1.0
@@ -246,7 +245,7 @@ class Lanes:
             self._due[key] = min(due_at, self._due.get(key, due_at))
 
     def _start_due(self) -> None:
-        """Give threads to the lanes that are due, those of transactional email first."""
+        """Start the lanes that are due, those with transactional email first."""
         now = timezone.now()
         due = [key for key, due_at in self._due.items() if due_at <= now]
         for key in sorted(due, key=lambda key: (not is_transactional(key[0]), self._due[key])):
@@ -258,12 +257,12 @@ class Lanes:
 
     def _has_thread(self, key: LaneKey) -> bool:
         if is_account(key[1]) and any(route == key[1] for _, route in self._running):
-            return False  # a customer's server that hangs has one thread
+            return False  # a mail account whose server hangs gets one thread
         kept = 0 if is_transactional(key[0]) else FOR_TRANSACTIONAL
         return len(self._running) < THREADS - kept
 
     def _others_wait(self, key: LaneKey) -> bool:
-        """True where due lanes have no thread."""
+        """Whether lanes are due that have no thread."""
         now = timezone.now()
         return any(not self._has_thread(one) for one, at in list(self._due.items()) if at <= now)
 
@@ -300,13 +299,13 @@ class Lanes:
                 self._changed.notify()
 
     def _due_again(self, key: LaneKey) -> datetime | None:
-        """When a lane has something to do next, as far as is known now."""
+        """When the lane has something to do next, as far as we know now."""
         due_at = claim.next_due(*key)
         if due_at is None:
             return None
         via = claim.route_of(*key)
         if breaker.is_paused(via):
-            return None  # its release wakes everybody
+            return None  # ending the pause wakes all lanes
         if resume_at := claim.limits_of(*key).resume_at():
             return max(due_at, resume_at)
         next_try = breaker.next_try(via)
@@ -314,7 +313,7 @@ class Lanes:
 
 
 def _handed_over(emails: Sequence[Built], outcomes: Mapping[int, Outcome]) -> int:
-    """How many emails a provider took, or may have taken."""
+    """How many emails a provider accepted, or may have accepted."""
     taken = {Verdict.ACCEPTED, Verdict.UNKNOWN}
     return sum(
         any(one.pk in outcomes and outcomes[one.pk].verdict in taken for one in parcel)
@@ -323,7 +322,7 @@ def _handed_over(emails: Sequence[Built], outcomes: Mapping[int, Outcome]) -> in
 
 
 def is_transactional(channel: str) -> bool:
-    """True for a channel that carries email that somebody waits for."""
+    """True for a channel with transactional email, for which people wait."""
     rows = settings.MESSAGE_TYPES.values()
     types = [row for row in rows if row.channel == channel]
     return channel == "default" or not types or not all(row.bulk for row in types)

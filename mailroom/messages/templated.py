@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 class TemplatedMessage(BaseEmailMessage):
     """An email of one type, rendered from `emails/<app>/<name>.html`.
 
-    type: `app.name`, which has a row in settings.MESSAGE_TYPES; that row names the channel.
-    to: addresses; empty only for a message whose deliveries are added later.
+    type: `app.name`, with an entry in settings.MESSAGE_TYPES, which names the channel.
+    to: addresses; empty only if the deliveries are added later.
     context: values for the template, which also gets site_name, public_url and language.
-    language: a language code; the active language where it is None.
-    owner: a label that routers may choose a mail account by.
-    headers: beside those of the type.
+    language: a language code; None for the active language.
+    owner: a label by which routers may choose a mail account.
+    headers: in addition to those of the type.
 
-    Raises LookupError for a type without a row. From is the channel's, put on by its outbox.
+    Raises LookupError for a type without an entry. The outbox sets From to the channel's.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class TemplatedMessage(BaseEmailMessage):
         self.channel = row.channel
         self.owner = owner
         self.account: MailAccount | None = None
-        self.route = ""  # set where it is handed to a provider directly
+        self.route = ""  # set if it is sent to a provider directly
         self.language = language or translation.get_language() or settings.LANGUAGE_CODE
         self._is_rendered = False
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """The template's values. Links are built on PUBLIC_URL: a Host header can be forged."""
+        """The template's values. Links use PUBLIC_URL, because a Host header can be forged."""
         return {
             "site_name": settings.SITE_NAME,
             "public_url": settings.PUBLIC_URL,
@@ -92,21 +92,21 @@ class TemplatedMessage(BaseEmailMessage):
         self._is_rendered = True
 
     def attach_html(self) -> None:
-        """Make `html` the alternative to the text, or the body where there is no text."""
+        """Make `html` the alternative to the text, or the body if there is no text."""
         if self.html and self.body:
             self.attach_alternative(self.html, "text/html")
         elif self.html:
             self.body, self.content_subtype = self.html, "html"
 
     def message(self, **kwargs: Any) -> Any:
-        """The MIME message, as Django builds it; renders first where that was not done."""
+        """The MIME message, as Django builds it; renders first if necessary."""
         self.render()
         return super().message(**kwargs)
 
     def send(self, *, using: str | None = None, account: "MailAccount | None" = None) -> int:
-        """Render, and hand the message to its channel (or the mailer `using`); the number sent.
+        """Render and send the message to its channel, or to the mailer `using`; the number sent.
 
-        account: the mail account to send it by instead of the channel's own mailer.
+        account: a mail account to use instead of the channel's own provider.
         """
         self.render()
         self.account = account or self.account
@@ -119,10 +119,10 @@ def list_id(label: str) -> str:
 
 
 def feedback_id(type: str, campaign: str = "") -> str:
-    """The header by which Gmail's Postmaster Tools tell streams of mail apart.
+    """The header by which Gmail's Postmaster Tools distinguish streams of email.
 
-    campaign: one mailing of the type, such as an issue. The last part, the same in all mail, is who
-    sends (https://support.google.com/a/answer/6254652).
+    campaign: one mailing of the type, such as an issue. The last part is the same in all emails:
+    the sender (https://support.google.com/a/answer/6254652).
     """
     row = message_type(type)
     stream = "bulk" if row.bulk else "transactional"
@@ -131,7 +131,7 @@ def feedback_id(type: str, campaign: str = "") -> str:
 
 @cache
 def _inliner() -> css_inline.CSSInliner:
-    """Mail programs that drop <style> get the styles inline; the others keep it, for dark mode."""
+    """Inline the styles for mail programs that drop <style>; keep it for dark mode in others."""
     return css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False)
 
 
@@ -139,7 +139,7 @@ def _inliner() -> css_inline.CSSInliner:
 
 
 class BlockRenderer:
-    """Renders the blocks of one email template, inheritance resolved.
+    """Renders the blocks of one email template, including those of its parents.
 
     template_name: as for get_template; raises TemplateDoesNotExist.
     context: plain values for the template.
@@ -150,7 +150,7 @@ class BlockRenderer:
         self.context = context
 
     def block(self, *names: str, autoescape: bool = True) -> str:
-        """Render the first of the named blocks that exists, stripped; "" where there is none."""
+        """Render the first of the named blocks that exists, stripped; "" if there is none."""
         context = Context(self.context, autoescape=autoescape)
         with context.bind_template(self.template), context.render_context.push_state(self.template):
             blocks = self._blocks(context)

@@ -1,7 +1,7 @@
-"""Into the outbox: an email becomes one Message and a Delivery for each recipient.
+"""Queue an email: one Message, and a Delivery for each recipient.
 
-The rows stand in the caller's transaction: no row without the change that caused it, and no change
-without its row. At its commit the workers are woken.
+The rows are written in the caller's transaction, so that they exist if and only if the change that
+caused the email is committed. The commit wakes the workers.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,7 +29,7 @@ from mailroom.outbox import routing
 
 
 class Recipient(NamedTuple):
-    """One addressee: a bare address, a name to greet, and small values for the slots."""
+    """One recipient: an address without a name, a name for the greeting, and merge values."""
 
     address: str
     name: str = ""
@@ -49,9 +49,9 @@ def put(message: EmailMessage, channel: str) -> Message:
 
 
 def freeze(message: EmailMessage, channel: str = "") -> Message:
-    """Store a message's content; its deliveries are added with `add_deliveries`.
+    """Store a message's content; add its deliveries with `add_deliveries`.
 
-    Arguments and errors as of `frozen`.
+    Arguments and errors are those of `frozen`.
     """
     row = frozen(message, channel)
     row.save()
@@ -59,12 +59,12 @@ def freeze(message: EmailMessage, channel: str = "") -> Message:
 
 
 def frozen(message: EmailMessage, channel: str = "") -> Message:
-    """The row of a message, not yet stored: enough to look at what would be sent.
+    """The row of a message, not yet stored; enough for a preview.
 
-    channel: needed only where the message names none itself.
-    Raises ValueError for header injection, NUL or an address that can't be one; RoutingError, which
-    is one too, for a mail account or a router that can't serve it; TypeError for something JSON
-    can't hold.
+    channel: needed only if the message doesn't name one.
+    Raises ValueError for header injection, NUL or an invalid address; RoutingError, a ValueError
+    too, for a mail account or router that can't send it; TypeError for a value that JSON can't
+    store.
     """
     channel = channel or message.channel  # type: ignore[attr-defined]
     chosen = getattr(message, "account", None)
@@ -116,8 +116,8 @@ def _recipients(message: Message) -> list[str]:
 def add_deliveries(message: Message, recipients: Iterable[Recipient]) -> int:
     """Queue a frozen message to recipients and wake the workers; the number of recipients given.
 
-    Runs in batches of 1,000 rows, each in a transaction of its own where none is open. A pair of
-    message and address exists once, so that a repeated call adds only what is missing.
+    Runs in batches of 1,000 rows, each in its own transaction if none is open. A pair of message
+    and address exists once, so a repeated call adds only what is missing.
     """
     total = 0
     route_of = routing.chooser(message)
@@ -136,7 +136,7 @@ def add_deliveries(message: Message, recipients: Iterable[Recipient]) -> int:
 
 
 def delivery_to(message: Message, recipient: Recipient, now: datetime) -> Delivery:
-    """The row, not yet stored, of a message that is queued to one recipient at `now`."""
+    """The row of a message queued to one recipient at `now`, not yet stored."""
     lasts = message.type_entry.lasts
     return Delivery(
         message=message,
@@ -157,7 +157,7 @@ def _storable(value: Any) -> Any:
 
 
 def _spelling(address: str) -> str:
-    """The form for the wire. What has none waits for the attempt, where it fails by itself."""
+    """The form that servers get. An invalid address is kept: its row fails alone when sent."""
     try:
         return for_wire(address)
     except ValueError:
@@ -165,10 +165,10 @@ def _spelling(address: str) -> str:
 
 
 def _refuse_unsendable(message: EmailMessage, frozen: Message) -> None:
-    """What can never be sent is refused here, where its author sees it.
+    """Raise ValueError for what can never be sent, where the caller sees it.
 
-    Django refuses line breaks in header values when the message is built; NUL and line breaks in a
-    header's *name* it lets pass. A database column can't hold NUL either.
+    Django refuses line breaks in header values when it builds the message, but allows NUL, and line
+    breaks in a header's *name*. A database column can't store NUL either.
     """
     for name, value in frozen.headers.items():
         if not name.isascii() or not name.isprintable() or set(name) & {" ", ":"}:
@@ -202,10 +202,10 @@ def add_deliveries_from(
 ) -> int:
     """Queue a frozen message to each row of `people` in one statement, INSERT … SELECT.
 
-    No row of `people` ever comes into this process. address, name: its expressions for a bare
-    address that is a key (see mailroom.addresses) and a name to greet. values: expressions for the
-    small values of the slots, by name.
-    A pair of message and address exists once, so that a repeated call adds only what is missing.
+    The rows of `people` are not read into this process. address, name: expressions for an address
+    that is a key (see mailroom.addresses), and for the name in the greeting. values: expressions
+    for the merge values, by name.
+    A pair of message and address exists once, so a repeated call adds only what is missing.
     Returns the number of rows added.
     """
     if routing.chooser(message):
@@ -231,7 +231,7 @@ def _each(
     name: Expression | F,
     values: Mapping[str, Expression | F],
 ) -> Iterator[Recipient]:
-    """The recipients one by one, for routers that want to see each."""
+    """The recipients one by one, for routers with `asks_recipients`."""
     own = {f"own_{key}": value for key, value in values.items()}
     rows = people.values(the_address=address, the_name=name, **own).iterator(BATCH)
     for row in rows:

@@ -1,6 +1,6 @@
-"""From draft to sent: publish, queue the mails, notice the end.
+"""From draft to sent: publish an issue, queue its emails, and notice when all are sent.
 
-The row is the truth. A task only hurries; the clock takes up whatever a lost task forgot.
+The issue's row decides. A task only makes it faster: if it is lost, a periodic job takes over.
 """
 
 import logging
@@ -32,18 +32,18 @@ from newsletters.models import Issue
 from newsletters.models.issue import IssueState, Step, record
 from newsletters.signals import issue_published, issue_sent, issue_stopped, issue_unroutable
 
-# Recipients queued in one transaction, which holds up no other writer for long. The first batch is
-# small and each is twice the one before: the mailer has work while the rest is being queued.
+# Recipients queued in one transaction, so that other writers don't wait long. The first batch is
+# small and each is twice the one before, so that sending starts while the rest is being queued.
 FIRST_BATCH, LARGEST_BATCH = 500, 5_000
-# Between two of them: SQLite's waiting writers look every tenth of a second whether it is free.
+# Between two batches: on SQLite, waiting writers retry every tenth of a second.
 PAUSE = 0.11  # seconds
 
 
 @transaction.atomic
 def publish(issue: Issue, by: Any = None) -> bool:
-    """Publish a draft at once; False if somebody did so before.
+    """Publish a draft at once; False if it was published before.
 
-    Raises ValidationError for content that may not go out.
+    Raises ValidationError for content that may not be sent.
     """
     if not start_sending(issue, Issue.objects.drafts()):
         return False
@@ -53,21 +53,21 @@ def publish(issue: Issue, by: Any = None) -> bool:
 
 @transaction.atomic
 def start_sending(issue: Issue, ready: QuerySet[Issue]) -> bool:
-    """Freeze an issue that is among `ready` and start its sending; False if it no longer is.
+    """Freeze an issue that is among `ready` and start sending it; False if it no longer is.
 
-    Raises ValidationError for content that may not go out.
+    Raises ValidationError for content that may not be sent.
     """
     begun = {"state": Issue.State.SENDING, "published_at": timezone.now(), "publish_at": None}
     if not ready.filter(pk=issue.pk).update(**begun):
         return False
-    issue.refresh_from_db()  # what goes out is what is stored, not what a stale page showed
+    issue.refresh_from_db()  # send what is stored, not what a stale page showed
     _freeze(issue)
     enqueue(queue_issue, issue.pk)
     return True
 
 
 def _freeze(issue: Issue) -> None:
-    """Freeze an issue's content and check what was frozen. Raises ValidationError as `start`."""
+    """Freeze an issue's content, then check it. Raises ValidationError."""
     issue.full_clean()
     try:
         mail = emails.issue(issue)
@@ -76,7 +76,7 @@ def _freeze(issue: Issue) -> None:
         issue.save(update_fields=["message"])
         validate(issue)
     except ValueError as refused:
-        issue.message = None  # the transaction takes it back
+        issue.message = None  # the transaction is rolled back
         raise ValidationError(str(refused)) from refused
     except ValidationError:
         issue.message = None
@@ -84,7 +84,7 @@ def _freeze(issue: Issue) -> None:
 
 
 def validate(issue: Issue) -> None:
-    """Raise ValidationError, with one sentence for each fault, for what may not go out."""
+    """Raise ValidationError, with one sentence per fault, if the issue may not be sent."""
     if faults := preflight.errors(issue):
         raise ValidationError(faults)
 
@@ -99,12 +99,12 @@ def queue_issue(issue_id: int) -> None:
 
 
 def queue_deliveries(issue: Issue) -> None:
-    """Give each subscriber a delivery, batch by batch; a new attempt goes on where one stopped."""
+    """Queue a delivery for each subscriber, in batches; a repeated call continues."""
     size = FIRST_BATCH
     while _queue_batch(issue, size):
         size = min(size * 2, LARGEST_BATCH)
         if shutdown.wait(PAUSE if connection.vendor == "sqlite" else 0):
-            return  # the clock takes it up again
+            return  # the periodic job continues
     _announce(issue)
 
 
@@ -131,24 +131,24 @@ def _queue_batch(issue: Issue, size: int) -> bool:
 
 @transaction.atomic
 def _announce(issue: Issue) -> None:
-    """Tell the rest of the site, once, in the transaction that says all is queued."""
+    """Signal once that all is queued, in the transaction that records it."""
     if Issue.objects.to_queue().filter(pk=issue.pk).update(queued_at=timezone.now()):
         issue_published.send(sender=Issue, issue=issue, recipients=subscribed_users(issue))
 
 
 def subscribed_users(issue: Issue) -> QuerySet:
-    """The users of the site whose address is in its audience."""
+    """The users whose address is in the issue's audience."""
     own = issue.audience().filter(email=Lower(OuterRef("email")))
     return get_user_model().objects.filter(Exists(own), is_active=True)
 
 
 def take_up_forgotten() -> None:
-    """Find the issues whose task was lost or died on the way. A second task does no harm."""
+    """Start tasks again that were lost or died. A second task for an issue does no harm."""
     each(Issue.objects.to_queue().values_list("pk", flat=True), queue_issue.enqueue)
 
 
 def finish() -> None:
-    """Mark as sent what has no delivery left that is queued or in flight."""
+    """Mark issues as sent that have no delivery left to send."""
     unfinished = Delivery.objects.unfinished().filter(message=OuterRef("message"))
     each(Issue.objects.under_way().filter(~Exists(unfinished)), _finish)
 
@@ -163,7 +163,7 @@ def _finish(issue: Issue) -> None:
 
 
 def notify_stopped(issue: Issue, reason: str) -> None:
-    """Tell the editors that an issue stopped by itself and waits for them."""
+    """Notify the editors that an issue was paused automatically."""
     issue_stopped.send(sender=Issue, issue=issue, editors=editors(), reason=reason)
 
 
@@ -190,10 +190,10 @@ class Changed(Exception):  # noqa: N818  (named after what happened)
 
 @transaction.atomic
 def publish_now(issue: Issue, by: Any, *, version: int | None = None) -> bool:
-    """Publish a draft, after the grace; False if it is none any more.
+    """Publish a draft after the grace period; False if it is no draft any more.
 
-    version: the one that was looked at. Raises ValidationError for content that may not go out,
-    and Changed where it is another by now.
+    version: the one that the person saw. Raises ValidationError for content that may not be sent,
+    and Changed if the draft has another version by now.
     """
     if not settings.PUBLISH_GRACE_SECONDS:
         _check_version(issue, version)
@@ -207,7 +207,7 @@ def publish_now(issue: Issue, by: Any, *, version: int | None = None) -> bool:
 
 @transaction.atomic
 def schedule(issue: Issue, when: datetime, by: Any, *, version: int | None = None) -> bool:
-    """Publish a draft at a time to come; False if it is none any more. Raises as `publish_now`."""
+    """Publish a draft later; False if it is no draft any more. Raises as `publish_now`."""
     if fault := wrong_time(when):
         raise ValidationError(fault)
     shown = f"{date_format(timezone.localtime(when), 'DATETIME_FORMAT')} ({_zone()})"
@@ -218,7 +218,7 @@ def schedule(issue: Issue, when: datetime, by: Any, *, version: int | None = Non
 
 
 def wrong_time(when: datetime) -> str:
-    """Why nothing can be scheduled for that time; "" where it can."""
+    """Why an issue can't be scheduled for that time; "" if it can."""
     now = timezone.now()
     fits = now < when <= now + FARTHEST
     return "" if fits else _("Choose a time within a year from now.")
@@ -226,7 +226,7 @@ def wrong_time(when: datetime) -> str:
 
 @transaction.atomic
 def undo(issue: Issue, by: Any) -> bool:
-    """Make a draft again of what waits for its time; False if that has come already."""
+    """Turn a scheduled issue back into a draft; False if it has started already."""
     waiting = Issue.objects.scheduled().filter(pk=issue.pk)
     if not waiting.update(state=IssueState.DRAFT, publish_at=None):
         return False
@@ -235,7 +235,7 @@ def undo(issue: Issue, by: Any) -> bool:
 
 
 def publish_due() -> None:
-    """Start what is due. However many processes try, each starts once."""
+    """Start the issues that are due, each once, however many processes try."""
     each(Issue.objects.due(), _start_due)
 
 
@@ -243,7 +243,7 @@ def _plan(issue: Issue, when: datetime, version: int | None) -> bool:
     drafts = Issue.objects.drafts().filter(pk=issue.pk)
     if not drafts.update(state=IssueState.SCHEDULED, publish_at=when):
         return False
-    _check_version(issue, version)  # what is wrong rolls the update back
+    _check_version(issue, version)  # an exception rolls the update back
     issue.refresh_from_db()
     validate(issue)
     return True
@@ -259,7 +259,7 @@ def _start_due(issue: Issue) -> None:
         with transaction.atomic():
             if start_sending(issue, Issue.objects.due()):
                 record(issue, Step.BEGUN)
-    except ValidationError as error:  # it was good when it was scheduled, and is not any more
+    except ValidationError as error:  # it was valid when it was scheduled
         _give_back(issue, " ".join(error.messages))
 
 
