@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from mailroom.addresses import AddressField, address_key
+from mailroom.addresses import AddressField
 from mailroom.models.message import UNFINISHED, Message
 from mailroom.models.queries import database_now, update_returning
 
@@ -42,10 +42,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def of(self, address: str) -> "DeliveryQuerySet":
         """Those to one address, in whatever spelling it is given."""
-        key = address_key(address)
-        # While a release is rolled out, the one before adds rows without a key.
-        unkeyed = Q(address_key=None, address__in={address, key})
-        return self.filter(Q(address_key=key) | unkeyed)
+        return self.filter(address_key=address)
 
     def unfinished(self) -> "DeliveryQuerySet":
         return self.filter(state__in=UNFINISHED)

@@ -160,7 +160,7 @@ def left_by(issue: Issue) -> QuerySet[Subscription]:
     return left.filter(left_by__message=issue.message_id) if issue.message_id else left.none()
 
 
-# As in the index of the unique constraint: rows of older releases have no key.
+# As in the index of the unique constraint, which the order and the pages are read from.
 ADDRESS_KEY = Coalesce("address_key", "address")
 
 
