@@ -3,6 +3,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models.signals import pre_migrate
 from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
@@ -33,13 +34,14 @@ class MailroomConfig(AppConfig):
         from mailroom.config import mailers
         from mailroom.delivery import breaker  # noqa: F401
         from mailroom.outbox import personal_data
-        from mailroom.worker import jobs, task_queues  # noqa: F401
+        from mailroom.worker import jobs, readiness, task_queues  # noqa: F401
 
         conf.fill_in()
         providers.register(settings.MAILROOM_PROVIDERS)
         mailers.expand_mailer_urls()
         personal_data.register_own()
         checks.register()
+        pre_migrate.connect(readiness.refuse_too_old_database, sender=self)
         if conf.is_installed("anymail"):
             from mailroom.webhooks import ingest
 

@@ -1,6 +1,6 @@
 """System checks: every alias can be built, every message type is routed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +8,8 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import mailers
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, connections
+from django.db.migrations.loader import MigrationLoader
 from django.template import TemplateDoesNotExist, engines
 from django.template.backends.django import DjangoTemplates
 from django.template.loader import get_template
@@ -26,6 +27,7 @@ from mailroom.models.mail_account import fernet
 from mailroom.outbox import routing
 from mailroom.providers import register as register_providers
 from mailroom.webhooks.providers import webhook_faults
+from mailroom.worker.readiness import too_old
 
 Found = list[checks.CheckMessage]
 
@@ -48,6 +50,7 @@ def register() -> None:
     checks.register(providers_exist)
     checks.register(tasks_can_be_run)
     checks.register(set_up_is_whole)
+    checks.register(database_can_be_upgraded, checks.Tags.database)
     for check in (no_cycles, nothing_for_development, no_global_keys, time_outs, senders):
         checks.register(check)
     checks.register(separate_domains, deploy=True)
@@ -214,6 +217,17 @@ def provider_faults() -> list[str]:
     return [
         f"MAILROOM_PROVIDERS: {fault}." for fault in register_providers(settings.MAILROOM_PROVIDERS)
     ]
+
+
+def database_can_be_upgraded(
+    app_configs: object, databases: Sequence[str] | None = None, **kwargs: Any
+) -> Found:
+    """mailroom.E013: an earlier commit has to upgrade the database first.
+
+    Run before `migrate`, and by `check --database default`.
+    """
+    faults = [too_old(MigrationLoader(connections[alias])) for alias in databases or ()]
+    return [checks.Error(f"{fault}.", id="mailroom.E013") for fault in faults if fault]
 
 
 def accounts_and_routers(app_configs: object, **kwargs: Any) -> Found:

@@ -1,11 +1,13 @@
 """The quick start of mailroom/README.md in a project of somebody else's, with only the core."""
 
 import re
+import sqlite3
 import subprocess
 import sys
 import tarfile
 import tomllib
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -170,6 +172,17 @@ def test_what_is_not_supported_is_refused_in_one_sentence(host):
     done = project.environment.try_to("python", "-c", old)
     last = done.stdout.strip().splitlines()[-1]
     assert re.search(r"django-mailroom needs Django 6.1 or newer, and this is Django \S+$", last)
+
+    project.manage("migrate", "-v0")
+    with closing(sqlite3.connect(project.folder / "db.sqlite3")) as database, database:
+        database.execute("DELETE FROM django_migrations WHERE name = '0016_released_at'")
+    for command in ("migrate", "migrate --skip-checks"):
+        done = project.environment.try_to(
+            "python", "manage.py", *command.split(), cwd=project.folder
+        )
+        assert done.returncode == 1
+        assert "The tables of mailroom are too old for this version" in done.stdout
+        assert "Traceback" not in done.stdout
 
     project.add("DATABASES['default'] = {'ENGINE': 'django.db.backends.mysql', 'NAME': 'shop'}")
     assert "mailroom does not support mysql: use SQLite or PostgreSQL." in project.refused("check")

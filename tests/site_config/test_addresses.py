@@ -10,8 +10,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
-from django.db import connection, models
-from django.db.migrations.executor import MigrationExecutor
+from django.db import models
 from django.test import RequestFactory
 
 import accounts
@@ -200,61 +199,3 @@ class TestReports:
         handle_waiting()
         assert bool(Event.objects.get().delivery) is is_signed
         assert Suppression.objects.of(row.address).exists() is is_signed
-
-
-class TestExistingRows:
-    """Rows from before there were keys."""
-
-    BEFORE = [
-        ("mailroom", "0006_hold_and_attempts"),
-        ("newsletters", "0006_importing"),
-        ("accounts", "0001_initial"),
-    ]
-
-    @pytest.fixture
-    def old(self):
-        executor = MigrationExecutor(connection)
-        latest = executor.loader.graph.leaf_nodes()
-        executor.migrate(self.BEFORE)
-        yield executor.loader.project_state(self.BEFORE).apps
-        executor = MigrationExecutor(connection)
-        executor.migrate(latest)
-
-    def test_get_their_keys(self, old):
-        def rows(app: str, model: str):
-            return old.get_model(app, model).objects
-
-        message = rows("mailroom", "Message").create(channel="newsletters", from_email="us@x.test")
-        spellings = ["Ann@example.com", "ann@example.com", "a@faß.de", "jürgen@x.de", "forgotten:1"]
-        for text in spellings:
-            rows("mailroom", "Delivery").create(message=message, channel="x", address=text)
-        rows("mailroom", "Suppression").create(address="a@faß.de", reason="bounced")
-        rows("mailroom", "Suppression").create(address="a@xn--fa-hia.de", reason="manual")
-        weekly = rows("newsletters", "Newsletter").create(name="W", slug="w")
-        people = [
-            ("a@faß.de", "confirmed"),
-            ("a@xn--fa-hia.de", "unsubscribed"),
-            ("jürgen@x.de", "confirmed"),
-        ]
-        for email, state in people:
-            rows("newsletters", "Subscription").create(newsletter=weekly, email=email, state=state)
-        rows("accounts", "User").create(email="boss@faß.de")
-
-        executor = MigrationExecutor(connection)
-        executor.migrate(executor.loader.graph.leaf_nodes())
-
-        keys = dict(Delivery.objects.values_list("address", "address_key"))
-        assert keys == {
-            "Ann@example.com": "ann@example.com",
-            "a@xn--fa-hia.de": "a@xn--fa-hia.de",
-            "jürgen@x.de": "jürgen@x.de",
-            "forgotten:1": "forgotten:1",
-        }
-        assert list(Suppression.objects.values_list("address", "reason")) == [
-            ("a@xn--fa-hia.de", "bounced")
-        ]
-        assert dict(Subscription.objects.values_list("email", "state")) == {
-            "a@xn--fa-hia.de": "unsubscribed",
-            "jürgen@x.de": "confirmed",
-        }
-        assert get_user_model().objects.get().email == "boss@xn--fa-hia.de"

@@ -8,15 +8,15 @@ from django.contrib.auth.management.commands import createsuperuser
 from django.core.management.base import CommandError
 
 from accounts.models import User
-from mailroom.worker.readiness import MIGRATIONS_PENDING, migrations_pending
+from mailroom.worker.readiness import migration_fault
 
 
 class Command(createsuperuser.Command):
     """Django's command. Whoever may type it needs no email to prove that the address is theirs."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if migrations_pending():
-            raise CommandError(f"{MIGRATIONS_PENDING}.")
+        if fault := migration_fault():
+            raise CommandError(f"{fault}.")
         users = User.objects.using(options["database"])
         newest = users.order_by("-pk").values_list("pk", flat=True).first() or 0
         super().handle(*args, **options)

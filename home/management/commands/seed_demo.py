@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from home.demo import content, past
-from mailroom.worker.readiness import MIGRATIONS_PENDING, migrations_pending
+from mailroom.worker.readiness import migration_fault
 
 
 class Command(BaseCommand):
@@ -23,8 +23,8 @@ class Command(BaseCommand):
             raise CommandError(
                 "seed_demo makes an administrator with a known password: DEBUG only."
             )
-        if migrations_pending():
-            raise CommandError(f"{MIGRATIONS_PENDING}.")
+        if fault := migration_fault():
+            raise CommandError(f"{fault}.")
         if options["remove_past"]:
             past.remove()
             self.stdout.write(self.style.SUCCESS("The demo's past is removed."))
