@@ -1,8 +1,11 @@
 """Which language a page is in: the browser's, unless a cookie says another; and its direction."""
 
+import datetime
 import re
 
 import pytest
+from django.template import Context, Template
+from django.utils import timezone, translation
 
 from tests.processes import ROOT
 
@@ -31,6 +34,23 @@ def test_a_language_that_is_not_here_becomes_english(client):
 def test_what_somebody_chose_wins_over_their_browser(client):
     client.post("/i18n/setlang/", {"language": "pa", "next": "/"})
     assert '<html lang="pa"' in client.get("/", headers={"accept-language": "fr"}).text
+
+
+MOMENTS = """{% load humanize %}
+{{ then|naturaltime }}; {{ then|timesince }}; {{ day }}; {{ n|intcomma }}"""
+SHOWN = {
+    "fr": "il y a 1 jour, 3 heures; 1 jour, 3 heures; 27 novembre 2026 21:05; 1 234 567",
+    "pa": "1 ਦਿਨ, 3 ਘੰਟੇ ਪਹਿਲਾਂ; 1 ਦਿਨ, 3 ਘੰਟੇ; 27 ਨਵੰ 2026, 21:05; 12,34,567",
+}
+
+
+@pytest.mark.parametrize(("language", "shown"), SHOWN.items())
+def test_times_dates_and_numbers_are_written_as_in_the_language(language, shown):
+    then = timezone.now() - datetime.timedelta(days=1, hours=3)
+    day = datetime.datetime(2026, 11, 27, 21, 5, tzinfo=datetime.UTC)
+    with translation.override(language):
+        text = Template(MOMENTS).render(Context({"then": then, "day": day, "n": 1_234_567}))
+    assert re.sub(r"\s", " ", text.strip()) == shown
 
 
 @pytest.mark.parametrize("path", ["/", "/accounts/login/", "/accounts/signup/", "/newsletters/"])
