@@ -27,7 +27,7 @@ from mailroom.outcomes import is_database_away
 from notifications import emails
 from notifications.kinds import KINDS, NotificationKind, Way
 from notifications.models import DueDigest, Notification, Schedule
-from notifications.preferences import wants
+from notifications.preferences import UNWANTED, wants
 from notifications.tokens import DIGEST
 
 logger = logging.getLogger(__name__)
@@ -144,6 +144,4 @@ def skip_reasons(deliveries: list[Delivery]) -> dict[int, str]:
     pausing = Schedule.objects.filter(user__in=users, paused_until__isnull=False)
     now = timezone.now()
     quiet = {row.user_id for row in pausing.select_related("user") if row.is_paused(now)}
-    return {
-        one.pk: "no longer wanted" for one in deliveries if one.values["user"] not in active - quiet
-    }
+    return {one.pk: UNWANTED for one in deliveries if one.values["user"] not in active - quiet}

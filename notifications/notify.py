@@ -16,7 +16,7 @@ from mailroom.outbox import Recipient, add_deliveries, freeze
 from notifications import emails
 from notifications.kinds import KINDS, NotificationKind, Way, kind_of
 from notifications.models import DueDigest, Mailing, Notification
-from notifications.preferences import Circumstances, circumstances, decide
+from notifications.preferences import UNWANTED, Circumstances, circumstances, decide
 
 RECIPIENTS_AT_ONCE = 500
 
@@ -108,9 +108,6 @@ def _mail(rows: Sequence[Notification], known: dict[User, Circumstances], post: 
 
 
 # -- Emails about one event --------------------------------------------------------------------
-
-
-UNWANTED = "no longer wanted"
 
 
 class Letter(NamedTuple):

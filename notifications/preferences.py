@@ -9,10 +9,13 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from notifications.kinds import KINDS, NotificationKind, Way
 from notifications.models import Preference, Schedule
 from notifications.tokens import DIGEST
+
+UNWANTED = gettext_noop("no longer wanted")
 
 
 @dataclass(frozen=True)

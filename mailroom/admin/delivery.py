@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.text import Truncator
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.admin import sending_again, timeline
@@ -62,7 +63,7 @@ class DeliveryAdmin(OwnViewsAdmin, RecordAdmin):
 
     @admin.display(description=_("state"), ordering="state")
     def outcome(self, obj: Delivery) -> str:
-        why = Truncator(mask_tokens(obj.reason or obj.error)).chars(60)
+        why = Truncator(mask_tokens(gettext(obj.reason) or obj.error)).chars(60)
         return f"{obj.get_state_display()}: {why}" if why else obj.get_state_display()
 
     @admin.display(description=Delivery._meta.get_field("error").verbose_name)

@@ -125,4 +125,4 @@ def _named(words: str | None, row: Attempt | Delivery, plain: str) -> str:
 
 
 def _why(delivery: Delivery) -> str:
-    return ": ".join(filter(None, [_(delivery.reason) if delivery.reason else "", delivery.error]))
+    return ": ".join(filter(None, [_(delivery.reason), delivery.error]))

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.utils import timezone
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_noop
 
 from mailroom.addresses import address_key
 from mailroom.models import Delivery, Message, Suppression
@@ -22,6 +23,12 @@ from mailroom.signals import Cancel, about_to_send
 logger = logging.getLogger(__name__)
 
 STAGING_MARK = "[staging]"
+# Reasons to skip: stored in English, shown in the reader's language.
+ERASED = gettext_noop("erased")
+STAGING = gettext_noop("staging")
+EXPIRED = gettext_noop("expired")
+SUPPRESSED = gettext_noop("suppressed")
+CANCELLED = gettext_noop("cancelled")
 
 
 class Checked(NamedTuple):
@@ -44,11 +51,11 @@ def check(rows: Sequence[Delivery], alias: str) -> Checked:
         by_message.setdefault(one.message_id, []).append(one)
     for own in by_message.values():
         message = own[0].message
-        if reason := message.cancel_reason or (message.erased_at and "erased"):
+        if reason := message.cancel_reason or (message.erased_at and ERASED):
             found.skip.update((one.pk, reason) for one in own)
         elif not message.held_at:
             found.skip.update(_expired(own) | _suppressed(message, own))
-            found.skip.update((one.pk, "staging") for one in own if is_held_back(one.address))
+            found.skip.update((one.pk, STAGING) for one in own if is_held_back(one.address))
             _ask_hook(message, [one for one in own if one.pk not in found.skip], found)
     left = [one for one in rows if not one.message.held_at and one.pk not in found.fail]
     found.skip.update(_cancelled([one for one in left if one.pk not in found.skip], alias))
@@ -58,7 +65,7 @@ def check(rows: Sequence[Delivery], alias: str) -> Checked:
 
 def _expired(rows: Sequence[Delivery]) -> dict[int, str]:
     now = timezone.now()
-    return {one.pk: "expired" for one in rows if one.expires_at and one.expires_at <= now}
+    return {one.pk: EXPIRED for one in rows if one.expires_at and one.expires_at <= now}
 
 
 def _suppressed(message: Message, rows: Sequence[Delivery]) -> dict[int, str]:
@@ -66,7 +73,7 @@ def _suppressed(message: Message, rows: Sequence[Delivery]) -> dict[int, str]:
         [one.address for one in rows], channel=message.channel, is_bulk=message.is_bulk
     )
     stopped = [one for one in rows if address_key(one.address) in stopping]
-    return {one.pk: "suppressed" for one in stopped if not _may_try(message, one)}
+    return {one.pk: SUPPRESSED for one in stopped if not _may_try(message, one)}
 
 
 def _may_try(message: Message, delivery: Delivery) -> bool:
@@ -117,13 +124,13 @@ def _decision(delivery: Delivery, alias: str) -> str:
     try:
         about_to_send.send(Delivery, **details)
     except Cancel as decision:
-        return str(decision) or "cancelled"
+        return str(decision) or CANCELLED
     except Exception as error:
         if is_database_away(error):
             raise
         logger.exception("A receiver of about_to_send failed; the others are asked.")
         answers = [answer for _, answer in about_to_send.send_robust(Delivery, **details)]
-        return next((str(a) or "cancelled" for a in answers if isinstance(a, Cancel)), "")
+        return next((str(a) or CANCELLED for a in answers if isinstance(a, Cancel)), "")
     return ""
 
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from mailroom.bounces import mailbox
 from mailroom.delivery import claim, complete, feedback
+from mailroom.delivery.guards import EXPIRED
 from mailroom.models import Attempt, Delivery, Event, Message, OutcomeCount, WorkerBeat
 from mailroom.models.count import hour_of
 from mailroom.models.delivery import FREE
@@ -41,13 +42,13 @@ def expire_waiting() -> bool:
     light = late.select_related("message").defer("message__body", "message__content")
     if not (rows := list(light[:BATCH])):
         return False
-    expired = {"state": State.SKIPPED, "reason": "expired", "finished_at": timezone.now()}
+    expired = {"state": State.SKIPPED, "reason": EXPIRED, "finished_at": timezone.now()}
     with transaction.atomic():
         mine = Delivery.objects.queued().filter(pk__any_of=[one.pk for one in rows])
         changed = set(mine.update_returning(**expired, **FREE))
         done = [one for one in rows if one.pk in changed]
         for one in done:
-            one.state, one.reason = State.SKIPPED, "expired"
+            one.state, one.reason = State.SKIPPED, EXPIRED
         OutcomeCount.add(Counter(one.counted_as for one in done))
         complete.erase_finished({one.message_id for one in done if one.message.is_secret})
     for one in done:

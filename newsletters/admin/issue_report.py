@@ -8,11 +8,14 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from mailroom.csv_files import csv_response
 from mailroom.models import Delivery
 from newsletters.admin.issue_views import IssueView
 from newsletters.sending import report
+
+TRACKED = {"opens": gettext_lazy("opens"), "clicks": gettext_lazy("clicks")}
 
 
 class IssueReportPage(IssueView):
@@ -45,7 +48,7 @@ class IssueReportPage(IssueView):
             more_urgent=more_urgent,
             query=urlencode({"show": show, "search": search}),
             after=urlencode({"show": show, "search": search, "after": go_on}) if go_on else "",
-            tracking=settings.NEWSLETTER_TRACKING,
+            tracking=[TRACKED[one] for one in settings.NEWSLETTER_TRACKING],
             **self.model_admin.steps(self.request),
             **kwargs,
         )

@@ -82,6 +82,16 @@ class TestFigures:
         settings.NEWSLETTER_TRACKING = ["opens"]
         assert "records opens; the newsletter’s footer says so" in desk.get(f"{page}report/").text
 
+    def test_reasons_are_in_the_reader_s_language(self, desk, page, settings):
+        settings.NEWSLETTER_TRACKING = ["clicks"]
+        desk.cookies["django_language"] = "pa"
+        text = desk.get(f"{page}report/").text
+        assert "1 ਰੋਕ ਹੇਠ" in text
+        assert "<td>ਰੋਕ ਹੇਠ</td>" in text
+        assert "ਕਲਿੱਕ ਦਰਜ" in text
+        deliveries = desk.get("/admin/mailroom/delivery/").text
+        assert "ਛੱਡੀ ਗਈ: ਰੋਕ ਹੇਠ" in deliveries
+
     def test_a_chart_and_the_same_in_numbers(self, desk, page):
         text = desk.get(f"{page}report/").text
         assert 'class="report-chart"' in text
