@@ -229,10 +229,8 @@ KEY_LENGTH = 32  # characters; a key of secrets.token_urlsafe(50) has 67
 PASSWORD_LENGTH = 12
 LONGEST_REPEAT = 16  # characters: a shorter text that is only repeated can be guessed
 DIFFERENT = 5  # characters, as Django's own check asks for
-PLACEHOLDER_IN_KEY = re.compile(
-    r"insecure|change.?me|replace.?me|your.?(secret|key)|generate|password|qwerty|abcdefgh|12345678",
-    re.IGNORECASE,
-)
+PLACEHOLDER_IN_KEY = re.compile(r"django-insecure|change.?me|replace.?me|your.?(secret|key)", re.I)
+GUESSABLE = re.compile(r"(password|secret|insecure|key|test|my|qwerty|abcdefgh\w*)*", re.I)
 
 
 def _is_weak(secret: str, length: int) -> bool:
@@ -240,7 +238,9 @@ def _is_weak(secret: str, length: int) -> bool:
     repeats = any(
         secret[n:] == secret[:-n] for n in range(1, min(LONGEST_REPEAT, len(secret) // 2) + 1)
     )
-    return is_short or repeats or bool(PLACEHOLDER_IN_KEY.search(secret))
+    words = re.sub(r"[\W\d_]", "", secret)  # "password-1234" is guessed like "password"
+    is_known = PLACEHOLDER_IN_KEY.search(secret) or GUESSABLE.fullmatch(words)
+    return is_short or repeats or bool(is_known)
 
 
 def _weak_keys(env: Env) -> Iterator[VariableFault]:
