@@ -12,6 +12,7 @@ from django.core import mail
 from django.utils import timezone
 
 from site_config import logs
+from tests.mailroom.fakes.smtp import SMTPServer
 from tests.processes import ROOT
 
 logger = logging.getLogger("mailroom.tests")
@@ -91,19 +92,32 @@ def test_without_a_file_memory_serves(settings, tmp_path):
     assert len(mail.outbox) == 1
 
 
-def test_all_processes_share_the_limit(tmp_path):
-    code = (
-        "import django; django.setup();"
-        "from django.conf import settings; from pathlib import Path; import sys;"
-        "settings.ERROR_EMAIL_STATE = Path(sys.argv[1]);"
-        "from site_config import logs;"
-        "print(sum(logs.admit(sys.argv[2] + str(n)) is not None for n in range(15)))"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path / "state.json")]
-    running = [
-        subprocess.Popen([*command, name], cwd=ROOT, env=os.environ, stdout=subprocess.PIPE)
-        for name in "ab"
-    ]
-    sent = [int(one.communicate()[0]) for one in running]
+ERRORS = """
+import django, logging, sys
+django.setup()
+for word in ["same"] * 3 + [f"{sys.argv[1]}-{n}" for n in range(9)]:
+    number = 0 if word == "same" else 1 + int(word.partition("-")[2]) + 100 * ord(word[0])
+    try:
+        exec(compile("\\n" * number + "raise ValueError('posted ' + word)", "view.py", "exec"))
+    except ValueError:
+        logging.getLogger("django.request").exception("Internal Server Error: /%s/", word)
+"""
 
-    assert sum(sent) == logs.MOST_AN_HOUR
+
+def test_three_processes_share_the_limit_at_a_real_server(tmp_path):
+    with SMTPServer() as server:
+        environment = os.environ | {
+            "DEBUG": "0",
+            "SECRET_KEY": "x7-random-key-of-tests-Q2w9Zr4Lk8Vb",
+            "DATABASE_URL": f"sqlite:///{tmp_path}/site.sqlite3",
+            "MAILER_URL": f"smtp+plain://127.0.0.1:{server.port}",
+            "ADMINS": "ops@example.com",
+            "VAR_DIR": str(tmp_path),
+        }
+        command = [sys.executable, "-c", ERRORS]
+        running = [subprocess.Popen([*command, name], cwd=ROOT, env=environment) for name in "abc"]
+        assert [one.wait() for one in running] == [0, 0, 0]
+        subjects = [one.mail["Subject"] for one in server.received]
+
+    assert len(subjects) == logs.MOST_AN_HOUR
+    assert sum("/same/" in one for one in subjects) == 1
