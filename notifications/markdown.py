@@ -24,12 +24,16 @@ ANNOUNCEMENT_TAGS = {
 }
 
 
+# Not `[1]: address`: a long address would be written out at each use, megabytes in all.
+_markdown = MarkdownIt("commonmark", {"html": False}).disable("reference")
+
+
 def announcement_html(text: str) -> SafeString:
     """Raw HTML in the text stays text; what is left is reduced to a few harmless tags.
 
     Links to pages of ours become absolute: a mail has no page that they could be relative to.
     """
-    raw = MarkdownIt("commonmark", {"html": False}).render(text)
+    raw = _markdown.render(text)
     clean = nh3.clean(
         raw,
         tags=ANNOUNCEMENT_TAGS,

@@ -15,6 +15,7 @@ from newsletters.markdown.placeholders import KNOWN, LINKS, PLACEHOLDER, TEXT_PL
 # Rendering time grows with both: at these limits a preview takes less than a second.
 MAX_CHARACTERS = 200_000
 MAX_CELLS = 5_000  # of all tables together
+MAX_WRITTEN_OUT = 5_000_000  # characters of links that are defined once and used often
 MAX_FAULTS = 20  # listed at once
 
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
@@ -49,6 +50,10 @@ def size_fault(body: str) -> str:
     if cells > MAX_CELLS:
         sentence = _("The tables have about %(cells)s cells; at most %(most)s are possible.")
         return sentence % {"cells": cells, "most": MAX_CELLS}
+    # `[1]: address "title"` ends with its paragraph, and is written out wherever [1] is used.
+    longest = max((len(block) for block in _BLANK_LINE.split(text) if "]:" in block), default=0)
+    if longest * text.count("]") > MAX_WRITTEN_OUT:
+        return _("Links that are defined once are used too often. Please write some of them out.")
     return ""
 
 

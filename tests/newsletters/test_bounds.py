@@ -10,6 +10,7 @@ from newsletters.composing import pictures, preflight
 from newsletters.composing.preview import preview
 from newsletters.markdown import check, render_html, validate_body, validate_text
 from newsletters.models import Picture
+from notifications.markdown import announcement_html
 from notifications.models import Announcement
 
 ISSUES = "/admin/newsletters/issue/"
@@ -101,6 +102,22 @@ def test_neither_checks_nor_tests_render_it(draft, parsed):
     with pytest.raises(ValueError, match="The tables have about"):
         preview(draft, "Ann", "ann@example.com")
     assert parsed == []
+
+
+LONG = f"https://example.com/{'a' * 30_000}"
+
+
+@pytest.mark.parametrize("definition", [f"[a]: {LONG}", f"[a]: /b\n '{LONG}'", f"> [a]:\n> {LONG}"])
+def test_a_long_link_that_is_defined_once_is_not_used_thousands_of_times(parsed, definition):
+    with pytest.raises(ValidationError, match="used too often"):
+        validate_body(f"{definition}\n\n{'[a] ' * 5_000}")
+    assert parsed == []
+    assert len(announcement_html(f"{definition}\n\n{'[a] ' * 5_000}")) < 100_000
+
+
+def test_links_that_are_defined_below_the_text_are_accepted():
+    links = "\n".join(f"[{n}]: https://example.com/{'a' * 80}/{n}" for n in range(100))
+    validate_body("See [1] and [2][3].\n\n" * 50 + links)
 
 
 def test_a_long_announcement_is_refused():
