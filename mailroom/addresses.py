@@ -153,10 +153,10 @@ def _reason(text: str) -> Any:
     local, at, domain = text.rpartition("@")
     if not (at and local and domain):
         return _("Enter a valid email address such as name@example.com.")
-    if _BREAKS.search(text) or not text.isprintable():
-        return _("An email address can’t contain spaces or invisible characters.")
     if "<" in text or ">" in text:
         return _("Enter the address alone, without a name and angle brackets.")
+    if _BREAKS.search(text) or not text.isprintable():
+        return _("An email address can’t contain spaces or invisible characters.")
     if '"' in local:
         return _("Addresses with quotation marks can’t be used.")
     if not local.isascii():

@@ -90,6 +90,12 @@ def test_what_cannot_be_sent_to_is_refused_with_a_reason(text):
     assert str(refusal.value.messages[0]).endswith(".")
 
 
+def test_an_address_with_a_name_is_asked_for_without_it():
+    for text in ("Ann <ann@example.com>", "<ann@example.com>"):
+        with pytest.raises(ValidationError, match="without a name and angle brackets"):
+            clean_address(text)
+
+
 @pytest.mark.parametrize(("text", "key"), KEYS.items())
 def test_every_spelling_has_the_same_key(text, key):
     assert clean_address(text) == key
