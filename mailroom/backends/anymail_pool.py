@@ -16,8 +16,7 @@ from mailroom.bulk.batch_api import BATCH_CALLS, batch_mail, groups
 from mailroom.bulk.merge_mail import PersonalMail
 from mailroom.bulk.precompiled import header
 from mailroom.messages.merge_fields import fill_slots
-from mailroom.messages.mime import Mail, folded
-from mailroom.messages.serializers import thaw_extras
+from mailroom.messages.serializers import Mail, folded, thaw_extras
 from mailroom.outcomes import (
     Fault,
     NotStarted,

@@ -6,8 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from mailroom.bulk.precompiled import NotExpressible, Skeleton
-from mailroom.messages.mime import Mail
-from mailroom.messages.serializers import build, return_path_of
+from mailroom.messages.serializers import Mail, build, return_path_of
 from mailroom.models import Delivery
 from mailroom.outcomes import Unbuildable
 

@@ -17,8 +17,7 @@ from django.utils.crypto import get_random_string
 
 from mailroom.addresses import is_plain_address
 from mailroom.messages.merge_fields import OPEN, SLOT, WHOLE, Values, fill_slots
-from mailroom.messages.mime import LINE, READ, Mail, folded
-from mailroom.messages.serializers import headers_of, thaw_content
+from mailroom.messages.serializers import LINE, READ, Mail, folded, headers_of, thaw_content
 from mailroom.models import Message
 
 
@@ -72,7 +71,7 @@ def _headers(message: Message) -> dict[str, str]:
 
 
 def _header(name: str, text: str) -> bytes:
-    """A personal header; those for programs stay in their own words, as in mime.py."""
+    """A personal header; those for programs stay in their own words, as in serializers.py."""
     if name.lower() in READ:
         return header(name, text)
     line = folded(name, text)

@@ -161,7 +161,7 @@ class Limits(NamedTuple):
 
 def limits_of(channel: str, route: str) -> Limits:
     """The limits of a lane: rate and daily cap of its channel, or of its mail account."""
-    account = MailAccount.objects.by_alias(route)
+    account = MailAccount.objects.by_alias(route) if is_account(route) else None
     limits = account or channel_options(channel)
     rated, counted = (account.alias,) * 2 if account else (channel, f"channel:{channel}")
     rates = [(rated, limits.rate)] if limits.rate else []

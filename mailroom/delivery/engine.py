@@ -134,20 +134,19 @@ class Lane:
 
         def write() -> tuple[list[Change], list[Event], list[Delivery]]:
             breaker.end_probe(was_used=bool(rows))
-            admitted = self._admission() if goes_on else Admission.NONE
+            may_claim = goes_on and not shutdown.is_wanted()
+            admitted = breaker.admission(self.via) if may_claim else Admission.NONE
             with transaction.atomic(durable=True):
                 changed, bounces = complete(rows, results, self.holder) if rows else ([], [])
                 return changed, bounces, self._claim(admitted)
 
         changed, bounces, following = _patiently(write) if rows else write()
         announce(changed)
-        handle(bounces)
+        if bounces:
+            handle(bounces)
         if not following:
             breaker.end_probe(was_used=False)
         return following
-
-    def _admission(self) -> Admission:
-        return Admission.NONE if shutdown.is_wanted() else breaker.admission(self.via)
 
     def _claim(self, admitted: Admission) -> list[Delivery]:
         """The next window: after the last row first, then from the beginning."""

@@ -55,7 +55,9 @@ def check(rows: Sequence[Delivery], alias: str) -> Checked:
             found.skip.update((one.pk, reason) for one in own)
         elif not message.held_at:
             found.skip.update(_expired(own) | _suppressed(message, own))
-            found.skip.update((one.pk, STAGING) for one in own if is_held_back(one.address))
+            if is_staging() and not _stand_in():
+                strangers = [one for one in own if not _is_allowed(one.address)]
+                found.skip.update((one.pk, STAGING) for one in strangers)
             _ask_hook(message, [one for one in own if one.pk not in found.skip], found)
     left = [one for one in rows if not one.message.held_at and one.pk not in found.fail]
     found.skip.update(_cancelled([one for one in left if one.pk not in found.skip], alias))
@@ -143,11 +145,6 @@ def _decision(delivery: Delivery, alias: str) -> str:
 def is_staging() -> bool:
     """True where STAGING_MAIL holds email back."""
     return bool(settings.STAGING_MAIL)
-
-
-def is_held_back(address: str) -> bool:
-    """True for an address that nothing may be sent to, nor to anybody in its stead."""
-    return is_staging() and not _is_allowed(address) and not _stand_in()
 
 
 def redirect_on_staging(mail: EmailMessage) -> None:

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives, mailers
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
 from mailroom.bulk.batch_api import BATCH_CALLS
@@ -61,7 +62,6 @@ class Transport:
     def __init__(self, alias: str) -> None:
         self.alias = alias
         self._mailer: BaseEmailBackend | None = None
-        self._skeletons = Skeletons() if takes_bytes(alias) else None
 
     def __enter__(self) -> Self:
         return self
@@ -111,6 +111,11 @@ class Transport:
                 ]
             outcomes |= _share(mail, parcel, known[id(answer)])
         return outcomes
+
+    @cached_property
+    def _skeletons(self) -> Skeletons | None:
+        """For mailers of which one can send bytes as they are."""
+        return Skeletons() if any(map(_takes_bytes, providers_of(self.alias))) else None
 
     def _mail(self, parcel: Parcel) -> EmailMultiAlternatives:
         """The email for deliveries that share one; bulk email from its skeleton."""
@@ -364,11 +369,6 @@ def window_limits(alias: str) -> tuple[int, int]:
         least.append(batch.most if batch else at_once)
         most.append(batch.most if batch else LARGEST_WINDOW)
     return min(least, default=1), min(most, default=LARGEST_WINDOW)
-
-
-def takes_bytes(alias: str) -> bool:
-    """True where a mailer below can send bytes as they are."""
-    return any(map(_takes_bytes, providers_of(alias)))
 
 
 def _takes_bytes(provider: str) -> bool:

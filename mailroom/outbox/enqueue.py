@@ -19,7 +19,7 @@ from django.db.models.functions import JSONObject
 from django.utils import timezone
 
 from mailroom.addresses import address_key, for_wire
-from mailroom.config.channels import channel_options
+from mailroom.config.channels import channel_options, is_account
 from mailroom.delivery.wakeups import wake
 from mailroom.message_types import type_or_untyped
 from mailroom.messages.serializers import freeze_content, header_text
@@ -95,7 +95,8 @@ def frozen(message: EmailMessage, channel: str = "") -> Message:
     everybody = _recipients(content)
     recipient = parseaddr(everybody[0])[1] if everybody else None
     content.route = routing.choose(content, chosen, recipient)
-    if account := MailAccount.objects.by_alias(content.route):
+    is_own = is_account(content.route)
+    if is_own and (account := MailAccount.objects.by_alias(content.route)):
         addresses = account.sender_of(
             content.from_email, content.reply_to, for_wire(options.from_email), options.reply_to
         )
