@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -45,8 +45,9 @@ def stop_for_a_router(sender: object, issue: Issue, error: str, **kwargs: Any) -
 
 
 def look() -> None:
-    """Stop what goes wrong among all that is being sent."""
-    issues = list(_being_sent())
+    """Pause what goes wrong among the issues that still have something to send."""
+    unfinished = Delivery.objects.unfinished().filter(message=OuterRef("message"))
+    issues = list(_being_sent().filter(Q(queued_at=None) | Exists(unfinished)))
     latest = _latest_outcomes() if issues else []
 
     def look_at(issue: Issue) -> None:

@@ -58,6 +58,14 @@ def outcome(issue: Issue) -> tuple[str, str]:
 
 
 class TestThresholds:
+    def test_an_issue_with_nothing_left_to_send_is_not_paused(self, under_way):
+        end(1000, State.SENT, feedback=Feedback.COMPLAINED)
+        assert outcome(under_way) == ("sending", "")
+
+        publish.finish()
+        under_way.refresh_from_db()
+        assert under_way.state == "sent"
+
     def test_many_complaints(self, under_way):
         ids = end(900, State.SENT)
         Delivery.objects.filter(pk__in=ids[:5]).update(feedback=Feedback.COMPLAINED)
