@@ -6,11 +6,12 @@ The outcome depends on the set of events alone, not on the order in which they a
 import logging
 import time
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.tasks import task
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from mailroom import signals
 from mailroom.addresses import address_key
@@ -234,5 +235,6 @@ def _stop(event: Event, reason: Suppression.Reason, *, channel: str = "", days: 
 
 
 def _evidence(event: Event) -> str:
-    label = f"{event.provider}, {event.happened_at:%Y-%m-%d %H:%M} UTC: {event.get_kind_display()}"
+    when = date_format(event.happened_at.astimezone(UTC), "DATETIME_FORMAT")
+    label = f"{event.provider}, {when} UTC: {event.get_kind_display()}"
     return f"{label}\n{event.description}".strip()

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.addresses import address_key, in_unicode
@@ -140,7 +141,7 @@ class Suppression(models.Model):
     def lift(self, note: str) -> None:
         """Mail may go there again. The row stays, with the reason why."""
         now = timezone.now()
-        line = f"{now:%Y-%m-%d %H:%M} {note}"
+        line = f"{date_format(timezone.localtime(now), 'DATETIME_FORMAT')} {note}"
         self.until, self.tried_at = now, None
         self.note = f"{self.note}\n{line}".strip()
         self.save(update_fields=["until", "tried_at", "note"])
