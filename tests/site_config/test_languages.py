@@ -1,6 +1,7 @@
 """Which language a page is in: the browser's, unless a cookie says another; and its direction."""
 
 import datetime
+import json
 import re
 
 import pytest
@@ -51,6 +52,14 @@ def test_times_dates_and_numbers_are_written_as_in_the_language(language, shown)
     with translation.override(language):
         text = Template(MOMENTS).render(Context({"then": then, "day": day, "n": 1_234_567}))
     assert re.sub(r"\s", " ", text.strip()) == shown
+
+
+def test_the_admin_and_its_calendar_are_in_punjabi(client, admin_user):
+    client.force_login(admin_user)
+    client.cookies["django_language"] = "pa"
+    assert "ਸਾਈਟ ਵੇਖੋ" in client.get("/admin/").text
+    monday = json.dumps({"Monday": "ਸੋਮਵਾਰ"}).strip("{}")
+    assert monday in client.get("/admin/jsi18n/").text
 
 
 @pytest.mark.parametrize("path", ["/", "/accounts/login/", "/accounts/signup/", "/newsletters/"])
