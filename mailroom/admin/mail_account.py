@@ -157,6 +157,9 @@ class MailAccountAdmin(OwnViewsAdmin):
     own_views = {"<int:pk>/test/": SendTest}
     readonly_fields = ["kind", "health", "last_error", "waiting", "used_by"]
 
+    class Media:
+        css = {"all": ["mailroom/admin.css"]}
+
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:

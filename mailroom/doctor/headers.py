@@ -18,7 +18,7 @@ def headers(means: Means) -> Iterator[Finding]:
     for name, row in settings.MESSAGE_TYPES.items():
         message = Message.objects.filter(type=name).order_by("-pk").first()
         if message is None:
-            yield Finding("headers", name, Status.SKIPPED, "none was sent yet")
+            yield Finding("headers", name, Status.SKIPPED, "none has been sent yet")
             continue
         faults = [*header_faults(row, message.headers), *_content_faults(message)]
         status = Status.FAILED if faults else Status.OK

@@ -44,7 +44,7 @@ def examine_queue(means: Means) -> Iterator[Finding]:
     states = dict(ended.order_by().values_list("state").annotate(Count("pk")))
     uncertain, lost = states.get("uncertain", 0), states.get("failed", 0)
     status = Status.WARNING if uncertain else Status.OK
-    words = f"{uncertain} in {DAYS} days: whether they were sent is for a person to settle"
+    words = f"{uncertain} in {DAYS} days: a person must decide whether they were sent"
     yield Finding("queue", "uncertain", status, words)
     status = Status.WARNING if lost else Status.OK
     if lost >= ENOUGH_FAILED and lost > MANY_FAILED * (lost + states.get("sent", 0)):
@@ -66,7 +66,7 @@ def _waiting(channel: str, age: timedelta) -> Finding:
 @examination("worker")
 def worker(means: Means) -> Iterator[Finding]:
     alive = WorkerBeat.alive().count()
-    words = f"{alive} alive" if alive else "none is alive: start manage.py worker"
+    words = f"{alive} running" if alive else "none is running: start manage.py worker"
     yield Finding("worker", "heartbeat", Status.OK if alive else Status.FAILED, words)
     skew = abs((_database_time() - timezone.now()).total_seconds())
     status = Status.OK if skew < SKEW_SECONDS else Status.FAILED
