@@ -76,9 +76,9 @@ def test_an_older_database_is_refused_with_the_commit_to_begin_with(
         call_command("migrate", skip_checks=False)
     with pytest.raises(SystemCheckError, match=sentence):
         call_command("check", databases=["default"])
-    for command in ("worker", "createsuperuser"):
+    for command in (["worker", "--drain"], ["createsuperuser"]):
         with pytest.raises(CommandError, match=sentence):
-            call_command(command)
+            call_command(*command)
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert re.search(sentence, answer.json()["database"])
@@ -153,7 +153,14 @@ class PostgreSQL:
         return re.sub(r"^\\(un)?restrict .*", "", dump, flags=re.MULTILINE)  # a random word
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+# Twenty seconds of work each, most of it to load one version of the code or the other.
+ENGINES = [
+    pytest.param("postgresql", marks=pytest.mark.postgres),
+    pytest.param("sqlite", marks=pytest.mark.full),
+]
+
+
+@pytest.fixture(params=ENGINES)
 def databases(request, tmp_path) -> Iterator[list[SQLite] | list[PostgreSQL]]:
     if request.param == "sqlite":
         yield [SQLite(tmp_path / name) for name in ("old", "new")]
