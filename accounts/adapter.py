@@ -1,6 +1,7 @@
 """allauth's adapter: emails go to their channels, with links below PUBLIC_URL."""
 
 import time
+from ipaddress import ip_address
 from typing import Any
 
 from allauth.account import app_settings
@@ -89,12 +90,15 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_client_ip(self, request: HttpRequest) -> str:
         """The visitor's address from X-Forwarded-For, or else the address of the connection.
 
-        If the header names fewer addresses than there are proxies, allauth would raise.
+        If the header names fewer addresses than there are proxies, allauth would raise. An IPv4
+        address that a server writes as IPv6 (::ffff:9.9.9.9, RFC 4291 section 2.5.5.2) becomes
+        IPv4 again: limits count networks of IPv6, and all of IPv4 would be one.
         """
         try:
-            return super().get_client_ip(request)
+            ip: str = super().get_client_ip(request)
         except (ImproperlyConfigured, PermissionDenied):
             return str(request.META.get("REMOTE_ADDR") or "unknown")
+        return str(getattr(ip_address(ip), "ipv4_mapped", None) or ip)
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """Count failures per address, and separately for each of its known devices.

@@ -217,11 +217,14 @@ def test_a_header_that_no_proxy_wrote_fails_no_page(client, db, settings, forwar
     assert answer.status_code == 302
 
 
-def test_two_visitors_behind_one_proxy_have_a_limit_each(client, db, settings):
+@pytest.mark.parametrize("written_as", ["9.9.9.{}", "::ffff:9.9.9.{}", "2001:db8:0:{}::1"])
+def test_two_visitors_behind_one_proxy_have_a_limit_each(client, db, settings, written_as):
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
     answers = [
         client.post(
-            RESET, {"email": f"a{n}@example.com"}, headers={"X-Forwarded-For": f"9.9.9.{n % 2}"}
+            RESET,
+            {"email": f"a{n}@example.com"},
+            headers={"X-Forwarded-For": written_as.format(n % 2)},
         )
         for n in range(30)
     ]
