@@ -12,6 +12,8 @@ from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
 
+from mailroom.signing import keyed_digest
+
 View = Callable[..., HttpResponseBase]
 Written = dict[tuple[Any, int | None], tuple[Any, Any]]  # key and version → value and timeout
 
@@ -54,6 +56,11 @@ def in_one_transaction(view: View) -> View:
 def hash_of(password: str) -> str:
     """The hash of a password: the one made before the transaction, or a new one."""
     return (_hashes.get() or {}).pop(password, "") or make_password(password)
+
+
+def cache_key(key: str, prefix: str, version: int) -> str:
+    """Name an entry by a keyed hash: allauth's own, of an address, could be found by guessing."""
+    return keyed_digest("accounts.cache", f"{prefix}:{version}:{key}").hex()
 
 
 class DatabaseCache(db.DatabaseCache):

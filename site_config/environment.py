@@ -581,9 +581,11 @@ def _postgres(env: Env) -> dict[str, Any]:
 
 def cache(url: str) -> dict[str, Any]:
     """A cache that all processes share, or rate limits would count in each: Redis or a table."""
+    keyed = {"KEY_FUNCTION": "accounts.transactions.cache_key"}
     if url.startswith(("redis://", "rediss://")):
-        return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
+        return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url, **keyed}
     return {
+        **keyed,
         "BACKEND": "accounts.transactions.DatabaseCache",
         "LOCATION": "cache",
         "OPTIONS": {"MAX_ENTRIES": CACHE_ENTRIES},

@@ -1,8 +1,11 @@
 """Limits stop who asks too often, by whatever header; they lock nobody out of an account."""
 
+from hashlib import sha256
+
 import pytest
 from allauth.mfa.models import Authenticator
 from django.core import mail
+from django.db import connection
 from django.test import Client
 
 from accounts.known_devices import COOKIE
@@ -156,6 +159,15 @@ def test_the_limit_of_an_address_counts_them_as_well(client, ann, outbox_mailers
     assert client.post(RESET, {"email": ann.email}, **from_address(9)).status_code == 302
     drain()
     assert mail.outbox == []
+
+
+def test_what_counts_an_address_is_no_hash_that_can_be_guessed(client, db):
+    client.post(RESET, {"email": "ann@example.com"})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT cache_key FROM cache")
+        keys = [key for (key,) in cursor.fetchall()]
+    assert keys
+    assert not any(sha256(b"ann@example.com").hexdigest() in key for key in keys)
 
 
 def test_guesses_are_counted_for_an_account_whatever_port_is_named(client, ann, settings):
