@@ -28,7 +28,8 @@ class EmailBackend(failover.EmailBackend):
     ) -> list[failover.MessageOnRoute]:
         if alias != self.via[0]:
             return super()._try(group, alias)
-        taken = self._limit.take(len(group))
+        day = self._limit.day  # the next one may begin while they are sent
+        taken = self._limit.take(len(group), day)
         within, beyond = group[:taken], group[taken:]
         for attempt in beyond:
             attempt.tried.append(alias)
@@ -36,7 +37,7 @@ class EmailBackend(failover.EmailBackend):
         left = super()._try(within, alias) if within else []
         errors = [attempt.error for attempt in within if attempt.error]
         refused = [error for error in errors if classify(error).verdict is not Verdict.UNKNOWN]
-        self._limit.give_back(len(refused))
+        self._limit.give_back(len(refused), day)
         return left + beyond
 
     def _tell(self, alias: str, refusal: Exception | None) -> None:

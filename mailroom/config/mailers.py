@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from hashlib import blake2s
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +16,7 @@ SPLIT = "mailroom.backends.split.EmailBackend"
 QUOTA = "mailroom.backends.quota.EmailBackend"
 UNCONFIGURED = "mailroom.backends.unconfigured.EmailBackend"
 ADMINS_BACKEND = "mailroom.backends.admins.EmailBackend"
+LONGEST_ALIAS = 140  # characters: columns that hold aliases, with what is put before, have 200
 
 
 class MailerTree:
@@ -67,6 +69,8 @@ class MailerTree:
 
     def _entry(self, name: str, backend: str, options: dict[str, Any], sender: str = "") -> str:
         entry = {"BACKEND": backend, "OPTIONS": options}
+        if len(name) > LONGEST_ALIAS:
+            name = f"{name[:LONGEST_ALIAS]}… {blake2s(name.encode(), digest_size=4).hexdigest()}"
         alias, number = name, 1
         while self._is_taken(alias, entry, sender):
             number += 1

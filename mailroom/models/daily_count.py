@@ -43,9 +43,10 @@ class DailyCount(models.Model):
 
     @classmethod
     def give_back(cls, name: str, day: date, number: int) -> None:
-        """Give back what was taken and not handed over after all."""
+        """Give back what was taken of a day and not handed over after all."""
         if number:
-            cls.objects.filter(name=name, day=day).update(number=F("number") - number)
+            counts = cls.objects.filter(name=name, day=day, number__gte=number)
+            counts.update(number=F("number") - number)
 
 
 class DailyLimit(NamedTuple):
@@ -70,10 +71,10 @@ class DailyLimit(NamedTuple):
         counts = DailyCount.objects.filter(name=self.name, day=self.day)
         return max(0, self.number - (counts.values_list("number", flat=True).first() or 0))
 
-    def take(self, wanted: int) -> int:
-        """Take up to `wanted` of what is left; how many were taken."""
-        return DailyCount.take(self.name, self.day, self.number, wanted)
+    def take(self, wanted: int, day: date | None = None) -> int:
+        """Take up to `wanted` of what is left, today or of a day; how many were taken."""
+        return DailyCount.take(self.name, day or self.day, self.number, wanted)
 
-    def give_back(self, number: int) -> None:
-        """Give back what was taken and not handed over after all."""
-        DailyCount.give_back(self.name, self.day, number)
+    def give_back(self, number: int, day: date | None = None) -> None:
+        """Give back what was taken, today or of a day, and not handed over after all."""
+        DailyCount.give_back(self.name, day or self.day, number)

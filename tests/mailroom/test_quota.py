@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from mailroom.config.mailers import MailerTree
 from mailroom.config.urls import MailerUrlError, parse
-from mailroom.models import DailyCount, Delivery, MailerHealth, OutcomeCount
-from tests.mailroom.conftest import deliver, queue
+from mailroom.models import DailyCount, DailyLimit, Delivery, MailerHealth, OutcomeCount
+from tests.mailroom.conftest import attempt, deliver, queue
 from tests.mailroom.fakes.ports import closed_port
-from tests.mailroom.fakes.smtp import Script, SMTPServer
+from tests.mailroom.fakes.smtp import DROP, Script, SMTPServer
 from tests.processes import Site, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,6 +75,11 @@ def test_two_workers_keep_to_it_exactly(tmp_path, both):
         ("", ["2026-03-01T00:30+00:00", "2026-03-01T23:30+00:00"], (1, 1)),
         ("&zone=America/New_York", ["2026-03-01T23:30+00:00", "2026-03-02T04:30+00:00"], (1, 1)),
         ("&zone=America/New_York", ["2026-03-02T04:30+00:00", "2026-03-02T05:30+00:00"], (2, 0)),
+        # Days of 23 and of 25 hours.
+        ("&zone=Europe/Paris", ["2026-03-28T23:30+00:00", "2026-03-29T21:30+00:00"], (1, 1)),
+        ("&zone=Europe/Paris", ["2026-03-28T23:30+00:00", "2026-03-29T22:30+00:00"], (2, 0)),
+        ("&zone=Europe/Paris", ["2026-10-24T22:30+00:00", "2026-10-25T22:30+00:00"], (1, 1)),
+        ("&zone=Europe/Paris", ["2026-10-24T22:30+00:00", "2026-10-25T23:30+00:00"], (2, 0)),
     ],
 )
 def test_it_is_one_of_the_utc_day_or_of_the_zone_that_the_url_names(
@@ -99,6 +104,27 @@ def test_what_was_refused_takes_nothing_of_it(carry_by, second):
         deliver()
 
         assert carried(first, second) == (2, 0)
+
+
+def test_what_may_have_been_accepted_counts(carry_by, second):
+    with SMTPServer(Script(content=DROP)) as first:
+        carry_by(f"quota(1/day {first.url} {second.url})")
+        doubtful = attempt("bulletin")
+        queue()
+        deliver()
+
+        assert (doubtful.state, len(first.transactions)) == ("uncertain", 1)
+    assert len(second.received) == 1
+
+
+def test_a_failover_goes_on_where_a_quota_in_it_is_used_up(carry_by, first, second, mailoutbox):
+    gone = f"smtp+plain://127.0.0.1:{closed_port()}"
+    carry_by(f"failover(quota(1/day {first.url} {gone}) {second.url})")
+    queue_some(3)
+    deliver()
+
+    assert carried(first, second) == (1, 2)
+    assert not Delivery.objects.exclude(state="sent").exists()
 
 
 def test_a_first_provider_that_is_down_takes_nothing_of_it(carry_by, second):
@@ -157,6 +183,28 @@ def test_routes_with_the_same_first_provider_share_its_count(carry_by, settings,
 def test_faults_in_the_url_are_named(url):
     with pytest.raises(MailerUrlError, match=r"quota|cost|zone"):
         parse(url)
+
+
+def test_the_count_of_a_day_stays_what_it_is_where_yesterdays_email_is_refused(db):
+    limit, today = DailyLimit("quota:first", 5), timezone.now().date()
+    yesterday = today - timedelta(days=1)
+    limit.take(4, yesterday)
+    limit.take(2, today)
+
+    limit.give_back(3, yesterday)
+    limit.give_back(3, today)  # more than was taken
+
+    assert dict(DailyCount.objects.values_list("day", "number")) == {yesterday: 1, today: 2}
+
+
+def test_long_names_of_hosts_make_aliases_that_columns_can_hold():
+    tree = MailerTree()
+    hosts = [f"smtp://{'x' * 60}.example-of-a-very-long-name.{n}.example.com" for n in "abcde"]
+    routes = [f"quota(3/day failover({' '.join(hosts[:4])}) {one})" for one in hosts]
+    aliases = {tree.add(parse(route)) for route in [*routes, f"smtp://{'y.' * 100}example"]}
+
+    assert len(aliases) == 6
+    assert max(map(len, tree.mailers)) <= 160
 
 
 def test_what_is_ours_is_not_passed_to_the_backend():
