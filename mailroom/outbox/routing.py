@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import mailers
 from django.db import DatabaseError
 from django.utils.module_loading import import_string
@@ -88,11 +89,23 @@ def chooser(message: Message) -> Callable[[str], str] | None:
 
 
 def routers() -> list[Any]:
-    """The instances of MAILROOM_ROUTERS, which names classes or holds instances."""
-    return [
-        import_string(router)() if isinstance(router, str) else router
-        for router in settings.MAILROOM_ROUTERS
-    ]
+    """The instances of MAILROOM_ROUTERS, which has classes, their names, or instances.
+
+    Raises ImproperlyConfigured where one can't be made, or is no router.
+    """
+    return [_instance(router) for router in settings.MAILROOM_ROUTERS]
+
+
+def _instance(router: Any) -> Any:
+    try:
+        found = import_string(router) if isinstance(router, str) else router
+        made = found if hasattr(found, "route_for") and not isinstance(found, type) else found()
+    except Exception as error:
+        text = f"MAILROOM_ROUTERS has {router!r}, which can't be used: {error}"
+        raise ImproperlyConfigured(text) from error
+    if not callable(getattr(made, "route_for", None)):
+        raise ImproperlyConfigured(f"MAILROOM_ROUTERS has {router!r}, which has no route_for.")
+    return made
 
 
 def router_name(router: Any) -> str:

@@ -29,7 +29,7 @@ from mailroom.mail_accounts.backend import EmailBackend, _pattern
 from mailroom.messages import TemplatedMessage
 from mailroom.models import Attempt, Delivery, MailAccount, MailerHealth, Message
 from mailroom.outbox import Recipient, add_deliveries, freeze
-from mailroom.outbox.routing import ByRecipientDomain, RoutingError
+from mailroom.outbox.routing import ByOwner, ByRecipientDomain, RoutingError
 from sandbox.accounts import Account as SandboxAccount
 from sandbox.apis import APIServer
 from tests.mailroom.conftest import deliver
@@ -479,14 +479,27 @@ class TestRouters:
         assert len(with_one) == len(without)
         assert each.asked == people[:2]
 
+    @pytest.mark.parametrize(
+        ("router", "told"),
+        [
+            ("no.such.Router", "No module named"),
+            ("os.path", "not callable"),
+            (object(), "not callable"),
+            ("datetime.date.today", "can't be used|route_for"),
+        ],
+    )
+    def test_that_are_none_are_named(self, smtp, settings, router, told):
+        settings.MAILROOM_ROUTERS = [router]
+
+        with pytest.raises(ImproperlyConfigured, match=rf"MAILROOM_ROUTERS.*({told})"):
+            send()
+        assert "MAILROOM_ROUTERS" in account_faults()[0]
+
     def test_choose_by_the_recipients_domain_and_by_the_owner(self, smtp, settings):
         mine = make("mine", 2525, owner="acme")
         make("gone", 2525, owner="acme", active=False)
         settings.MAILROOM_DOMAIN_ROUTES = {"Exämple.com": mine.alias}
-        settings.MAILROOM_ROUTERS = [
-            "mailroom.outbox.routing.ByRecipientDomain",
-            "mailroom.outbox.routing.ByOwner",
-        ]
+        settings.MAILROOM_ROUTERS = ["mailroom.outbox.routing.ByRecipientDomain", ByOwner]
         message = EmailMessage("Hello", "Good day.", to=["x@example.org"])
         message.owner = "acme"
         message.send(using="letters")
@@ -596,9 +609,10 @@ def test_servers_that_hang_delay_nobody_elses_email(tmp_path, number):
         site.set_up()
         code = f"""
 from django.core.mail import EmailMessage
+from django.db import transaction
 from mailroom.models import MailAccount
 from mailroom.outbox import Recipient, add_deliveries, freeze
-for n in range({number}):
+def add(n):
     port = {hanging.port} if n < 3 else {well.port}
     options = {{"host": "127.0.0.1", "port": port, "security": "none"}}
     sender = f"Tenant <news@tenant{{n}}.example>"
@@ -608,10 +622,13 @@ for n in range({number}):
     message = EmailMessage("Hello", "Good day.", to=[])
     message.account = account
     add_deliveries(freeze(message, "newsletters"), [Recipient(f"{{n}}@example.com")])
+with transaction.atomic():
+    [add(n) for n in range({number})]
 """
         site.shell(code)
         with site.running():
-            until(lambda: len(well.received) == number - 3, "everything else to be sent")
+            sent = number - 3
+            until(lambda: len(well.received) == sent, "everything else to be sent", seconds=300)
             states = site.sql("SELECT state, count(*) FROM mailroom_delivery GROUP BY state")
 
     senders = {(one.sender, one.recipients[0]) for one in well.received}
