@@ -59,8 +59,8 @@ class MailAccountForm(forms.ModelForm):
         self.instance.kind = self.instance.kind or self.kind
         self.fields["channels"].choices = [(one, one) for one in channels()]  # type: ignore[attr-defined]
         for setting in ACCOUNT_KINDS[self.instance.kind]:
-            if not setting.is_secret:
-                self.initial.setdefault(setting.name, self.instance.options.get(setting.name))
+            if setting.name in self.instance.options:
+                self.initial.setdefault(setting.name, self.instance.options[setting.name])
 
     def clean(self) -> dict[str, Any]:
         """Put the kind's settings into the account, whose own `clean` judges them."""

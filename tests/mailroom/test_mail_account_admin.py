@@ -61,6 +61,7 @@ def text(answer) -> str:
 def test_an_account_is_entered_field_by_field_and_tested(admin_client, server):
     assert "SMTP" in text(admin_client.get(f"{LIST}add/"))
     assert "API key" in text(admin_client.get(f"{LIST}add/?kind=brevo"))
+    assert 'value="587"' in admin_client.get(f"{LIST}add/?kind=smtp").text
 
     account = add(admin_client, server, channels=["bulletin"], rate="5", daily_cap="100")
     told = text(admin_client.post(f"{LIST}{account.pk}/test/", follow=True))
