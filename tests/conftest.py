@@ -17,7 +17,7 @@ from site_config import logs
 from site_config import settings as site_settings
 
 # What waits for real processes and browsers begins first, so that the quick ones fill the gaps.
-SLOW = ("tests/browser", "tests/wire", "tests/mailroom/test_crash", "tests/bin")
+SLOW = ("tests/browser", "tests/wire", "tests/mailroom/delivery/test_crash", "tests/bin")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

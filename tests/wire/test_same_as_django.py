@@ -11,15 +11,15 @@ from hypothesis import example
 from mailroom.backends.smtp import EmailBackend
 from mailroom.bulk.merge_mail import PersonalMail, Skeletons
 from mailroom.messages.serializers import mailbox, values_of
-from tests.mailroom.conftest import carry_by, in_memory  # noqa: F401  (fixtures)
-from tests.mailroom.fakes.smtp import Received, Script, SMTPServer
-from tests.mailroom.test_skeleton import (  # noqa: F401  (a fixture among them)
+from tests.mailroom.bulk.test_precompiled import (  # noqa: F401  (a fixture among them)
     _plain_types,
     cases,
     content,
     delivery_of,
     message,
 )
+from tests.mailroom.conftest import carry_by, in_memory  # noqa: F401  (fixtures)
+from tests.mailroom.fakes.smtp import Received, Script, SMTPServer
 
 LINK = "https://a.example/?t=1&u=2"
 NEIGHBOURS = ("before@example.com", "after@example.com")

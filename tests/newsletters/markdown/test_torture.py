@@ -11,7 +11,7 @@ from newsletters.composing.preview import preview
 from newsletters.markdown import KNOWN, render_text, validate_body
 from newsletters.models import Issue
 
-DATA = Path(__file__).parent.parent / "data"
+DATA = Path(__file__).parents[2] / "data"
 BODY = (DATA / "torture.md").read_text("utf-8")
 STYLED = ("h1", "h2", "h3", "p", "li", "blockquote", "pre", "code", "th", "td", "a", "img", "hr")
 VOID = {"br", "hr", "img", "meta"}

@@ -11,7 +11,7 @@ from newsletters import feeds
 from newsletters.models import Issue
 from tests.harmless import what_runs
 
-PAYLOADS = (Path(__file__).parent.parent / "data" / "xss.txt").read_text("utf-8").splitlines()
+PAYLOADS = (Path(__file__).parents[2] / "data" / "xss.txt").read_text("utf-8").splitlines()
 ISSUES = "/admin/newsletters/issue/"
 # A fence takes in all that follows: the last ones of the text.
 BODY = "\n\n".join(sorted(PAYLOADS, key=lambda one: one.startswith(("```", "~~~"))))

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission
 from mailroom.delivery.engine import deliver_due
 from mailroom.models import MailAccount
 from tests.mailroom.fakes.smtp import Script, SMTPServer
-from tests.mailroom.test_mail_accounts import send
+from tests.mailroom.mail_accounts.test_backend import send
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -37,7 +37,7 @@ def test_it_sends_with_django_alone():
         script = "import sys\nbefore = {name.partition('.')[0] for name in sys.modules}\n" + ALONE
         done = subprocess.run(
             [sys.executable, "-c", script, str(server.port)],
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
             env={"PATH": "/usr/bin:/bin"},
             capture_output=True,
             text=True,

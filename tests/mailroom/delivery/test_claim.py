@@ -228,7 +228,7 @@ def test_a_hook_that_raises_fails_its_own_row_alone(in_memory, settings, mailout
     from dataclasses import replace
 
     row = settings.MESSAGE_TYPES["tests.bulletin"]
-    gate = "tests.mailroom.test_claim.refuse_the_third"
+    gate = "tests.mailroom.delivery.test_claim.refuse_the_third"
     settings.MESSAGE_TYPES = {**settings.MESSAGE_TYPES, "tests.bulletin": replace(row, gate=gate)}
     for number in range(5):
         message = queue("bulletin", to=[f"{number}@example.com"])[0].message

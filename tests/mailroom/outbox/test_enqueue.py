@@ -64,7 +64,9 @@ def test_nobody_is_woken_for_what_is_rolled_back():
 
 
 def test_a_task_queue_that_is_away_is_logged_and_raises_nothing(settings, caplog):
-    settings.TASKS = {"default": {"BACKEND": "tests.mailroom.test_outbox.Away", "QUEUES": []}}
+    settings.TASKS = {
+        "default": {"BACKEND": "tests.mailroom.outbox.test_enqueue.Away", "QUEUES": []}
+    }
 
     with transaction.atomic():
         tasks.enqueue(handle_events)
