@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from mailroom.messages.links import public_url
@@ -33,10 +33,10 @@ RESERVED = ("feed", "join")  # pages of a newsletter
 class IssueState(models.TextChoices):
     DRAFT = "draft", _("draft")
     SCHEDULED = "scheduled", _("scheduled")
-    SENDING = "sending", _("sending")
+    SENDING = "sending", pgettext_lazy("an issue or announcement", "sending")
     PAUSED = "paused", _("paused")
     CANCELLED = "cancelled", _("cancelled")
-    SENT = "sent", _("sent")
+    SENT = "sent", pgettext_lazy("an issue or announcement", "sent")
 
 
 class IssueQuerySet(models.QuerySet["Issue"]):

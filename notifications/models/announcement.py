@@ -8,6 +8,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from notifications.validators import ordinary_text, subject_line
 
@@ -20,7 +21,7 @@ class Announcement(models.Model):
     class State(models.TextChoices):
         DRAFT = "draft", _("draft")
         SENDING = "sending", _("being sent")
-        SENT = "sent", _("sent")
+        SENT = "sent", pgettext_lazy("an issue or announcement", "sent")
 
     class Audience(models.TextChoices):
         EVERYBODY = "everybody", _("everyone with an account")
