@@ -80,3 +80,30 @@ def test_what_allauth_says_is_in_punjabi_too(client):
     assert "ਪਾਸਵਰਡ (ਦੁਬਾਰਾ)" in html
     for english in ("Sign Up", "Password", "Already have", "Email"):
         assert f">{english}" not in html
+
+
+@pytest.mark.parametrize("language", ["en", "pa"])
+def test_dates_and_times_have_one_format_each(language):
+    at = datetime.datetime(2026, 11, 27, 21, 5, tzinfo=datetime.UTC)
+    with translation.override(language):
+        shown = Template(
+            "{{ at }}|{{ at|date:'SHORT_DATETIME_FORMAT' }}|{{ at.date }}|{{ at.time }}"
+        )
+        moment, short, day, hour = shown.render(Context({"at": at})).split("|")
+
+    assert moment == short == f"{day}, 21:05"
+    assert re.fullmatch(r"27 \S+ 2026", day)
+    assert hour == "21:05"
+
+
+def test_templates_write_out_no_format_but_those_with_seconds():
+    filters = re.compile(r"\|(?:date|time):[\"']([^\"']+)[\"']")
+    folders = [ROOT / "templates", *ROOT.glob("*/templates")]
+    used = {
+        text
+        for folder in folders
+        for page in folder.rglob("*.html")
+        for text in filters.findall(page.read_text())
+    }
+
+    assert used == {"c", "DATETIME_FORMAT", "H:i:s", "j M Y, H:i:s"}
