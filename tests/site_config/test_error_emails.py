@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -90,6 +91,15 @@ def test_without_a_file_memory_serves(settings, tmp_path):
     fail("two")
 
     assert len(mail.outbox) == 1
+
+
+def test_the_count_is_changed_by_one_at_a_time(tmp_path):
+    def admitted(name: str) -> int:
+        found = [logs._admit_in_file(f"{name}{n}", tmp_path / "state.json") for n in range(50)]
+        return len(found) - found.count(None)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(admitted, "abcd")) == logs.MOST_AN_HOUR
 
 
 ERRORS = """
