@@ -273,7 +273,8 @@ def _in_bytes(text: str, coding: str) -> re.Pattern[bytes]:
     big, little = (b"\0" if coding == f"utf-16-{end}" else b"" for end in ("be", "le"))
     letters = [[one.encode(coding) for one in _cases(x) if _fits(one, coding)] for x in text]
     choices = (b"(?:" + b"|".join(map(re.escape, one)) + b")" for one in letters)
-    before, after = rb"(?<![\w.+-]" + little + b")", b"(?!" + big + rb"[\w-])"
+    before = rb"(?<![\w.+-]" + little + b")"
+    after = b"(?!" + big + rb"(?:[\w-]|\." + little + big + rb"\w))"
     return re.compile(before + b"".join(choices) + after, re.IGNORECASE)
 
 

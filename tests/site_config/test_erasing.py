@@ -123,7 +123,8 @@ def ann(outbox_mailers, editor, client) -> None:
     encoded.body += f' "Ann Lee" <{KEY}>, ANN.LEE%40FA%C3%9F.DE, ann.lee&#64;xn--fa-hia.de'
     encoded.body += f" {b64encode(f'x{KEY}y'.encode()).decode()}"
     encoded.extra_headers = {"Reply-To": f"Bob <bob@example.com>, Ann Lee <{KEY}>"}
-    encoded.attach("list.txt", f"email\n{KEY}\n".encode(), "application/octet-stream")
+    lines = f"email\n{KEY}\n{OTHERS[0]}\n{OTHERS[1]}\n"
+    encoded.attach("list.txt", lines.encode(), "application/octet-stream")
     part = MIMEPart()
     part.set_content("ann.lee@faß.de, ß\n" * 9, cte="base64")
     encoded.attach(part)
@@ -265,7 +266,8 @@ def test_nothing_is_left_of_an_address(ann, drain):
     for _ in range(2):  # repeating it does no harm
         erase_address(f" Ann Lee <{SPELLED}> ")
         assert left_over(dump()) == []
-    (_file, part) = Message.objects.get(subject="Encoded").content["attachments"]
+    (file, part) = Message.objects.get(subject="Encoded").content["attachments"]
+    assert b64decode(file[1]["$bytes"]).decode() == f"email\n\n{OTHERS[0]}\n{OTHERS[1]}\n"
     assert b64decode(part["$mime"]).endswith(b"[erased]\n")
     assert Suppression.objects.of(KEY).get().reason == "bounced"  # known by a keyed hash
     assert export_address(KEY)["subscriptions"] == export_address(KEY)["mails"] == []
