@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from mailroom.conf import needs
 from mailroom.models import MailAccount
+from mailroom.models.mail_account import fernet
 
 
 class Command(BaseCommand):
@@ -37,13 +38,20 @@ class Command(BaseCommand):
         elif encrypt_again:
             self._encrypt_again()
         else:
-            for one in MailAccount.objects.all():
+            accounts = MailAccount.objects.all()
+            if not accounts:
+                self.stdout.write("There is no mail account.")
+            for one in accounts:
                 state = "active" if one.active else "deactivated"
                 text = f"{one.alias}  {one.name}  {one.address}  from {one.from_email}  {state}"
                 self.stdout.write(text)
 
     def _encrypt_again(self) -> None:
         """All or none: an account whose key is missing is named, and nothing is changed."""
+        try:
+            fernet()
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from None
         lost = []
         accounts = list(MailAccount.objects.all())
         for one in accounts:

@@ -8,10 +8,12 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from bench.database import fresh
 from mailroom.config.mailers import MailerTree
 from mailroom.config.urls import MailerUrlError, parse
 from mailroom.models import DailyCount, DailyLimit, Delivery, MailerHealth, OutcomeCount
 from tests.mailroom.conftest import attempt, deliver, queue
+from tests.mailroom.crash import DATABASE_URL
 from tests.mailroom.fakes.ports import closed_port
 from tests.mailroom.fakes.smtp import DROP, Script, SMTPServer
 from tests.processes import Site, until
@@ -57,13 +59,17 @@ def test_beyond_the_quota_email_goes_by_the_other_provider(carry_by, first, seco
 
 def test_two_workers_keep_to_it_exactly(tmp_path, both):
     first, second = both
-    site = Site(tmp_path, DEBUG="1", MAILER_URL=f"quota(3/day {first.url} {second.url})")
-    site.set_up()
-    code = "from django.core.mail import EmailMessage\n"
-    code += "for n in range(24): EmailMessage('Hi', 'Hi', to=[f'{n}@example.com']).send()"
-    site.shell(code)
-    with site.running(workers=2):
-        until(lambda: sum(carried(*both)) == 24, "all to be sent")
+    with fresh(DATABASE_URL) as url:
+        site = Site(tmp_path, DEBUG="1", MAILER_URL=f"quota(3/day {first.url} {second.url})")
+        site.set_up()
+        if url:  # of PostgreSQL
+            site.environment["DATABASE_URL"] = url
+            site.manage("migrate", "-v0")
+        code = "from django.core.mail import EmailMessage\n"
+        code += "for n in range(24): EmailMessage('Hi', 'Hi', to=[f'{n}@example.com']).send()"
+        site.shell(code)
+        with site.running(workers=2):
+            until(lambda: sum(carried(*both)) == 24, "all to be sent")
 
     assert carried(*both) == (3, 21)
 

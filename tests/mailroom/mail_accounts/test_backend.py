@@ -390,6 +390,10 @@ class TestCredentials:
         accounts = [make(f"tenant-{n}", 2525, f"secret-{n}") for n in range(3)]
         new = Fernet.generate_key().decode()
 
+        for keys, told in (([], "is missing"), (["none", old], "a key that is none")):
+            settings.MAIL_ACCOUNT_KEYS = keys
+            with pytest.raises(CommandError, match=rf"\AMAIL_ACCOUNT_KEYS .*{told}.*--new-key\Z"):
+                call_command("mail_accounts", encrypt_again=True)
         settings.MAIL_ACCOUNT_KEYS = [new]
         with pytest.raises(CommandError, match="tenant-1"):
             call_command("mail_accounts", encrypt_again=True)
