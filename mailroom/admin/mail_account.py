@@ -155,7 +155,7 @@ class MailAccountAdmin(OwnViewsAdmin):
     search_fields = ["name", "owner", "from_email"]
     actions = ["activate", "deactivate"]
     own_views = {"<int:pk>/test/": SendTest}
-    readonly_fields = ["kind", "health", "last_error", "waiting", "used_by"]
+    readonly_fields = ["kind", "address", "health", "last_error", "waiting", "used_by"]
 
     class Media:
         css = {"all": ["mailroom/admin.css"]}
@@ -171,7 +171,7 @@ class MailAccountAdmin(OwnViewsAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         kind = obj.kind if obj else request.GET.get("kind", "")
         is_editable = self.has_change_permission(request, obj) if obj else True
-        own = [one.name for one in ACCOUNT_KINDS.get(kind, ())] if is_editable else []
+        own = [one.name for one in ACCOUNT_KINDS.get(kind, ())] if is_editable else ["address"]
         shown = ["health", "last_error", "waiting", "used_by"] if obj else []
         return [
             (None, {"fields": ["name", "owner", *(["kind"] if obj else []), "active"]}),
@@ -248,6 +248,10 @@ class MailAccountAdmin(OwnViewsAdmin):
             one.delete()
 
     # -- What is shown -------------------------------------------------------------------------
+
+    @admin.display(description=_("address"))
+    def address(self, account: MailAccount) -> str:
+        return account.address
 
     @admin.display(description=_("health"))
     def health(self, account: MailAccount) -> str:

@@ -82,7 +82,7 @@ def chooser(message: Message) -> Callable[[str], str] | None:
     is_decided = bool(message.route or message.to or message.cc or message.bcc)
     if is_decided or not _may_leave(message):
         return None
-    asked, known = routers(), dict[int, Any]()
+    asked, known = routers(), dict[int | str, Any]()
     if not any(map(_asks_recipients, asked)):
         return None
     return lambda recipient: _ask(asked, message, recipient, known)
@@ -121,8 +121,13 @@ def _asks_recipients(router: Any) -> bool:
     return bool(getattr(router, "asks_recipients", False))
 
 
-def _ask(asked: list[Any], message: Message, recipient: str | None, known: dict[int, Any]) -> str:
-    """The first opinion of a router. known: by place, of those asked once for a message."""
+def _ask(
+    asked: list[Any], message: Message, recipient: str | None, known: dict[int | str, Any]
+) -> str:
+    """The route that the first opinion of a router stands for.
+
+    known: of one message: by place, the opinions of routers that are asked once; by alias, routes.
+    """
     for place, router in enumerate(asked):
         if place in known:
             answer = known[place]
@@ -130,8 +135,12 @@ def _ask(asked: list[Any], message: Message, recipient: str | None, known: dict[
             answer = _opinion(router, message, recipient)
             if not _asks_recipients(router):
                 known[place] = answer
+        if isinstance(answer, str) and answer in known:
+            return str(known[answer])
         if answer is not None:
-            return _accepted(answer, message, f"The router {router_name(router)}")
+            route = _accepted(answer, message, f"The router {router_name(router)}")
+            known |= {answer: route} if isinstance(answer, str) else {}
+            return route
     return ""
 
 

@@ -246,4 +246,6 @@ def test_each_right_is_a_permission_of_its_own(admin_client, client, server, cod
     ]
 
     assert [answer.status_code for answer in answers] == expected
+    if codenames == ["view_mailaccount"]:
+        assert f"Address: smtp://127.0.0.1:{server.port}" in text(answers[0])
     assert CANARY not in answers[0].text
