@@ -105,5 +105,5 @@ def _delete(user: User) -> None:
     about = LogEntry.objects.filter(
         content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk)
     )
-    about.update(object_repr=personal_data.ERASED, change_message="")
+    about.update(object_repr=personal_data.ERASED_TEXT, change_message="")
     User.objects.filter(pk=user.pk).delete()

@@ -444,8 +444,8 @@ def _api(error: BaseException, text: str) -> Outcome | None:
     if isinstance(getattr(response, "status_code", None), int):  # an answer, readable or not
         return _answer(response, text)
     if "aiohttp.ClientResponseError" in kinds:
-        told: Any = error
-        return http_answer(told.status, text, told.headers or {})
+        refused: Any = error
+        return http_answer(refused.status, text, refused.headers or {})
     if "anymail.AnymailAPIError" in kinds and error.__cause__:
         return _without_answer(error.__cause__, text) or NOT_UNDERSTOOD._replace(error=text)
     return _without_answer(error, text)

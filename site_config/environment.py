@@ -275,7 +275,7 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 PUBLIC_PATH = re.compile(r"(/(?!\.\.?(?:/|$))[A-Za-z0-9._~-]+)*/*")
 
 
-LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+DNS_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
 def _public_url_faults(public_url: str, debug: bool) -> list[VariableFault]:
@@ -336,7 +336,11 @@ def _host_problem(host: str, netloc: str) -> str:
         return "has a host with letters that no domain can have"
     labels = host.split(".") if host else []
     is_number = bool(labels) and labels[-1].isdecimal()
-    if len(host) > 253 or not all(map(LABEL.fullmatch, labels)) or (is_number and not is_ip(host)):
+    if (
+        len(host) > 253
+        or not all(map(DNS_LABEL.fullmatch, labels))
+        or (is_number and not is_ip(host))
+    ):
         return f"has a host that can't be one: {host[:60]}"
     return ""
 

@@ -88,13 +88,13 @@ class MailAccountForm(forms.ModelForm):
     def _check_login(self, has_password: bool, *, is_moved: bool) -> None:
         """A user name and a password belong together; without a name, no password is kept."""
         account = self.instance
-        told = {one.name: one.missing() for one in ACCOUNT_KINDS["smtp"]}
+        missing = {one.name: one.missing() for one in ACCOUNT_KINDS["smtp"]}
         if "username" not in account.options:
             account.encrypted = ""
             if has_password:
-                self.add_error("username", told["username"])
+                self.add_error("username", missing["username"])
         elif not (has_password or account.encrypted):
-            self.add_error("password", told["password"])
+            self.add_error("password", missing["password"])
         elif is_moved and not has_password:
             text = _("Enter the password again: it is sent only to the server it was entered for.")
             self.add_error("password", text)
@@ -114,26 +114,26 @@ def form_for(kind: str, *, is_new: bool) -> type[MailAccountForm]:
 
 
 def _field(setting: Setting, *, is_new: bool) -> forms.Field:
-    told: dict[str, Any] = {"label": capfirst(setting.label), "required": setting.is_required}
+    options: dict[str, Any] = {"label": capfirst(setting.label), "required": setting.is_required}
     if setting.is_secret:
         if not is_new:
-            told |= {"required": False, "help_text": _("Stored, and not shown. Empty: keep it.")}
+            options |= {"required": False, "help_text": _("Stored, and not shown. Empty: keep it.")}
         widget = forms.PasswordInput(attrs={"autocomplete": "new-password", "size": 40})
-        return forms.CharField(max_length=500, strip=True, widget=widget, **told)
+        return forms.CharField(max_length=500, strip=True, widget=widget, **options)
     if setting.choices:
         choices = [one for one in setting.choices if one != NO_TLS or loopback_hosts()]
-        return forms.ChoiceField(choices=choices, **told)
+        return forms.ChoiceField(choices=choices, **options)
     if setting.name == "port":
         ports = ", ".join(map(str, PORTS))
         return forms.IntegerField(
-            min_value=1, max_value=65535, initial=587, help_text=_("One of %s.") % ports, **told
+            min_value=1, max_value=65535, initial=587, help_text=_("One of %s.") % ports, **options
         )
     if setting.name == "host":
-        told["help_text"] = _("The name of a public mail server, such as smtp.example.com.")
-    return forms.CharField(max_length=253, **told)
+        options["help_text"] = _("The name of a public mail server, such as smtp.example.com.")
+    return forms.CharField(max_length=253, **options)
 
 
-class SendTest(ObjectStep):
+class SendTestEmail(ObjectStep):
     """Send a test email by the account to the user who asks."""
 
     model = MailAccount
@@ -154,7 +154,7 @@ class MailAccountAdmin(OwnViewsAdmin):
     list_filter = ["active", "kind"]
     search_fields = ["name", "owner", "from_email"]
     actions = ["activate", "deactivate"]
-    own_views = {"<int:pk>/test/": SendTest}
+    own_views = {"<int:pk>/test/": SendTestEmail}
     readonly_fields = ["kind", "address", "health", "last_error", "waiting", "used_by"]
 
     class Media:

@@ -114,8 +114,8 @@ class EmailBackend(RouteBackend):
         """A failover that succeeds hides a fault: somebody has to hear of it."""
         first = breaker.health(self.via[0])
         if alias != first.alias and not first.mode:  # else a person took it out, and knows
-            told = classify(refusal).error if refusal else first.error
-            breaker.alert("failed_over", first.alias, error=told, carried_by=alias)
+            error = classify(refusal).error if refusal else first.error
+            breaker.alert("failed_over", first.alias, error=error, carried_by=alias)
 
 
 def _may_go_on(error: Exception) -> bool:

@@ -119,10 +119,11 @@ def findings(email: Message) -> list[ReportedRecipient]:
 
 def _complaint(fields: Message) -> ReportedRecipient:
     """RFC 5965 section 3: only what a person did is a complaint."""
-    told = str(fields.get("Feedback-Type", "")).strip().lower()
+    feedback_type = str(fields.get("Feedback-Type", "")).strip().lower()
     agent = str(fields.get("User-Agent", ""))
     return ReportedRecipient(
-        COMPLAINTS.get(told, Kind.NOTED), words=f"Feedback-Type: {told} {agent}".strip()
+        COMPLAINTS.get(feedback_type, Kind.NOTED),
+        words=f"Feedback-Type: {feedback_type} {agent}".strip(),
     )
 
 

@@ -199,14 +199,14 @@ def _columns(
 
     is_providers: only the provider is at fault. is_given_up: it is not tried again.
     """
-    told: dict[str, Any] = {"alias": one.alias, "error": outcome.error}
+    common: dict[str, Any] = {"alias": one.alias, "error": outcome.error}
     if outcome.verdict is Verdict.ACCEPTED:
-        return {**told, "state": State.SENT, "error": "", "reason": "", "finished_at": now}
+        return {**common, "state": State.SENT, "error": "", "reason": "", "finished_at": now}
     if outcome.verdict is Verdict.UNKNOWN and one.message.is_bulk:
-        return {**told, "state": State.UNCERTAIN, "finished_at": now}
+        return {**common, "state": State.UNCERTAIN, "finished_at": now}
     if outcome.verdict is Verdict.FOR_GOOD or is_given_up:
         reason = UNSENDABLE if outcome.fault is Fault.CONTENT else ""
-        return {**told, "state": State.FAILED, "reason": reason, "finished_at": now}
+        return {**common, "state": State.FAILED, "reason": reason, "finished_at": now}
     attempts = one.attempts
     if is_providers:
         wait = BEHIND_OTHERS[outcome.fault]
@@ -215,7 +215,7 @@ def _columns(
     else:
         wait = next_wait(attempts)
     when = now + timedelta(seconds=wait)
-    return {**told, "state": State.QUEUED, "not_before": when, "attempts": attempts}
+    return {**common, "state": State.QUEUED, "not_before": when, "attempts": attempts}
 
 
 def next_wait(attempts: int) -> float:
@@ -306,8 +306,8 @@ def _attempts(changed: Iterable[Change], now: datetime) -> list[Attempt]:
             tries.append((one.alias, outcome, now))
         for alias, refusal, at in tries:
             is_unknown = refusal.verdict is Verdict.UNKNOWN
-            told = Attempt.Outcome.UNCERTAIN if is_unknown else Attempt.Outcome.REFUSED
-            attempt = Attempt(alias=alias, outcome=told, error=refusal.error, at=at)
+            result = Attempt.Outcome.UNCERTAIN if is_unknown else Attempt.Outcome.REFUSED
+            attempt = Attempt(alias=alias, outcome=result, error=refusal.error, at=at)
             if one.message.is_bulk and refusal.fault in BEHIND_OTHERS:
                 faults.setdefault((alias, refusal.error), attempt)
             else:

@@ -170,8 +170,8 @@ def feedback_of(kinds: Iterable[str]) -> str:
         Kind.REJECTED: Feedback.BOUNCED,
         Kind.LISTED: Feedback.BOUNCED,
     }
-    told = [ends[Kind(kind)] for kind in kinds if kind in ends]
-    return told[-1] if told else ""
+    ended = [ends[Kind(kind)] for kind in kinds if kind in ends]
+    return ended[-1] if ended else ""
 
 
 def _suppress(event: Event) -> None:

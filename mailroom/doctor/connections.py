@@ -137,7 +137,7 @@ def _session(mailer: Any, senders: list[str]) -> Judgement:
     """TLS with the certificate verified, AUTH, MAIL FROM. mailer: an SMTP backend that is open."""
     connection = mailer.connection
     connection.ehlo_or_helo_if_needed()
-    told: Any = getattr(connection.sock, "getpeercert", dict)()
+    certificate: Any = getattr(connection.sock, "getpeercert", dict)()
     words = "answers" + (", AUTH is good" if mailer.username else "")
     for sender in senders:
         code, reply = connection.mail(sender)
@@ -149,7 +149,7 @@ def _session(mailer: Any, senders: list[str]) -> Judgement:
             return Status.FAILED, f"it refuses MAIL FROM <{sender}>: {text}"
     if not isinstance(connection.sock, ssl.SSLSocket):
         return Status.WARNING, f"{words}, without TLS: everybody on the way can read along"
-    return _certificate(told or {}, words)
+    return _certificate(certificate or {}, words)
 
 
 def _senders(alias: str) -> list[str]:
@@ -161,8 +161,8 @@ def _senders(alias: str) -> list[str]:
     return sorted({address_key(one) for one in ([own] if own else used) if "@" in one})
 
 
-def _certificate(told: Any, words: str) -> Judgement:
-    end = datetime.fromtimestamp(ssl.cert_time_to_seconds(told["notAfter"]), UTC)
+def _certificate(certificate: Any, words: str) -> Judgement:
+    end = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
     until = f"{words}; its certificate is good until {end:%Y-%m-%d}"
     return (Status.WARNING if end - datetime.now(UTC) < RENEW else Status.OK), until
 
@@ -172,14 +172,14 @@ def _mailbox(url: str, means: Means) -> Judgement:
     try:
         with opened(where, means.timeout) as mailbox:
             sock = mailbox.client.sock
-            told: Any = getattr(sock, "getpeercert", dict)()
+            certificate: Any = getattr(sock, "getpeercert", dict)()
     except ImportError:
         return Status.FAILED, "cannot be read: install the extra, django-mailroom[bounces]"
     except Exception as error:  # noqa: BLE001  (a server may repeat what it was given)
         return Status.FAILED, describe(error).replace(where.password, "***")
     if not isinstance(sock, ssl.SSLSocket):
         return Status.WARNING, "can be read, without TLS: everybody on the way can read along"
-    return _certificate(told or {}, "can be read")
+    return _certificate(certificate or {}, "can be read")
 
 
 def _named(url: str) -> str:

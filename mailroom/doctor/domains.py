@@ -40,10 +40,10 @@ def domains(means: Means) -> Iterator[Finding]:
     for domain in senders:
         late = Finding("domains", domain, Status.SKIPPED, "could not be asked: no answer in time")
         yield from running.result(domain, [late])
-    for address, told in _mailboxes().items():
+    for address, policy_words in _mailboxes().items():
         domain = domain_of(address)
         if _is_public(domain, means):
-            status, words = _or_skipped(partial(_mailbox, told), domain, names)
+            status, words = _or_skipped(partial(_mailbox, policy_words), domain, names)
             yield Finding("mailboxes", address, status, words)
 
 
@@ -233,12 +233,12 @@ def _policy(tags: dict[str, str], owner: str, domain: str) -> Judgement:
     if policy not in {"none", "quarantine", "reject"}:
         return Status.FAILED, f"_dmarc.{owner} has no policy p=none, quarantine or reject"
     strict = [name for name in ("adkim", "aspf") if tags.get(name) == "s"]
-    told = f"p={policy} at {owner}"
+    policy_words = f"p={policy} at {owner}"
     if strict:
-        told += f", strict ({', '.join(strict)}): signed and bounced by {domain} itself"
+        policy_words += f", strict ({', '.join(strict)}): signed and bounced by {domain} itself"
     if policy == "none":
-        told += "; email that others send in your name still arrives"
-    return Status.OK, told
+        policy_words += "; email that others send in your name still arrives"
+    return Status.OK, policy_words
 
 
 def _above(domain: str) -> Iterator[str]:

@@ -76,10 +76,10 @@ def worker(means: Means) -> Iterator[Finding]:
 def _database_time() -> datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT CURRENT_TIMESTAMP")
-        told = cursor.fetchone()[0]
-    if isinstance(told, str):  # SQLite, which tells UTC in whole seconds
-        told = datetime.fromisoformat(told)
-    return told if told.tzinfo else told.replace(tzinfo=timezone.get_default_timezone())
+        answer = cursor.fetchone()[0]
+    if isinstance(answer, str):  # SQLite, which tells UTC in whole seconds
+        answer = datetime.fromisoformat(answer)
+    return answer if answer.tzinfo else answer.replace(tzinfo=timezone.get_default_timezone())
 
 
 @examination("reputation")
@@ -101,8 +101,8 @@ def reputation(means: Means) -> Iterator[Finding]:
             words = f"{sent} emails in {DAYS} days are too few to judge"
             yield Finding("reputation", kind.value, Status.SKIPPED, words)
             continue
-        told = Event.objects.filter(kind=kind, happened_at__gt=since)
-        rate = told.values("address").distinct().count() / sent
+        events = Event.objects.filter(kind=kind, happened_at__gt=since)
+        rate = events.values("address").distinct().count() / sent
         status = Status.OK
         if rate >= much:
             status = Status.FAILED if rate >= too_much else Status.WARNING

@@ -69,8 +69,8 @@ class EmailBackend(EachBackend):
         """Open it as an account's row says, without asking the database. Raises as `open` does."""
         if account is None or not account.active:
             self.close()
-            told = "is deactivated" if account else "was deleted"
-            raise InvalidMailer(f"The mail account {told}.", alias=self._alias)
+            reason = "is deactivated" if account else "was deleted"
+            raise InvalidMailer(f"The mail account {reason}.", alias=self._alias)
         if self._opened is None or _changes(account) != _changes(self._opened):
             self.close()
             secrets = account.secrets()

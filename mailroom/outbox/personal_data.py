@@ -25,7 +25,7 @@ from mailroom.addresses import address_key, in_unicode
 from mailroom.messages.merge_fields import shown
 from mailroom.models import Attempt, Delivery, Event, Message, Suppression
 
-ERASED = "[erased]"  # in place of an address, in a text that mentions it
+ERASED_TEXT = "[erased]"  # in place of an address, in a text that mentions it
 ROWS_IN_MEMORY = 500  # rows in memory
 
 
@@ -230,9 +230,9 @@ class Mention:
         match value:
             case str():
                 for pattern in self.patterns:
-                    value = pattern.sub(ERASED, value)
+                    value = pattern.sub(ERASED_TEXT, value)
                 for core in self.base64:
-                    value = value.replace(core, ERASED)
+                    value = value.replace(core, ERASED_TEXT)
             case bytes() | memoryview():
                 data = bytes(value)
                 for spelling in self.binary:
@@ -254,7 +254,7 @@ class Mention:
         part = message_from_bytes(data)
         decoded = (one.get_payload(decode=True) or b"" for one in part.walk())
         if self.is_in(data) or any(map(self.is_in, decoded)):  # type: ignore[arg-type]
-            text = b64encode(f"Content-Type: text/plain\n\n{ERASED}\n".encode()).decode()
+            text = b64encode(f"Content-Type: text/plain\n\n{ERASED_TEXT}\n".encode()).decode()
         return {"$mime": text}
 
 

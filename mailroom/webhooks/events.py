@@ -325,8 +325,8 @@ def _ses(e: Mapping[str, Any]) -> tuple[Any, ...]:
     if kind == "Bounce":
         return kind, e["bounce"]["bounceType"], e["bounce"].get("bounceSubType")
     if kind == "Complaint":
-        told = e["complaint"]
-        return kind, told.get("complaintSubType") or told.get("complaintFeedbackType")
+        details = e["complaint"]
+        return kind, details.get("complaintSubType") or details.get("complaintFeedbackType")
     if kind == "Subscription":
         now = e["subscription"].get("newTopicPreferences") or {}
         return kind, "unsubscribeAll" if now.get("unsubscribeAll") else ""
@@ -336,8 +336,8 @@ def _ses(e: Mapping[str, Any]) -> tuple[Any, ...]:
 def _mailgun(e: Mapping[str, Any]) -> tuple[Any, ...]:
     if "event-data" not in e:
         return e["event"], e.get("code")
-    told = e["event-data"]
-    return told["event"], told.get("severity"), told.get("reason")
+    details = e["event-data"]
+    return details["event"], details.get("severity"), details.get("reason")
 
 
 def _mailjet(e: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -361,24 +361,24 @@ def _mailtrap(e: Mapping[str, Any]) -> tuple[Any, ...]:
 def _mandrill(e: Mapping[str, Any]) -> tuple[Any, ...]:
     if "event" not in e:
         return e["type"], e.get("action"), (e.get("reject") or {}).get("reason")
-    told = e.get("msg") or {}
+    details = e.get("msg") or {}
     if e["event"] == "reject":
-        reject = told.get("reject") or {}
+        reject = details.get("reject") or {}
         return e["event"], reject.get("reason") if isinstance(reject, dict) else reject
-    return e["event"], told.get("bounce_description")
+    return e["event"], details.get("bounce_description")
 
 
 def _postal(e: Mapping[str, Any]) -> tuple[Any, ...]:
     if e.get("event"):
         return (e["event"],)
-    told = e["payload"]  # older versions do not name the event
+    details = e["payload"]  # older versions do not name the event
     status = {
         "Sent": "MessageSent",
         "SoftFail": "MessageDelayed",
         "HardFail": "MessageDeliveryFailed",
         "Held": "MessageHeld",
     }
-    return (status.get(told.get("status"), "MessageBounced" if "bounce" in told else ""),)
+    return (status.get(details.get("status"), "MessageBounced" if "bounce" in details else ""),)
 
 
 def _postmark(e: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -390,10 +390,10 @@ def _postmark(e: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _resend(e: Mapping[str, Any]) -> tuple[Any, ...]:
-    told = e.get("data") or {}
+    details = e.get("data") or {}
     if e["type"] == "email.bounced":
-        return e["type"], (told.get("bounce") or {}).get("type")
-    return e["type"], told.get("origin")
+        return e["type"], (details.get("bounce") or {}).get("type")
+    return e["type"], details.get("origin")
 
 
 def _sendgrid(e: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -408,9 +408,9 @@ SENDGRID_NOT_THE_ADDRESS = {"Content", "Reputation", "Frequency/Volume", "Techni
 
 
 def _sparkpost(e: Mapping[str, Any]) -> tuple[Any, ...]:
-    (told,) = e["msys"].values()
-    kind = "bounce" if told["type"] == "out_of_band" else told["type"]
-    return kind, told.get("fbtype") if kind == "spam_complaint" else told.get("bounce_class")
+    (details,) = e["msys"].values()
+    kind = "bounce" if details["type"] == "out_of_band" else details["type"]
+    return kind, details.get("fbtype") if kind == "spam_complaint" else details.get("bounce_class")
 
 
 def _unisender(e: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -98,7 +98,7 @@ def event_row(event: AnymailTrackingEvent, provider: str) -> Event | None:
     if kind == Event.Kind.UNKNOWN:
         words = f"{name}\n{words}".strip()
     metadata = _metadata(event)
-    told = str(metadata.get("delivery", ""))
+    delivery_id = str(metadata.get("delivery", ""))
     return Event(
         provider=provider,
         event_id=_event_id(event, name),
@@ -106,8 +106,10 @@ def event_row(event: AnymailTrackingEvent, provider: str) -> Event | None:
         address=_address(event),
         description=reports.storable(words)[:2000],
         happened_at=reports.past(event.timestamp),
-        told_delivery=int(told) if told.isdecimal() and len(told) < 19 else None,
-        is_signed=is_signed(told, str(metadata.get("signature", ""))),
+        told_delivery=int(delivery_id)
+        if delivery_id.isdecimal() and len(delivery_id) < 19
+        else None,
+        is_signed=is_signed(delivery_id, str(metadata.get("signature", ""))),
         told_provider_id=reports.storable(event.message_id)[:200],
     )
 
@@ -129,8 +131,8 @@ def _reply(event: AnymailTrackingEvent) -> str:
     status: list[Any] = [raw.get("status"), raw.get("response_code")]  # SendGrid, Mailtrap
     data = raw.get("event-data")
     if isinstance(data, dict) and isinstance(data.get("delivery-status"), dict):  # Mailgun
-        told = data["delivery-status"]
-        status = [told.get("enhanced-code"), told.get("code")]
+        status_details = data["delivery-status"]
+        status = [status_details.get("enhanced-code"), status_details.get("code")]
     parts = [*status, event.mta_response, event.description]
     return " ".join(str(part) for part in parts if part)
 

@@ -16,11 +16,12 @@ class BrevoView(BrevoTrackingWebhookView):
     """Anymail's view, also for batched webhooks: a list of events."""
 
     def parse_events(self, request: HttpRequest) -> list[AnymailTrackingEvent]:
-        told = json.loads(request.body.decode())
-        if isinstance(told, dict) and isinstance(told.get("events"), list):
-            told = told["events"]
+        posted = json.loads(request.body.decode())
+        if isinstance(posted, dict) and isinstance(posted.get("events"), list):
+            posted = posted["events"]
         return [
-            self.esp_to_anymail_event(one) for one in (told if isinstance(told, list) else [told])
+            self.esp_to_anymail_event(one)
+            for one in (posted if isinstance(posted, list) else [posted])
         ]
 
     def esp_to_anymail_event(self, esp_event: dict[str, Any]) -> AnymailTrackingEvent:
@@ -54,10 +55,10 @@ class UnisenderGoView(unisender_go.UnisenderGoTrackingWebhookView):
     """Anymail's view, for several users and for events about no email, too."""
 
     def parse_events(self, request: HttpRequest) -> list[AnymailTrackingEvent]:
-        told: Any = self.parse_json_body(request)
-        if "events_by_user" not in told:
-            return [self.esp_to_anymail_event(told)]
-        events = [one for user in told["events_by_user"] for one in user["events"]]
+        posted: Any = self.parse_json_body(request)
+        if "events_by_user" not in posted:
+            return [self.esp_to_anymail_event(posted)]
+        events = [one for user in posted["events_by_user"] for one in user["events"]]
         return [
             self.esp_to_anymail_event(one.get("event_data") if isinstance(one, dict) else one)
             for one in events

@@ -49,7 +49,7 @@ def event_of(report: Report, provider: str) -> Event:
     kind = Event.Kind(report.kind)
     if not isinstance(report.metadata, Mapping):
         raise TypeError("metadata must be a mapping")
-    told = str(report.metadata.get("delivery", ""))
+    delivery_id = str(report.metadata.get("delivery", ""))
     address = address_key(storable(report.address))[:320]
     event_id = "\n".join(map(str, (report.event_id, address)))  # hashed: an address can be erased
     return Event(
@@ -59,8 +59,10 @@ def event_of(report: Report, provider: str) -> Event:
         address=address,
         description=storable(report.words)[:2000],
         happened_at=past(report.happened_at),
-        told_delivery=int(told) if told.isdecimal() and len(told) < 19 else None,
-        is_signed=is_signed(told, str(report.metadata.get("signature", ""))),
+        told_delivery=int(delivery_id)
+        if delivery_id.isdecimal() and len(delivery_id) < 19
+        else None,
+        is_signed=is_signed(delivery_id, str(report.metadata.get("signature", ""))),
         told_provider_id=storable(report.message_id)[:200],
     )
 

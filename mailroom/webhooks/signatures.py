@@ -110,12 +110,12 @@ class SNSTrackingWebhookView(AmazonSESTrackingWebhookView):
         self, kind: str | None, person: Any, sns_message: dict[str, Any], ses_event: dict[str, Any]
     ) -> AnymailTrackingEvent:
         """One event for one recipient. Its class in Anymail comes from its name: see `events`."""
-        mail, told = ses_event.get("mail") or {}, _details(ses_event)
-        words = [told.get(name) for name in ("bounceType", "bounceSubType", "delayType")]
-        words += [told.get(name) for name in ("complaintSubType", "complaintFeedbackType")]
-        words += [told.get(name) for name in ("reason", "errorMessage")]
+        mail, details = ses_event.get("mail") or {}, _details(ses_event)
+        words = [details.get(name) for name in ("bounceType", "bounceSubType", "delayType")]
+        words += [details.get(name) for name in ("complaintSubType", "complaintFeedbackType")]
+        words += [details.get(name) for name in ("reason", "errorMessage")]
         reply = person.get("diagnosticCode") if isinstance(person, dict) else None
-        stamp = told.get("timestamp") or sns_message.get("Timestamp") or mail.get("timestamp")
+        stamp = details.get("timestamp") or sns_message.get("Timestamp") or mail.get("timestamp")
         return AnymailTrackingEvent(
             event_type=str(kind),
             esp_event=ses_event,
@@ -125,7 +125,7 @@ class SNSTrackingWebhookView(AmazonSESTrackingWebhookView):
             metadata=_metadata(mail),
             recipient=person["emailAddress"] if isinstance(person, dict) else person,
             description=": ".join(str(word) for word in words if word),
-            mta_response=reply or told.get("smtpResponse"),
+            mta_response=reply or details.get("smtpResponse"),
         )
 
 
@@ -163,9 +163,9 @@ def _details(event: dict[str, Any]) -> dict[str, Any]:
 
 def _people(event: dict[str, Any]) -> Iterator[Any]:
     """Whom an event is about: those it names itself, else all recipients of the email."""
-    told = _details(event)
+    details = _details(event)
     names = ("bouncedRecipients", "complainedRecipients", "delayedRecipients", "recipients")
-    named = next((told[name] for name in names if told.get(name)), None)
+    named = next((details[name] for name in names if details.get(name)), None)
     yield from named or (event.get("mail") or {}).get("destination") or [""]
 
 

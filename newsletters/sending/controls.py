@@ -17,7 +17,7 @@ from mailroom.tasks import enqueue
 from newsletters.models import Issue
 from newsletters.models.issue import IssueState, Step, record
 from newsletters.sending.publish import notify_stopped, queue_issue
-from newsletters.sending.skip import CANCELLED
+from newsletters.sending.skip import ISSUE_CANCELLED
 
 ISSUE_CONTENT = (
     "subject", "web_title", "preheader", "body", "text", "language",
@@ -67,7 +67,7 @@ def cancel_issue(issue: Issue, by: Any = None) -> bool:
         _turn(issue, one, IssueState.CANCELLED) for one in (IssueState.PAUSED, IssueState.SENDING)
     ):
         return False
-    skipped = control.cancel(_message(issue), CANCELLED)
+    skipped = control.cancel(_message(issue), ISSUE_CANCELLED)
     text = ngettext("%(n)s email was not sent.", "%(n)s emails were not sent.", skipped)
     record(issue, Step.CANCELLED, by, text % {"n": skipped})
     return True

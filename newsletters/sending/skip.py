@@ -6,7 +6,7 @@ from mailroom.models import Delivery
 from newsletters.models import Subscription
 
 LEFT = gettext_noop("unsubscribed")
-CANCELLED = gettext_noop("cancelled by an editor")
+ISSUE_CANCELLED = gettext_noop("cancelled by an editor")
 
 
 def skip_reasons(deliveries: list[Delivery]) -> dict[int, str]:

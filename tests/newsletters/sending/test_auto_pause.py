@@ -8,7 +8,7 @@ from mailroom.delivery import breaker, engine
 from mailroom.models import Delivery, Event
 from newsletters.models import Issue, Subscription
 from newsletters.sending import auto_pause, controls, publish
-from newsletters.sending.skip import CANCELLED
+from newsletters.sending.skip import ISSUE_CANCELLED
 from notifications.models import Notification
 from tests.mailroom.fakes.smtp import Script, SMTPServer
 
@@ -192,4 +192,4 @@ class TestBehindTheBackOfAPause:
         drain()
         assert mail.outbox == []
         first.refresh_from_db()
-        assert (first.state, first.reason) == ("skipped", CANCELLED)
+        assert (first.state, first.reason) == ("skipped", ISSUE_CANCELLED)
