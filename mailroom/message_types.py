@@ -1,4 +1,4 @@
-"""Message types: what each email of the site is, and what that means for its delivery."""
+"""Message types: the channel, class and lifetime of each email."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 
-# RFC 3834 section 5: a reply by machine, or a notice nobody asked for by a mail of their own.
+# RFC 3834 section 5: automatic replies, and notices that no email asked for.
 AUTO_GENERATED = {"Auto-Submitted": "auto-generated"}
 
 
@@ -14,16 +14,16 @@ AUTO_GENERATED = {"Auto-Submitted": "auto-generated"}
 class MessageType:
     """One row of the table of types.
 
-    channel: alias in MAILERS that carries it.
+    channel: alias in MAILERS that sends it.
     bulk: opt-outs and complaints stop it, and it waits as `uncertain` when its outcome is unknown;
         a transactional one is stopped by neither, and is sent again.
-    lasts: how long after queueing it is still worth sending; None for as long as it takes.
-    asked: somebody asked for it just now, by its address: tried once a day even where that bounced.
-    secret: its bodies hold a link or code that opens an account: erased once they did their work.
-    routable: mail accounts and routers may carry it although it holds a secret.
+    lasts: how long after queueing it is still worth sending; None for no limit.
+    asked: the person asked for it with this address: tried once a day even if that has bounced.
+    secret: its bodies contain a link or code that opens an account; they are erased after sending.
+    routable: mail accounts and routers may send it although it contains a secret.
     headers: added to each message of the type.
-    personal: dotted path of `f(delivery) -> dict[str, str]`, values for the slots of a delivery.
-    gate: dotted path of `f(deliveries) -> dict[pk, reason]`, which ones must not be sent any more.
+    personal: dotted path of `f(delivery) -> dict[str, str]`, the merge values of a delivery.
+    gate: dotted path of `f(deliveries) -> dict[pk, reason]`, deliveries that must not be sent.
     """
 
     channel: str
@@ -40,7 +40,7 @@ class MessageType:
 def transactional(
     channel: str, *, lasts: timedelta | None = None, secret: bool = False, personal: str = ""
 ) -> MessageType:
-    """A type that a person must be told of: never stopped by an opt-out."""
+    """A type that a person must get: never stopped by an opt-out."""
     return MessageType(
         channel=channel,
         bulk=False,
@@ -76,7 +76,7 @@ OWN = {"mailroom.test": transactional("default")}
 
 
 def message_types() -> dict[str, MessageType]:
-    """All types: the project's MESSAGE_TYPES, and the library's own where it has no other row."""
+    """All types: the project's MESSAGE_TYPES, and the library's own unless the project has them."""
     return {**OWN, **settings.MESSAGE_TYPES}
 
 
@@ -100,10 +100,10 @@ def message_type(name: str) -> MessageType:
 
 
 def untyped(channel: str) -> MessageType:
-    """The type of a message that names none: mail of Django itself or of third-party apps.
+    """The type of a message without one: email of Django itself or of third-party apps.
 
-    What comes by a channel whose own types are all bulk is bulk; anything else is transactional.
-    With MAILROOM_SECRET_BY_DEFAULT its body is erased once it was sent.
+    It is bulk in a channel whose own types are all bulk, otherwise transactional.
+    With MAILROOM_SECRET_BY_DEFAULT its body is erased once it is sent.
     """
     own = [row for row in settings.MESSAGE_TYPES.values() if row.channel == channel]
     is_bulk = bool(own) and all(row.bulk for row in own)
@@ -112,11 +112,11 @@ def untyped(channel: str) -> MessageType:
 
 
 def type_or_untyped(name: str, channel: str) -> MessageType:
-    """The row of `name`, or what `untyped` says where it is empty or no longer in the table."""
+    """The row of `name`, or that of `untyped` if it is empty or no longer in the table."""
     return _row(name) or untyped(channel)
 
 
 def _row(name: str) -> MessageType | None:
-    """What `message_types` has of one name, without making a table of all for each email."""
+    """One row of `message_types`, without building the whole table for each email."""
     row: MessageType | None = settings.MESSAGE_TYPES.get(name) or OWN.get(name)
     return row

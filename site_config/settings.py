@@ -26,14 +26,14 @@ SITE_NAME = "Mailroom"
 DEBUG = env.bool("DEBUG", False)
 PUBLIC_URL = env.str("PUBLIC_URL", "http://127.0.0.1:8000" if DEBUG else "").rstrip("/")
 _public = environment.split_url(PUBLIC_URL)
-# Links begin with the path of PUBLIC_URL. "" and not None: no header of a request can set it.
+# Links start with the path of PUBLIC_URL. "" instead of None, so that no request header can set it.
 FORCE_SCRIPT_NAME = _public.path
 SECRET_KEY = env.str("SECRET_KEY", "") or environment.PLACEHOLDER_KEY
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", []) or environment.hosts(_public.hostname, DEBUG)
 ADMINS: list[str] = env.list("ADMINS", [])
 MANAGERS = ADMINS
-ERROR_EMAIL_STATE = VAR_DIR / "error-emails.json"  # how many were sent lately, over all processes
+ERROR_EMAIL_STATE = VAR_DIR / "error-emails.json"  # the recent error emails of all processes
 CSRF_TRUSTED_ORIGINS = [f"https://{_public.netloc}"] if _public.scheme == "https" else []
 
 INSTALLED_APPS = [
@@ -112,10 +112,10 @@ TEMPLATES = [
 
 DATABASES = {"default": environment.database(env, DEBUG, VAR_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Shared by all processes: rate limits count over the whole site, not per process.
+# Shared by all processes, because rate limits apply to the whole site.
 CACHES = {"default": environment.cache(env.str("CACHE_URL", ""))}
 
-# -- People: accounts and log-in ------------------------------------------------------------------
+# -- Accounts and sign-in -------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [
@@ -145,14 +145,14 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
-# In the browser that signed up; allauth signs in nobody else.
+# Only in the browser that signed up: allauth checks that.
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
-ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers get no mail
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # no email to addresses without an account
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGIN_BY_CODE_ENABLED = True
-# Beside allauth's own: what strangers may make this site send. Beyond the limit of an address they
-# get the usual answer and no mail goes out; whose address it is has the mails before that one.
+# In addition to allauth's limits: email that strangers can make this site send. Beyond the limit of
+# an address they get the usual answer, but no email is sent; the owner has the earlier ones.
 ACCOUNT_RATE_LIMITS = {
     "verification_visitor": "20/h/ip",
     "verification_address": "5/h/key",
@@ -163,13 +163,13 @@ ACCOUNT_RATE_LIMITS = {
     "newsletter_address": "5/h/key",
     "samples": "5/h/user",
 }
-# The time of an answer must not tell whether an address has an account or a subscription.
+# Response times must not reveal whether an address has an account or a subscription.
 ANSWER_STEP_SECONDS = env.float(
     "ANSWER_STEP_SECONDS", 0 if DEBUG else 0.5, validate=environment.between(0, 10)
 )
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds; a sign-in counts as well
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds; a sign-in counts, too
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_FORMS = {
@@ -189,9 +189,9 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.int(
     "TRUSTED_PROXY_COUNT", 0, validate=environment.between(0, 100)
 )
 
-# -- Mail: channels, routes, providers ------------------------------------------------------------
+# -- Email: channels, routes, providers -----------------------------------------------------------
 
-# Your own providers: `acme=shop.acme.Provider`, the scheme of their URLs and a class.
+# Your own providers, such as `acme=shop.acme.Provider`: the scheme of their URLs, and a class.
 MAILROOM_PROVIDERS = environment.pairs(env, "MAILROOM_PROVIDERS")
 mail = mailers.MailVariables(env, debug=DEBUG, own_providers=MAILROOM_PROVIDERS)
 
@@ -252,7 +252,7 @@ MAILERS: dict[str, dict[str, Any]] = {
             "daily_cap": mail.daily_cap("MAIL_DAILY_CAP_NEWSLETTERS"),
         },
     },
-    # Error emails to ADMINS: straight to a provider, never through the outbox, and never raising.
+    # Error emails to ADMINS: sent directly by a provider, not through the outbox; never raises.
     "ops": {
         "BACKEND": "mailroom.backends.admins.EmailBackend",
         "OPTIONS": {"via": mail.url("MAILER_URL_OPS", MAILER_URL)},
@@ -261,29 +261,31 @@ MAILERS: dict[str, dict[str, Any]] = {
 MAILERS |= mail.providers(MAILERS)  # the providers and routes that the URLs above name
 
 MAILER_URLS = mail.tree.urls  # alias -> provider URL with its secrets masked
-MAILER_SENDERS = mail.tree.senders  # alias -> the From that a provider may send as, if it says so
-MAILER_COSTS = mail.tree.costs  # alias -> the price of a message, where a URL has ?cost=0.40/1000
+MAILER_SENDERS = mail.tree.senders  # alias -> the only From it accepts, if its URL has one
+MAILER_COSTS = mail.tree.costs  # alias -> the price of a message, if its URL has ?cost=0.40/1000
 MESSAGE_TYPES = mailers.MESSAGE_TYPES  # type of message -> its channel
-# Endings for special use (RFC 6761) that forms accept: intranets use .local, trials .test.
+# Special-use domains (RFC 6761) that forms accept: intranets use .local, tests use .test.
 MAIL_SPECIAL_USE_DOMAINS: list[str] = env.list("MAIL_SPECIAL_USE_DOMAINS", ["local", "test"])
 # Mail accounts, kept in the database: keys made by `manage.py mail_accounts --new-key`. The first
 # encrypts their credentials, all decrypt.
 MAIL_ACCOUNT_KEYS: list[str] = env.list("MAIL_ACCOUNT_KEYS", [])
 MAILROOM_ROUTERS: list[str] = env.list("MAILROOM_ROUTERS", [])  # classes, by dotted path
 MAILROOM_DOMAIN_ROUTES = environment.pairs(env, "MAILROOM_DOMAIN_ROUTES")
-# Development only: hosts of accounts that may be at loopback, and kinds whose API is played here.
+# Development only: loopback hosts that accounts may use, and kinds whose API the sandbox simulates.
 MAIL_ACCOUNT_LOOPBACK_HOSTS: list[str] = env.list("MAIL_ACCOUNT_LOOPBACK_HOSTS", [])
 MAIL_ACCOUNT_API_URLS = environment.pairs(env, "MAIL_ACCOUNT_API_URLS")
-STAGING_MAIL = mail.addresses("STAGING_MAIL")  # on a copy of the site, who alone may get mail
+STAGING_MAIL = mail.addresses("STAGING_MAIL")  # on a staging copy, the only recipients
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM
 EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 DKIM_SELECTORS: list[str] = env.list("DKIM_SELECTORS", [])  # for the doctor to look up
 FEEDBACK_SENDER = "mailroom"  # the last part of Feedback-ID: 5 to 15 characters
-MAIL_BOUNCE_ADDRESS = env.str("MAIL_BOUNCE_ADDRESS", "")  # bounces of SMTP emails come back here
-MAIL_BOUNCE_URL = env.str("MAIL_BOUNCE_URL", "")  # and are read from here: imaps://user:pw@host
+MAIL_BOUNCE_ADDRESS = env.str("MAIL_BOUNCE_ADDRESS", "")  # for bounces of email sent over SMTP
+MAIL_BOUNCE_URL = env.str(
+    "MAIL_BOUNCE_URL", ""
+)  # the mailbox they are read from: imaps://user:pw@host
 UNSUBSCRIBE_MAILBOX = env.str("MAIL_UNSUBSCRIBE", "")
 MAIL_UNSUBSCRIBE_URL = env.str("MAIL_UNSUBSCRIBE_URL", "")
-# Two at a time, separated by a comma, while one is being changed.
+# While one is being changed, both, separated by a comma.
 WEBHOOK_SECRETS = environment.webhook_secrets(
     env, [SECRET_KEY, *SECRET_KEY_FALLBACKS], environment.is_by_add_on(env)
 )
@@ -295,17 +297,17 @@ MAIL_BREAKER_SECONDS = env.float("MAIL_BREAKER_SECONDS", 30, validate=environmen
 MAIL_RETENTION_DAYS = env.int("MAIL_RETENTION_DAYS", 90, validate=environment.days)
 NOTIFICATION_RETENTION_DAYS = env.int(
     "NOTIFICATION_RETENTION_DAYS", 180, validate=environment.days
-)  # once they are read
+)  # after they were read
 PUBLISH_GRACE_SECONDS = env.int(
     "PUBLISH_GRACE_SECONDS", 60, validate=environment.seconds
 )  # to undo "publish now"
-# When the sending of an issue stops by itself. Gmail and Yahoo ask for complaints below 0.3 %, and
-# providers suspend accounts at 5 to 10 % of hard bounces; a few of either are nobody's fault.
+# When an issue pauses automatically. Gmail and Yahoo ask for less than 0.3 % complaints, and
+# providers suspend accounts at 5 to 10 % hard bounces. A few of either are normal.
 ISSUE_STOP_COMPLAINTS = env.float("ISSUE_STOP_COMPLAINTS", 0.003, validate=environment.fraction)
 ISSUE_STOP_BOUNCES = env.float("ISSUE_STOP_BOUNCES", 0.05, validate=environment.fraction)
 ISSUE_STOP_MINIMUM = env.int("ISSUE_STOP_MINIMUM", 5, validate=environment.count)
 ISSUE_STOP_FAILURES = env.int("ISSUE_STOP_FAILURES", 25, validate=environment.count)  # in a row
-# What of its readers an issue records: "opens", "clicks", nothing by default. Readers are told.
+# What the provider records about readers: "opens", "clicks". Nothing by default; emails say so.
 NEWSLETTER_TRACKING: list[str] = env.list(
     "NEWSLETTER_TRACKING", [], validate=validate.ContainsOnly(["opens", "clicks"])
 )
@@ -313,7 +315,7 @@ INBOX_FILE = VAR_DIR / "inbox.sqlite3"  # what /inbox/ shows in development
 
 # -- Work outside the request ---------------------------------------------------------------------
 
-TASKS_URL = env.str("TASKS_URL", "")  # a broker for Celery; the project's database without one
+TASKS_URL = env.str("TASKS_URL", "")  # a broker for Celery; without it, the database
 TASKS = environment.tasks(TASKS_URL)
 WORKER_IN_WEB = env.bool("WORKER_IN_WEB", False)  # gunicorn runs the worker too: one_process.py
 
@@ -323,7 +325,7 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("fr", "Français"), ("pa", "ਪੰਜਾਬੀ")]
 LOCALE_PATHS = [
     BASE_DIR / "locale",
-    BASE_DIR / "site_config" / "library_texts",  # what Django and allauth say on our pages
+    BASE_DIR / "site_config" / "library_texts",  # texts of Django and allauth on our pages
 ]
 FORMAT_MODULE_PATH = "site_config.formats"  # dates and times, such as 27 Nov 2026, 21:05
 TIME_ZONE = "UTC"
@@ -351,7 +353,7 @@ SECURE_SSL_REDIRECT = _https
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 SECURE_CSP = environment.CONTENT_SECURITY_POLICY
-X_FRAME_OPTIONS = "SAMEORIGIN"  # mail previews stand in frames of our own pages
+X_FRAME_OPTIONS = "SAMEORIGIN"  # our pages show email previews in frames
 
 SILENCED_SYSTEM_CHECKS = environment.SILENCED
 

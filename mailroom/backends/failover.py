@@ -1,4 +1,4 @@
-"""Routes: mailers that hand messages to others; here in order of preference."""
+"""Failover, and the base of all routes: mailers that pass messages on to other mailers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from mailroom.outcomes import Verdict, classify
 
 
 class RouteBackend(EachBackend):
-    """A mailer that hands messages to others. via: their aliases."""
+    """A mailer that passes messages on to others. via: their aliases."""
 
     timeout: float | None = None  # seconds, put on the children instead of their own
 
@@ -31,9 +31,9 @@ class RouteBackend(EachBackend):
         return transport.carry_each(lambda: self._child(alias), alias, messages)
 
     def least_bad(self, among: Sequence[str]) -> str:
-        """Where all rest, the one to try all the same: who failed first, never a paused one.
+        """The mailer to try if all are cooling down: the one that failed first, never a paused one.
 
-        Raises InvalidMailer where all are paused.
+        Raises InvalidMailer if all are paused.
         """
         if not (found := breaker.oldest_failure(among)):
             raise InvalidMailer("Every mailer of this route is paused.", alias=self.alias)  # type: ignore[attr-defined]
@@ -56,7 +56,7 @@ class RouteBackend(EachBackend):
 
 @dataclass(slots=True, eq=False)
 class MessageOnRoute:
-    """A message on its way through the route: who was tried, and what the last one said."""
+    """A message on its way through the route: the mailers tried, and the last answer."""
 
     message: EmailMessage
     tried: list[str] = field(default_factory=list)
@@ -64,12 +64,12 @@ class MessageOnRoute:
 
 
 class EmailBackend(RouteBackend):
-    """Each message goes by the first mailer of `via` that is not resting and does not refuse it.
+    """Send each message through the first mailer of `via` that works and accepts it.
 
-    Only what was certainly not accepted goes to the next one. Refused for good, it would be refused
-    there too; unknown, it may have been accepted, and sending it elsewhere could double it: both
-    end the attempt with their exception. A message that comes again takes the mailer last that had
-    it.
+    Only what was certainly not accepted goes to the next mailer. A refusal for good would be
+    repeated there, and after an unknown outcome the email may have been accepted: both end the
+    attempt with their exception. A message that is sent again tries the mailer that had it before
+    after all others.
     """
 
     def send_each(self, email_messages: Sequence[EmailMessage]) -> list[Exception | None]:
@@ -84,7 +84,7 @@ class EmailBackend(RouteBackend):
         return [attempt.error for attempt in attempts]
 
     def _try(self, group: list[MessageOnRoute], alias: str) -> list[MessageOnRoute]:
-        """Hand what goes to one mailer over together; what of it may go to the next."""
+        """Hand over together what goes to one mailer; returns what may go to the next."""
         errors = self.carry_each([attempt.message for attempt in group], alias)
         if None in errors:
             self._tell(alias, group[errors.index(None)].error)
@@ -94,7 +94,7 @@ class EmailBackend(RouteBackend):
         return [one for one in group if one.error and _may_go_on(one.error)]
 
     def _next(self, attempt: MessageOnRoute) -> str | None:
-        """Who to try next; None where the attempt is at its end."""
+        """The mailer to try next; None if the attempt is over."""
         for alias in self._order(attempt.message):
             if alias not in attempt.tried and breaker.admits(alias):
                 return alias
@@ -111,7 +111,7 @@ class EmailBackend(RouteBackend):
         return sorted(self.via, key=lambda alias: bool(had_by) and had_by in providers_of(alias))
 
     def _tell(self, alias: str, refusal: Exception | None) -> None:
-        """A failover that succeeds hides a fault: somebody has to hear of it."""
+        """Report a failover, which would otherwise hide that a provider is down."""
         first = breaker.health(self.via[0])
         if alias != first.alias and not first.mode:  # else a person took it out, and knows
             error = classify(refusal).error if refusal else first.error

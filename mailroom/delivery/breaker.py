@@ -1,9 +1,9 @@
-"""Which providers work: a circuit breaker for each, shared by all processes.
+"""A circuit breaker for each provider, shared by all processes.
 
-A fault of a provider is recorded here, in MailerHealth, and never in the rows that wait for it.
-After the first one a lane tries the provider with one row at a time; after three in a row the
-breaker opens, and routes prefer others until its rest is over. Each change is one conditional
-UPDATE. A process knows what is written here at most a second later.
+A provider's fault is recorded here, in MailerHealth, and never in the rows that wait for it. After
+the first fault a lane tests the provider with one row at a time; after three in a row the breaker
+opens, and routes prefer other providers until the time is over. Each change is one conditional
+UPDATE. A process sees the changes of others within a second.
 """
 
 import enum
@@ -38,7 +38,7 @@ FRESH_SECONDS = 1.0
 LONGEST_PROBE = 5.0  # seconds to the next try of a provider where no other one works
 LONGEST_REST = timedelta(minutes=5)
 LONGEST_PROVIDER_PAUSE = 3600  # seconds, whatever a provider asks for
-PROBE = timedelta(seconds=60)  # longer than any time-out: a prober that died is replaced then
+PROBE = timedelta(seconds=60)  # longer than any time-out; then a prober that died is replaced
 OPS = "ops"
 ALERT_EVERY = {"opened": 600.0, "closed": 600.0, "failed_over": 3600.0}  # seconds
 
@@ -66,7 +66,7 @@ _own_probe = threading.local()  # .alias: the provider that this thread may try,
 
 
 def health(alias: str) -> MailerHealth:
-    """The health of a provider; one that works where nothing is known of it."""
+    """The health of a provider; working if nothing is known about it."""
     return _rows().get(alias) or MailerHealth(alias=alias)
 
 
@@ -81,7 +81,7 @@ def _rows() -> dict[str, MailerHealth]:
     if time.monotonic() - _seen.at > FRESH_SECONDS:
         try:
             rows = {row.alias: row for row in MailerHealth.objects.all()}
-        except DatabaseError:  # error mail must go out also when the database is what is broken
+        except DatabaseError:  # error emails must be sent even if the database is the problem
             logger.warning("The health of providers can't be read; they count as working.")
             rows = _seen.rows
         _seen = _Seen(rows, time.monotonic())
@@ -89,7 +89,7 @@ def _rows() -> dict[str, MailerHealth]:
 
 
 def rests(alias: str) -> bool:
-    """True where a provider is to get nothing now, or a route has only such children."""
+    """Whether a provider should get nothing now, or a route has only such children."""
     if below := children(alias):
         return all(rests(child) for child in below)
     if alias == getattr(_own_probe, "alias", None):
@@ -101,7 +101,7 @@ def rests(alias: str) -> bool:
 
 
 def is_paused(alias: str) -> bool:
-    """True where a person paused a provider, or all providers of a route or channel."""
+    """Whether a person has paused a provider, or all providers of a route or channel."""
     if below := children(alias):
         return all(is_paused(child) for child in below)
     return health(alias).mode == Mode.PAUSED
@@ -110,7 +110,7 @@ def is_paused(alias: str) -> bool:
 def next_try(route: str) -> datetime | None:
     """When a route, channel or provider without a working provider is tried next.
 
-    None where one works, and where a person paused all of them.
+    None if one works, or if a person has paused all of them.
     """
     able = _able(route)
     if not able or any(row.is_pristine for row in able):
@@ -119,7 +119,7 @@ def next_try(route: str) -> datetime | None:
 
 
 def _able(route: str) -> list[MailerHealth]:
-    """The providers that may carry email of a route now: not paused, and within their quota."""
+    """The providers that may send email of a route now: not paused, and within their quota."""
     in_reach = dict.fromkeys(_in_reach(route))
     return [row for row in map(health, in_reach) if row.mode != Mode.PAUSED]
 
@@ -135,9 +135,9 @@ def _in_reach(alias: str) -> Iterator[str]:
 
 
 def quota_of(alias: str) -> DailyLimit | None:
-    """The limit of a quota's first child, None for any other mailer.
+    """The limit of a quota's first child; None for any other mailer.
 
-    Counted by that child: several routes with the same one share what it carries on a day.
+    It is counted per child, so several routes with the same child share its daily limit.
     """
     entry = mailers.settings.get(alias, {})
     if entry.get("BACKEND") != QUOTA:
@@ -152,7 +152,7 @@ def quota_of(alias: str) -> DailyLimit | None:
 def admission(route: str) -> Admission:
     """How many rows may be claimed for a route now: all, one to probe a provider, or none.
 
-    ONE is won by one caller, whose thread is admitted to that provider until `end_probe`.
+    ONE goes to a single caller, whose thread may use that provider until `end_probe`.
     """
     able = _able(route)
     if any(row.is_pristine for row in able):
@@ -167,7 +167,7 @@ def admission(route: str) -> Admission:
 
 
 def end_probe(*, was_used: bool) -> None:
-    """End what `admission` began; was_used: False where no row was left to probe with."""
+    """End what `admission` began; was_used: False if there was no row to test with."""
     alias, _own_probe.alias = getattr(_own_probe, "alias", None), None
     if alias and not was_used:
         MailerHealth.objects.filter(alias=alias).update(probe_at=timezone.now())
@@ -175,9 +175,9 @@ def end_probe(*, was_used: bool) -> None:
 
 
 def admits(alias: str) -> bool:
-    """True where an email may be handed to this provider, or to this route, now.
+    """Whether an email may be handed to this provider or route now.
 
-    For a provider whose rest is over, True to one caller, whose email is the probe.
+    When a provider's cooling-down time is over, True for one caller, whose email is the test.
     """
     if children(alias) or rests(alias):
         return not rests(alias)
@@ -201,11 +201,11 @@ def _wins_probe(row: MailerHealth, **same: datetime | None) -> bool:
 
 
 def report(alias: str, outcome: Outcome) -> None:
-    """Record what became of an email that was handed to a provider.
+    """Record the outcome of an email that was handed to a provider.
 
-    Faults of transport and account count against it; a refused address never does. A wish to wait
-    (Retry-After) is followed to the second, and counts as no failure. A database that is away is no
-    reason to fail: the email is gone already.
+    Faults of transport and account count against it; a refused address never does. Retry-After is
+    followed exactly, and is no failure. An unreachable database is ignored, because the email has
+    already been handed over.
     """
     try:
         if outcome.fault in PROVIDER_FAULTS:
@@ -219,7 +219,7 @@ def report(alias: str, outcome: Outcome) -> None:
 
 
 def try_now(alias: str) -> None:
-    """End a provider's rest: the next email tries it."""
+    """End a provider's cooling down: the next email tests it."""
     now = timezone.now()
     MailerHealth.objects.filter(alias=alias).update(retry_at=now, probe_at=now)
     forget()
@@ -269,13 +269,13 @@ def _failed(alias: str, outcome: Outcome) -> None:
 
 
 def _wait_for_probe(failures: int) -> timedelta:
-    """Until one row may try again: at once after the first failure, then 1, 2, 4, 5 seconds."""
+    """Time until the next test: none after the first failure, then 1, 2, 4, 5 seconds."""
     seconds = 2.0 ** min(failures - 2, 10) if failures > 1 else 0.0
     return timedelta(seconds=min(seconds, LONGEST_PROBE))
 
 
 def _rest(rests: int) -> timedelta:
-    """How long the rest of that number in a row is: doubling, with jitter, up to a limit."""
+    """How long a provider cools down: doubling each time, with jitter, up to a limit."""
     doubled = timedelta(seconds=settings.MAIL_BREAKER_SECONDS) * 2 ** min(max(rests - 1, 0), 10)
     return min(doubled, LONGEST_REST) * random.uniform(0.8, 1.0)  # noqa: S311
 
@@ -299,17 +299,17 @@ def _succeeded(alias: str) -> None:
     else:
         mine.update(**well)
     forget()
-    wake()  # all that waited for it may go now
+    wake()  # everything that waited for it may be sent now
 
 
 # -- Who has to know --------------------------------------------------------------------------
 
 
 def alert(event: str, alias: str, *, error: str = "", carried_by: str = "") -> None:
-    """Tell ADMINS by email, and the receivers of the signal, what happened to a provider.
+    """Notify ADMINS by email, and the receivers of the signal, of an event of a provider.
 
-    event: `opened` (it rests), `closed` (it is back) or `failed_over` (`carried_by` carried its
-    email). The same event of the same provider is reported once in ten minutes, or in an hour.
+    event: `opened` (it cools down), `closed` (it works again) or `failed_over` (`carried_by` sent
+    its email). The same event of the same provider is reported once in ten minutes or an hour.
     """
     if not ClockLease.win(f"alert:{event}:{alias}", ALERT_EVERY[event]):
         return
@@ -336,7 +336,7 @@ def alert_text(event: str, alias: str, carried_by: str = "") -> str:
 
 
 def oldest_failure(among: Iterable[str]) -> str | None:
-    """Where all rest and an email is handed over directly: whom to try, never a paused one."""
+    """The provider to try for a direct email if all are cooling down; never a paused one."""
     able = [alias for alias in among if not is_paused(alias)]
     epoch = timezone.now()
 

@@ -1,7 +1,7 @@
-"""Final checks before sending: on hold, expired, suppressed, opted out, not meant for this site.
+"""Final checks before sending: on hold, expired, suppressed, opted out, staging.
 
-Each window is checked after it was claimed and just before it is sent. A check that raises fails
-the row that it raises for, and no other.
+Each window is checked after it was claimed, just before it is sent. A check that raises fails only
+the row that it raises for.
 """
 
 import logging
@@ -32,7 +32,7 @@ CANCELLED = gettext_noop("cancelled")
 
 
 class Checked(NamedTuple):
-    """Which rows of a window may be sent, and of the others, by id, why not or what was raised."""
+    """The rows of a window that may be sent; for the others, by id, the reason or the error."""
 
     passed: list[Delivery]
     skip: dict[int, str]
@@ -40,10 +40,10 @@ class Checked(NamedTuple):
 
 
 def check(rows: Sequence[Delivery], alias: str) -> Checked:
-    """Find what of a window must not be sent; alias: the mailer that would carry it.
+    """Find the rows of a window that must not be sent; alias: the mailer that would send them.
 
-    What is on hold neither passes nor is skipped: it goes back into the queue. Raises
-    OperationalError or InterfaceError where the database is away or locked.
+    Rows on hold neither pass nor are skipped: they go back into the queue. Raises OperationalError
+    or InterfaceError while the database is unreachable or locked.
     """
     found = Checked([], {}, {})
     by_message: dict[int, list[Delivery]] = {}
@@ -79,9 +79,9 @@ def _suppressed(message: Message, rows: Sequence[Delivery]) -> dict[int, str]:
 
 
 def _may_try(message: Message, delivery: Delivery) -> bool:
-    """An email that a person asks for is tried once a day even where the address bounced.
+    """Allow an email that the person asked for once a day, even if the address has bounced.
 
-    The mailbox may work again, and nothing else could tell.
+    The mailbox may work again, and there is no other way to find out.
     """
     if not message.type_entry.asked:
         return False
@@ -90,7 +90,7 @@ def _may_try(message: Message, delivery: Delivery) -> bool:
 
 
 def _ask_hook(message: Message, rows: Sequence[Delivery], found: Checked) -> None:
-    """Ask the `gate` hook of the message's type; one that raises is asked about each row alone."""
+    """Call the `gate` hook of the message's type; if it raises, call it for each row alone."""
     if not message.type_entry.gate or not rows:
         return
     try:
@@ -115,7 +115,7 @@ def _reasons(hook: str, rows: Sequence[Delivery]) -> dict[int, str]:
 
 
 def _cancelled(rows: Sequence[Delivery], alias: str) -> dict[int, str]:
-    """What receivers of about_to_send have against rows; about each they are asked once."""
+    """The objections of receivers of about_to_send, which get each row once."""
     if not about_to_send.has_listeners(Delivery):
         return {}
     return {one.pk: reason for one in rows if (reason := _decision(one, alias))}
@@ -138,17 +138,17 @@ def _decision(delivery: Delivery, alias: str) -> str:
 
 # -- Staging: on a copy of the site no email reaches a stranger -------------------------------
 #
-# STAGING_MAIL names who may get email: addresses, and domains as @example.com. What is for anybody
-# else goes to the first address instead; where there is none, it is not sent at all.
+# STAGING_MAIL lists who may get email: addresses, and domains as @example.com. Other email goes to
+# the first address instead, or is not sent if there is none.
 
 
 def is_staging() -> bool:
-    """True where STAGING_MAIL holds email back."""
+    """Whether STAGING_MAIL limits the recipients."""
     return bool(settings.STAGING_MAIL)
 
 
 def redirect_on_staging(mail: EmailMessage) -> None:
-    """Replace recipients who are not allowed by the first address that is; the subject says so."""
+    """Replace recipients who are not allowed with the first allowed one; the subject says so."""
     if not is_staging():
         return
     meant = [parseaddr(text)[1] for text in mail.recipients()]

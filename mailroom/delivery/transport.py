@@ -1,7 +1,7 @@
-"""Hand emails to a provider, or to a route that hands them on, and say what became of each.
+"""Send emails through a provider or a route, and return the outcome of each.
 
-`Transport` is what a lane uses: it keeps a mailer open over many windows. `carry_each` and
-`hand_over` are below it, for routes and for whoever sends past the outbox.
+A lane uses `Transport`, which keeps a mailer open over many windows. `carry_each` and `hand_over`
+are the layer below, for routes and for code that sends without the outbox.
 """
 
 import logging
@@ -57,7 +57,7 @@ RESULTS = ("outcomes", "anymail_status")  # what a provider leaves on a message
 
 
 class Transport:
-    """A mailer, `alias` of MAILERS, that is opened when there is something to send."""
+    """The mailer `alias` in MAILERS, opened when there is something to send."""
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
@@ -70,10 +70,10 @@ class Transport:
         self._close()
 
     def build(self, parcels: Sequence[Parcel]) -> tuple[list[Built], dict[int, str]]:
-        """The emails of a window, and the error of each delivery that can't be built, by its id.
+        """The emails of a window, and the errors of deliveries that can't be built, by id.
 
         Hooks of apps run here, before anything is sent. Raises OperationalError or InterfaceError
-        where the database is away or locked: that is no fault of any of them.
+        while the database is unreachable or locked, because no row is to blame for that.
         """
         built: list[Built] = []
         errors: dict[int, str] = {}
@@ -87,9 +87,9 @@ class Transport:
         return built, errors
 
     def send(self, built: Sequence[Built], may_start: Callable[[], bool]) -> Outcomes:
-        """Send what was built; the outcome of each delivery, by its id. Never raises.
+        """Send the emails; the outcome of each delivery, by its id. Never raises.
 
-        may_start: asked before each email; once it says no, the rest is not handed over.
+        may_start: called before each email; once it returns False, the rest is not handed over.
         """
         outcomes: Outcomes = {}
         for mail, _ in built:
@@ -114,11 +114,11 @@ class Transport:
 
     @cached_property
     def _skeletons(self) -> Skeletons | None:
-        """For mailers of which one can send bytes as they are."""
+        """Mailers of which at least one can send ready-made bytes."""
         return Skeletons() if any(map(_takes_bytes, providers_of(self.alias))) else None
 
     def _mail(self, parcel: Parcel) -> EmailMultiAlternatives:
-        """The email for deliveries that share one; bulk email from its skeleton."""
+        """The email that these deliveries share; bulk email from its precompiled form."""
         first = parcel[0]
         message = first.message
         if message.is_bulk and not (message.to or message.cc or message.bcc):
@@ -127,7 +127,7 @@ class Transport:
         return build(message, parcel)
 
     def _learn(self, error: Exception) -> Outcome:
-        """The outcome that an answer stands for; a mailer that is at fault is closed."""
+        """The outcome of an answer; closes a mailer that is at fault."""
         outcome = classify(error)
         if outcome.fault in PROVIDER_FAULTS:
             self._close()
@@ -149,7 +149,7 @@ class Transport:
 
 
 def _share(mail: EmailMultiAlternatives, parcel: Parcel, common: Outcome) -> Outcomes:
-    """Each recipient's own outcome where the provider told them apart, else the common one."""
+    """Each recipient's own outcome if the provider distinguishes them, else the common one."""
     own = {**recipient_outcomes(mail), **getattr(mail, "outcomes", {})}
     if common is not ACCEPTED and len(parcel) == 1:
         own = {}
@@ -175,7 +175,7 @@ def _about(delivery: Delivery, parcel: Parcel, outcome: Outcome) -> Outcome:
 def carry_each(
     opened: Callable[[], BaseEmailBackend], alias: str, messages: Sequence[EmailMessage]
 ) -> Errors:
-    """Send messages by the provider or the route `alias`; arguments and result as below."""
+    """Send messages through the provider or route `alias`; arguments and result as below."""
     if not children(alias):
         return hand_over_each(opened, alias, messages)
     try:
@@ -198,10 +198,9 @@ def hand_over_each(
 ) -> Errors:
     """Hand copies of messages to the provider `alias`, and report the answers to its breaker.
 
-    opened: returns the provider's backend with its connection open. What the provider does to a
-    copy never reaches the next one; its results, `carried_by` and, where it refused, an entry of
-    `refused_by` are on the message afterwards. For each message None, or what the provider raises
-    for it.
+    opened: returns the provider's backend with its connection open. Changes to a copy never reach
+    the next provider. The original message gets the results, `carried_by` and, if it was refused,
+    an entry in `refused_by`. Returns for each message None, or what the provider raised.
     """
     for message in messages:
         message.carried_by = alias  # type: ignore[attr-defined]
@@ -259,7 +258,7 @@ def _one_by_one(mailer: BaseEmailBackend, alias: str) -> Callable[[Sequence[Emai
 
 
 def _judged(error: Any, own: type[Provider] | None) -> Exception:
-    """The error of a plain backend, with its outcome where that is not to be seen by its kind."""
+    """The error of a plain backend, with its outcome if the error's class doesn't show it."""
     found: Exception = error
     if own and (outcome := own.outcome(found)):
         error.outcome = outcome
@@ -275,7 +274,7 @@ def _accepted_before(message: EmailMessage, error: Exception) -> bool:
 
 
 def _attempt(message: EmailMessage, mailer: BaseEmailBackend, alias: str) -> EmailMessage:
-    """What this mailer gets: a PersonalMail where it knows to take one, else a whole copy."""
+    """What this mailer gets: a PersonalMail if it accepts one, else a whole copy."""
     own = _addresses(message, mailer, alias)
     if isinstance(message, PersonalMail):
         if not own and not guards.is_staging() and _takes(mailer, message):
@@ -303,7 +302,7 @@ def _copy_results(attempt: Any, message: Any) -> None:
 
 
 def _report(alias: str, errors: Errors) -> None:
-    """Report each answer to the breaker; what several messages share is reported once."""
+    """Report each answer to the breaker; an answer that messages share, once."""
     last: Exception | object | None = object()
     for error in errors:
         if error is not last and not isinstance(error, NotStarted):
@@ -312,7 +311,7 @@ def _report(alias: str, errors: Errors) -> None:
 
 
 def _note_refusals(alias: str, messages: Sequence[EmailMessage], errors: Errors) -> None:
-    """Note (alias, outcome, time) on each message that this provider did not take."""
+    """Note (alias, outcome, time) on each message that this provider refused."""
     for message, error in zip(messages, errors, strict=True):
         if error and not isinstance(error, NotStarted):
             refusal = (alias, classify(error), timezone.now())
@@ -320,10 +319,10 @@ def _note_refusals(alias: str, messages: Sequence[EmailMessage], errors: Errors)
 
 
 def _addresses(message: Any, mailer: Any, alias: str) -> tuple[str, list[str]] | None:
-    """From and Reply-To of a message by this provider; None where they stay as they are.
+    """From and Reply-To of a message for this provider; None if they stay as they are.
 
-    A provider may be bound to one address; answers still reach who wrote. A message that its mail
-    account does not carry is from the channel.
+    A provider may accept only one From; replies still reach the original sender. A message that its
+    mail account does not send is from the channel.
     """
     sender: str = settings.MAILER_SENDERS.get(alias, "")
     if not sender and not is_account(getattr(message, "route", "")):
@@ -357,9 +356,9 @@ def mailer_for(alias: str) -> BaseEmailBackend:
 
 
 def window_limits(alias: str) -> tuple[int, int]:
-    """How many rows a window has at least and at most, by who may carry them.
+    """The smallest and the largest window, by the providers that may send it.
 
-    A call to a batch API is one window; calls side by side begin together.
+    A call of a batch API is one window; parallel calls start together.
     """
     least, most = [], []
     for provider in providers_of(alias):
