@@ -155,12 +155,12 @@ ACCOUNT_LOGIN_BY_CODE_ENABLED = True
 # an address they get the usual answer, but no email is sent; the owner has the earlier ones.
 ACCOUNT_RATE_LIMITS = {
     "verification_visitor": "20/h/ip",
-    "verification_address": "5/h/key",
+    "verification_address": "5/h/key,20/d/key",
     "reset_password": "20/m/ip",
-    "reset_address": "5/h/key",
+    "reset_address": "5/h/key,20/d/key",
     "request_login_code": "20/m/ip,3/m/key,20/h/key",
     "newsletter_visitor": "20/h/ip",
-    "newsletter_address": "5/h/key",
+    "newsletter_address": "5/h/key,20/d/key",
     "samples": "5/h/user",
 }
 # Response times must not reveal whether an address has an account or a subscription.

@@ -1,14 +1,18 @@
 """Limits stop who asks too often, by whatever header; they lock nobody out of an account."""
 
+from datetime import timedelta
 from hashlib import sha256
 
 import pytest
+import time_machine
 from allauth.mfa.models import Authenticator
 from django.core import mail
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from accounts.known_devices import COOKIE
+from mailroom.models import Delivery
 from tests.accounts.conftest import NEW_PASSWORD, PASSWORD, path_in
 from tests.accounts.test_ways_in import code_in
 
@@ -30,6 +34,15 @@ def test_others_who_ask_in_my_name_do_not_lock_me_out(client, ann, drain):
     client.post(page.redirect_chain[-1][0], fields)
     client.post("/accounts/login/", {"login": ann.email, "password": NEW_PASSWORD})
     assert "_auth_user_id" in client.session
+
+
+def test_a_mailbox_gets_a_limited_number_of_resets_a_day(client, ann, outbox_mailers):
+    now = timezone.now()
+    for hour in range(7):
+        with time_machine.travel(now + timedelta(hours=hour, minutes=hour)):
+            for n in range(4):
+                client.post(RESET, {"email": ann.email}, **from_address(4 * hour + n))
+    assert Delivery.objects.count() == 20
 
 
 def test_who_guesses_in_my_name_does_not_lock_me_out(client, ann, drain):
