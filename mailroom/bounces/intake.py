@@ -12,9 +12,8 @@ from mailroom.models import Delivery, Event
 logger = logging.getLogger(__name__)
 
 PROVIDER = "Email"
-BYTES_READ = (
-    256_000  # bytes that are read of an email: reports come before the email they are about
-)
+# Bytes that are read of an email: reports come before the email they are about.
+BYTES_READ = 256_000
 
 
 class Result(StrEnum):

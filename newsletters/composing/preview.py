@@ -17,9 +17,8 @@ from newsletters.markdown import KNOWN, greeting, render_html, render_text, size
 from newsletters.models import Issue, IssueTest, Newsletter, Subscription
 from newsletters.subscribers.tokens import member_token
 
-NO_SUBSCRIPTION = (
-    0  # no subscription has this number, so that the links of a preview change nothing
-)
+# No subscription has this number, so that the links of a preview change nothing.
+NO_SUBSCRIPTION = 0
 
 
 def preview(issue: Issue, name: str, address: str) -> EmailMultiAlternatives:
