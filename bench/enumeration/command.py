@@ -65,6 +65,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser = commands.add_parser("enumeration", help=__doc__)
     parser.add_argument("--requests", type=int, default=1000, help="of each kind")
     parser.add_argument("--states", nargs="+", default=("up", "down"), help="of the mail server")
+    parser.add_argument("--forms", nargs="+", default=list(FORMS), choices=list(FORMS))
     parser.set_defaults(run=run)
 
 
@@ -81,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
                         pool.submit(_interleaved, Asker(site.url, form, sessions), part)
                         for part in turns
                     ]
-                    for form in FORMS
+                    for form in options.forms
                 }
                 for form, parts in runs.items():
                     both = [one.result() for one in parts]
