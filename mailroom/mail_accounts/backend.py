@@ -223,11 +223,12 @@ def _pattern(account: MailAccount, secrets: dict[str, str]) -> re.Pattern[str]:
 
 def _spellings(character: str) -> str:
     """A pattern for a character as it is, and as JSON, HTML and URLs have it."""
+    if character.isascii() and character.isalnum():
+        return character
     code, hexed = ord(character), "".join(f"%{byte:02x}" for byte in character.encode())
-    coded = {json.dumps(character)[1:-1], html.escape(character)} - {character}
-    coded |= {f"\\u{code:04x}", hexed, f"&#{code};", f"&#x{code:x};"}
-    escape = "" if character.isalnum() else r"\\?"
-    return f"(?:{escape}{re.escape(character)}|(?i:{'|'.join(map(re.escape, coded))}))"
+    coded = {json.dumps(character)[1:-1], html.escape(character), f"\\u{code:04x}", hexed}
+    coded |= {f"&#{code};", f"&#x{code:x};"}
+    return rf"(?:\\?{re.escape(character)}|(?i:{'|'.join(map(re.escape, coded))}))"
 
 
 def _say(error: OSError, words: str) -> None:
