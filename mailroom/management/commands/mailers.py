@@ -12,14 +12,14 @@ from mailroom.status.overview import describe_accounts, describe_mailers
 
 
 class Command(BaseCommand):
-    help = "Show which mailer carries each message type. Secrets are masked. Exits 1 for a fault."
+    help = "Show which provider sends each type of email, with secrets masked. Exits 1 for a fault."
     requires_system_checks = ()  # it helps to see them while something is wrong
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, json: bool, **options: Any) -> None:
-        # Webhooks report afterwards; they are not what carries a message.
+        # Webhooks report afterwards; email can be sent without them.
         unheard = webhook_faults()
         faults = [fault for fault in configuration_faults() if fault not in unheard]
         with suppress(*([Exception] if faults else [])):  # a router of the faults can't be shown
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             lines.append(f"  via       {channel['via']}")
             lines.append(f"  providers {', '.join(channel['providers'])}")
             lines.append(f"  from      {channel['from']}")
-            lines += [f"  carries   {name}" for name in channel["messages"]]
+            lines += [f"  sends     {name}" for name in channel["messages"]]
         lines.append(self.style.MIGRATE_HEADING("providers"))
         lines += [f"  {one['alias']}  {one['url']}" for one in found["providers"]]
         if found["accounts"]:
