@@ -22,6 +22,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from mailroom.admin.timeline import timeline
 from mailroom.messages.preview import MAIL_POLICY
+from mailroom.models.queries import row_id
 from sandbox import inbox
 from sandbox.accounts import accounts
 from sandbox.behaviour import PERSONAS, Mode, mode_of, set_behaviour
@@ -98,8 +99,7 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
     htmx asks with the number of the newest email that it shows: 204 while there is no newer one.
     """
     asked = request.GET
-    number = asked.get("delivery", "")
-    delivery = int(number) if number.isdecimal() and len(number) < 19 else None
+    delivery = row_id(asked.get("delivery", ""))
     found = inbox.Emails(
         asked.get("channel", ""), asked.get("provider", ""), asked.get("q", "")[:200], delivery
     )

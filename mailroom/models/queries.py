@@ -65,6 +65,11 @@ def locked(rows: Any, **kwargs: Any) -> Any:
     return rows
 
 
+def row_id(text: str) -> int | None:
+    """The id of a row as a request or a report gives it; None for what no row can have."""
+    return int(text) if text.isdecimal() and len(text) < 19 else None
+
+
 def database_now() -> "datetime | Now":
     """This moment by the clock that all machines share: the database server's.
 

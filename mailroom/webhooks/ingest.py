@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from mailroom.addresses import address_key
 from mailroom.models import Event
+from mailroom.models.queries import row_id
 from mailroom.signing import is_signed
 from mailroom.webhooks import events, reports
 
@@ -106,9 +107,7 @@ def event_row(event: AnymailTrackingEvent, provider: str) -> Event | None:
         address=_address(event),
         description=reports.storable(words)[:2000],
         happened_at=reports.past(event.timestamp),
-        told_delivery=int(delivery_id)
-        if delivery_id.isdecimal() and len(delivery_id) < 19
-        else None,
+        told_delivery=row_id(delivery_id),
         is_signed=is_signed(delivery_id, str(metadata.get("signature", ""))),
         told_provider_id=reports.storable(event.message_id)[:200],
     )

@@ -13,6 +13,7 @@ from django.utils import timezone
 from mailroom.addresses import address_key
 from mailroom.delivery import feedback
 from mailroom.models import Event
+from mailroom.models.queries import row_id
 from mailroom.providers import Report
 from mailroom.signing import is_signed
 
@@ -59,9 +60,7 @@ def event_of(report: Report, provider: str) -> Event:
         address=address,
         description=storable(report.words)[:2000],
         happened_at=past(report.happened_at),
-        told_delivery=int(delivery_id)
-        if delivery_id.isdecimal() and len(delivery_id) < 19
-        else None,
+        told_delivery=row_id(delivery_id),
         is_signed=is_signed(delivery_id, str(report.metadata.get("signature", ""))),
         told_provider_id=storable(report.message_id)[:200],
     )

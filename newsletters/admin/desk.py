@@ -22,6 +22,7 @@ from django.views.decorators.cache import never_cache
 
 from mailroom.admin.own_views import AdminView
 from mailroom.messages.preview import as_mail_frame, framed
+from mailroom.models.queries import row_id
 from newsletters import emails
 from newsletters.admin.draft_form import Conflict, autosave, last_editor
 from newsletters.composing import pictures, preflight
@@ -206,7 +207,7 @@ class SaveDraft(DeskView):
         pk = request.POST.get("issue", "")
         issue: Issue | None
         if pk:
-            issue = get_object_or_404(Issue, pk=int(pk) if pk.isdecimal() and len(pk) < 19 else 0)
+            issue = get_object_or_404(Issue, pk=row_id(pk))
         else:
             own = Issue.objects.drafts().filter(saved_by_tab=tab, author=request.user.pk)
             issue = own.first() if tab else None

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from mailroom.addresses import clean_address
 from mailroom.admin.own_views import ObjectStep
+from mailroom.models.queries import row_id
 from newsletters.composing.preview import TEST_ADDRESSES, send_test
 from newsletters.models import Issue
 from newsletters.models.issue import Step, record
@@ -63,9 +64,8 @@ class Uncertain(IssueStep):
     """A person decides about mails that may have arrived: all, or those that were ticked."""
 
     def only(self, request: HttpRequest) -> list[int] | None:
-        named = request.POST.getlist("delivery")
-        ticked = [int(one) for one in named if one.isdecimal() and len(one) < 19]
-        return None if "all" in request.POST else ticked
+        ticked = map(row_id, request.POST.getlist("delivery"))
+        return None if "all" in request.POST else [pk for pk in ticked if pk]
 
     def back(self, pk: int) -> HttpResponse:
         return redirect(reverse("admin:newsletters_issue_report", args=[pk]) + "?show=uncertain")

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
 from mailroom.admin.own_views import OwnViewsAdmin
+from mailroom.models.queries import row_id
 from newsletters.admin.forms import ColumnsForm, UploadForm
 from newsletters.models import SubscriberImport
 from newsletters.subscribers import importing
@@ -56,8 +57,7 @@ class SubscriberImportAdmin(OwnViewsAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        is_number = object_id.isdecimal() and len(object_id) < 19
-        job = self._job(request, int(object_id) if is_number else 0)
+        job = self._job(request, row_id(object_id))
         return self._page(request, job, ColumnsForm(job))
 
     def columns(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -90,7 +90,7 @@ class SubscriberImportAdmin(OwnViewsAdmin):
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
 
-    def _job(self, request: HttpRequest, pk: int) -> SubscriberImport:
+    def _job(self, request: HttpRequest, pk: int | None) -> SubscriberImport:
         if not self.has_add_permission(request):
             raise PermissionDenied
         return get_object_or_404(SubscriberImport.objects.select_related("newsletter"), pk=pk)

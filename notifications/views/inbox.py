@@ -14,6 +14,7 @@ from django.views.decorators.cache import cache_control, never_cache
 from django.views.generic import DetailView, TemplateView, View
 from django.views.generic.detail import SingleObjectMixin
 
+from mailroom.models.queries import row_id
 from notifications import tokens
 from notifications.kinds import KINDS, kinds_for
 from notifications.models import Announcement, Notification
@@ -29,15 +30,13 @@ class Inbox(LoginRequiredMixin, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         shown = self.request.GET.get("show", "")
         kind = self.request.GET.get("kind", "")
-        before = self.request.GET.get("before", "")[:18]  # more digits no key has
+        before = row_id(self.request.GET.get("before", ""))
         chosen = {"show": shown} if shown in FILTERS else {}
         chosen |= {"kind": kind} if kind in KINDS else {}
         found = FILTERS[chosen.get("show", "")](Notification.objects.of(self.request.user))
         if "kind" in chosen:
             found = found.filter(kind=kind)
-        rows = list(
-            found.before(int(before) if before.isdecimal() else None)[: NOTIFICATIONS_A_PAGE + 1]
-        )
+        rows = list(found.before(before)[: NOTIFICATIONS_A_PAGE + 1])
         more = rows[NOTIFICATIONS_A_PAGE - 1].pk if len(rows) > NOTIFICATIONS_A_PAGE else None
         return super().get_context_data(
             notifications=rows[:NOTIFICATIONS_A_PAGE],
