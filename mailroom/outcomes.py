@@ -126,7 +126,7 @@ def _classify(error: BaseException) -> Outcome:
 
 
 def lost_answer(error: Exception) -> bool:
-    """Return whether a connection of a plain backend ended when it may have sent the message.
+    """Return whether a plain backend lost its connection when the message may have been accepted.
 
     Such a backend does not say where it was. By its traceback it was still connecting where a
     function that connects, signs in or names the sender raised; else nobody knows.
@@ -220,7 +220,7 @@ def _text(words: bytes | str) -> str:
 
 
 class Stage(enum.Flag):
-    """To what of an SMTP session a reply is."""
+    """The step of an SMTP session that a reply answers."""
 
     SESSION = enum.auto()  # the greeting, EHLO, STARTTLS
     AUTH = enum.auto()

@@ -87,7 +87,7 @@ class EmailBackend(RouteBackend):
         """Hand over together what goes to one mailer; returns what may go to the next."""
         errors = self.carry_each([attempt.message for attempt in group], alias)
         if None in errors:
-            self._tell(alias, group[errors.index(None)].error)
+            self._alert_failover(alias, group[errors.index(None)].error)
         for attempt, error in zip(group, errors, strict=True):
             attempt.tried.append(alias)
             attempt.error = error
@@ -107,10 +107,10 @@ class EmailBackend(RouteBackend):
             return None
 
     def _order(self, message: EmailMessage) -> list[str]:
-        had_by = getattr(message, "had_by", "")
-        return sorted(self.via, key=lambda alias: bool(had_by) and had_by in providers_of(alias))
+        last = getattr(message, "last_tried_by", "")
+        return sorted(self.via, key=lambda alias: bool(last) and last in providers_of(alias))
 
-    def _tell(self, alias: str, refusal: Exception | None) -> None:
+    def _alert_failover(self, alias: str, refusal: Exception | None) -> None:
         """Report a failover, which would otherwise hide that a provider is down."""
         first = breaker.health(self.via[0])
         if alias != first.alias and not first.mode:  # else a person took it out, and knows

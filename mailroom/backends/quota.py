@@ -40,6 +40,6 @@ class EmailBackend(failover.EmailBackend):
         self._limit.give_back(len(refused), day)
         return left + beyond
 
-    def _tell(self, alias: str, refusal: Exception | None) -> None:
+    def _alert_failover(self, alias: str, refusal: Exception | None) -> None:
         if not isinstance(refusal, QuotaUsedUp):
-            super()._tell(alias, refusal)
+            super()._alert_failover(alias, refusal)

@@ -32,7 +32,7 @@ class EmailBackend(RouteBackend):
             groups: dict[str, list[int]] = {}
             for place, weights in to_try.items():
                 try:
-                    if alias := self._share(email_messages[place], weights):
+                    if alias := self._choose(email_messages[place], weights):
                         groups.setdefault(alias, []).append(place)
                 except InvalidMailer as error:  # all are paused
                     errors[place] = error
@@ -46,7 +46,7 @@ class EmailBackend(RouteBackend):
             to_try = again
         return errors
 
-    def _share(self, message: EmailMessage, weights: Mapping[str, int]) -> str | None:
+    def _choose(self, message: EmailMessage, weights: Mapping[str, int]) -> str | None:
         """The mailer of a message among `weights`; None where none of them takes it any more."""
         key = message.extra_headers.get("Message-ID", "")
         left = dict(weights)

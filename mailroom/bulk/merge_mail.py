@@ -1,4 +1,4 @@
-"""Mails of many to one each, which need not be built as a whole by a mailer that knows better."""
+"""One recipient's copy of a bulk email, which a mailer may take as bytes or as values."""
 
 import logging
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ class PersonalMail(Mail):
         super().__init__(from_email=sender, to=[delivery.address], headers=headers)
         self.delivery = delivery
         self.values = values
-        self.had_by = delivery.alias
+        self.last_tried_by = delivery.alias
         self.channel, self.route = delivery.channel, delivery.route
         self.return_path = return_path_of(delivery)
         self._skeleton = skeleton

@@ -1,4 +1,4 @@
-"""The providers a mailer URL can name: to add one is one line here."""
+"""The providers a mailer URL can name: one line each, and their webhooks in webhooks/."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

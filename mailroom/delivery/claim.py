@@ -29,7 +29,7 @@ from mailroom.models import (
     Message,
     OutcomeCount,
 )
-from mailroom.models.delivery import FREE
+from mailroom.models.delivery import NOT_IN_FLIGHT
 from mailroom.models.queries import BATCH, database_now, locked
 
 State = Delivery.State
@@ -273,7 +273,7 @@ def put_off(rows: Sequence[Delivery], holder: str) -> None:
         mine = Delivery.objects.in_flight(holder).filter(pk__any_of=shuffled[place::PUT_OFF_STEPS])
         later = timezone.now() + timedelta(seconds=PUT_OFF_SECONDS * (place + 1))
         back = {"state": State.QUEUED, "attempts": F("attempts") - 1, "not_before": later}
-        mine.update(**back, **FREE)
+        mine.update(**back, **NOT_IN_FLIGHT)
 
 
 def next_due(channel: str, route: str) -> datetime | None:
@@ -305,10 +305,10 @@ def settle_abandoned() -> tuple[int, list[Delivery]]:
         lost = {one.pk: one for one in rows.defer("message__body", "message__content")[:BATCH]}
         bulk = [pk for pk, one in lost.items() if one.message.is_bulk]
         unknown = {"state": State.UNCERTAIN, "error": WORKER_ENDED, "finished_at": timezone.now()}
-        Delivery.objects.filter(pk__any_of=bulk).update(**unknown, **FREE)
+        Delivery.objects.filter(pk__any_of=bulk).update(**unknown, **NOT_IN_FLIGHT)
         again = [one for pk, one in lost.items() if not one.message.is_bulk]
         Delivery.objects.filter(pk__any_of=[one.pk for one in again]).update(
-            state=State.QUEUED, not_before=timezone.now(), **FREE
+            state=State.QUEUED, not_before=timezone.now(), **NOT_IN_FLIGHT
         )
         uncertain = list(Delivery.objects.filter(pk__any_of=bulk))
         OutcomeCount.add(Counter(one.counted_as for one in uncertain))

@@ -25,7 +25,7 @@ from django.utils.translation import gettext_noop
 from mailroom import signals
 from mailroom.addresses import address_key
 from mailroom.models import Attempt, Delivery, Event, Message, OutcomeCount
-from mailroom.models.delivery import FREE, DeliveryQuerySet
+from mailroom.models.delivery import NOT_IN_FLIGHT, DeliveryQuerySet
 from mailroom.outcomes import Fault, Outcome, Verdict
 
 logger = logging.getLogger(__name__)
@@ -266,7 +266,9 @@ def _write(
         for one in rows
         if is_sent and outcomes[one.pk].provider_id
     }
-    written = columns | FREE | ({"provider_id": _provider_ids(ids, len(rows))} if ids else {})
+    written = (
+        columns | NOT_IN_FLIGHT | ({"provider_id": _provider_ids(ids, len(rows))} if ids else {})
+    )
     ours = Delivery.objects.in_flight(holder).filter(pk__any_of=list(by_id))
     changed = ours.update_returning(**written)
     if is_sent and len(changed) < len(rows):
@@ -275,7 +277,7 @@ def _write(
         keep_overwritten(in_doubt)
         changed += in_doubt.update_returning(**written)
     for pk in changed:
-        for name, value in (columns | FREE).items():
+        for name, value in (columns | NOT_IN_FLIGHT).items():
             setattr(by_id[pk], name, value)
         by_id[pk].provider_id = ids.get(pk, by_id[pk].provider_id)
     return [by_id[pk] for pk in changed]

@@ -17,7 +17,7 @@ from mailroom import signals
 from mailroom.addresses import address_key
 from mailroom.delivery.complete import erase_finished, keep_overwritten, send_signal
 from mailroom.models import Delivery, Event, OutcomeCount, Suppression
-from mailroom.models.delivery import FREE
+from mailroom.models.delivery import NOT_IN_FLIGHT
 from mailroom.models.queries import locked
 from mailroom.tasks import enqueue, queue_name
 
@@ -31,7 +31,6 @@ Reason = Suppression.Reason
 EVENTS_AT_ONCE = 500
 LOOK_AGAIN = timedelta(seconds=30)
 GIVE_UP = timedelta(minutes=10)  # the provider's id is written within seconds, or never
-ERASED_PREFIX = "forgotten:"  # what erasing a person leaves of an address
 IN_DOUBT = (Delivery.State.UNCERTAIN, Delivery.State.QUEUED)
 SIGNAL_OF_KIND = {
     Kind.COMPLAINED: signals.complained,
@@ -93,7 +92,7 @@ def take_effect(event: Event) -> bool:
         event.look_at = now + LOOK_AGAIN
         event.save(update_fields=["look_at"])
         return False
-    is_erased = event.delivery and event.delivery.address.startswith(ERASED_PREFIX)
+    is_erased = event.delivery and event.delivery.address.startswith(Delivery.ERASED)
     if event.delivery and not is_erased and (event.is_signed or not event.address):
         event.address = address_key(event.delivery.address)
     event.handled_at = now
@@ -108,18 +107,21 @@ def take_effect(event: Event) -> bool:
 
 
 def _delivery_of(event: Event) -> Delivery | None:
-    """By our own id, else by the provider's; with several recipients, the one it is about."""
+    """The delivery that an event is about: by our id, else by the provider's. None without either.
+
+    Of a message with several recipients, the one with the event's address.
+    """
     # Locked, so that two events of one delivery are summed up one after the other.
     rows = Delivery.objects.select_for_update()
     found = None
     if event.told_delivery:
         found = rows.filter(pk=event.told_delivery).first()
     if found is None and event.told_provider_id:
-        # What is excluded is told again for SQLite, which else doesn't see that the index serves.
+        # The condition of the partial index is repeated, or SQLite does not use the index.
         named = rows.filter(provider_id=event.told_provider_id).exclude(provider_id="")
         about = named.of(event.address) if event.address else named
         found = about.first()
-    if found and found.address.startswith(ERASED_PREFIX):
+    if found and found.address.startswith(Delivery.ERASED):
         event.address = event.description = ""  # the report must not bring the address back
         return found
     if found and event.is_signed:
@@ -141,7 +143,7 @@ def _settle(event: Event, delivery: Delivery) -> None:
         provider_id=event.told_provider_id or delivery.provider_id,
         error=event.description if is_refused else "",
         finished_at=timezone.now(),
-        **FREE,
+        **NOT_IN_FLIGHT,
     )
     if settled:
         erase_finished({delivery.message_id})

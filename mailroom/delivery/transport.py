@@ -100,7 +100,7 @@ class Transport:
             if isinstance(answer, NotStarted):
                 continue
             if answer is not None and id(answer) not in known:
-                known[id(answer)] = self._learn(answer)
+                known[id(answer)] = self._classify(answer)
             refused_by = getattr(mail, "refused_by", [])
             for one in parcel:
                 one.alias = getattr(mail, "carried_by", self.alias)
@@ -109,7 +109,7 @@ class Transport:
                 one.refused_by = [  # type: ignore[attr-defined]
                     (alias, _about(one, parcel, refusal), at) for alias, refusal, at in earlier
                 ]
-            outcomes |= _share(mail, parcel, known[id(answer)])
+            outcomes |= _outcome_of_each(mail, parcel, known[id(answer)])
         return outcomes
 
     @cached_property
@@ -126,7 +126,7 @@ class Transport:
             return PersonalMail(first, values_of(first), skeleton)
         return build(message, parcel)
 
-    def _learn(self, error: Exception) -> Outcome:
+    def _classify(self, error: Exception) -> Outcome:
         """The outcome of an answer; closes a mailer that is at fault."""
         outcome = classify(error)
         if outcome.fault in PROVIDER_FAULTS:
@@ -148,7 +148,7 @@ class Transport:
                 logger.info("Closing %s failed: %r", self.alias, error)
 
 
-def _share(mail: EmailMultiAlternatives, parcel: Parcel, common: Outcome) -> Outcomes:
+def _outcome_of_each(mail: EmailMultiAlternatives, parcel: Parcel, common: Outcome) -> Outcomes:
     """Each recipient's own outcome if the provider distinguishes them, else the common one."""
     own = {**recipient_outcomes(mail), **getattr(mail, "outcomes", {})}
     if common is not ACCEPTED and len(parcel) == 1:
@@ -222,7 +222,7 @@ def _send_each(mailer: Any, alias: str, messages: Sequence[EmailMessage]) -> Err
     attempts: dict[int, EmailMessage] = {}
     for place, message in enumerate(messages):
         try:
-            attempts[place] = _attempt(message, mailer, alias)
+            attempts[place] = _copy_for(message, mailer, alias)
         except Exception as error:  # noqa: BLE001  (a hook of an app may raise anything)
             errors[place] = error
     send = getattr(mailer, "send_each", None) or _one_by_one(mailer, alias)
@@ -273,7 +273,7 @@ def _accepted_before(message: EmailMessage, error: Exception) -> bool:
     return accepted
 
 
-def _attempt(message: EmailMessage, mailer: BaseEmailBackend, alias: str) -> EmailMessage:
+def _copy_for(message: EmailMessage, mailer: BaseEmailBackend, alias: str) -> EmailMessage:
     """What this mailer gets: a PersonalMail if it accepts one, else a whole copy."""
     own = _addresses(message, mailer, alias)
     if isinstance(message, PersonalMail):

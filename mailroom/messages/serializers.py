@@ -193,11 +193,11 @@ def build(
         _address_visibly(mail, message, {address_key(one.address) for one in deliveries})
     else:
         _address_alone(mail, first, values_of(first) if values is None else values)
-    _note(mail, first)
+    _add_metadata(mail, first)
     mail.return_path = return_path_of(first)  # type: ignore[attr-defined]
     mail.channel = message.channel  # type: ignore[attr-defined]
     mail.route = first.route  # type: ignore[attr-defined]
-    mail.had_by = first.alias  # type: ignore[attr-defined]  # in an earlier attempt
+    mail.last_tried_by = first.alias  # type: ignore[attr-defined]  # in an earlier attempt
     return mail
 
 
@@ -227,10 +227,10 @@ def headers_of(message: Message) -> dict[str, str]:
 def thaw_extras(mail: EmailMultiAlternatives, content: dict[str, Any], delivery: Delivery) -> None:
     """Put on `mail` what a frozen message holds for Anymail, and our delivery's id."""
     thaw_content(mail, {"extras": content.get("extras", {})})
-    _note(mail, delivery)
+    _add_metadata(mail, delivery)
 
 
-def _note(mail: EmailMultiAlternatives, delivery: Delivery) -> None:
+def _add_metadata(mail: EmailMultiAlternatives, delivery: Delivery) -> None:
     mail.metadata = {**getattr(mail, "metadata", {}), **metadata_of(delivery)}  # type: ignore[attr-defined]
 
 

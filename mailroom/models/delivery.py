@@ -14,7 +14,10 @@ from mailroom.addresses import AddressField
 from mailroom.models.message import UNFINISHED, Message
 from mailroom.models.queries import database_now, update_returning
 
-FREE: dict[str, Any] = {"holder": "", "leased_until": None}  # columns of a row not in flight
+NOT_IN_FLIGHT: dict[str, Any] = {
+    "holder": "",
+    "leased_until": None,
+}  # columns of a row not in flight
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):

@@ -72,6 +72,10 @@ LABELS = {
 }
 
 
+def _label(name: str) -> Any:
+    return LABELS.get(name, name.replace("_", " "))
+
+
 def _api_settings(name: str) -> tuple[Setting, ...]:
     if name == "ses":
         return (
@@ -80,13 +84,13 @@ def _api_settings(name: str) -> tuple[Setting, ...]:
             Setting("aws_secret_access_key", _("secret access key"), True, pattern=VISIBLE_ASCII),
         )
     kind = ANYMAIL[name]
-    found = [Setting(kind.place, LABELS[kind.place], pattern=DOMAIN)] if kind.place else []
+    found = [Setting(kind.place, _label(kind.place), pattern=DOMAIN)] if kind.place else []
     if name in REGIONS:
         regions = (("", pgettext_lazy("region of a provider", "US")), ("eu", _("EU")))
         found.append(Setting("region", _("region"), is_required=False, choices=regions))
     return (
         *found,
-        *(Setting(one, LABELS[one], True, pattern=VISIBLE_ASCII) for one in kind.secrets),
+        *(Setting(one, _label(one), True, pattern=VISIBLE_ASCII) for one in kind.secrets),
     )
 
 

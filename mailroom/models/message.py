@@ -40,7 +40,7 @@ class Message(models.Model):
     uid = models.UUIDField(default=uuid.uuid4, editable=False, unique=True)
     type = models.CharField(_("type"), max_length=100, blank=True)
     channel = models.CharField(_("channel"), max_length=50)
-    # What a router or a mail account made of it, "" for the channel's own mailer or where each
+    # The alias that a router or a mail account chose. Empty: the channel's own mailer, or each
     # delivery has a route of its own.
     route = models.CharField(_("route"), max_length=200, blank=True, default="", db_default="")
     owner = models.CharField(_("owner"), max_length=100, blank=True, default="", db_default="")

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_noop
 from mailroom.delivery.complete import erase_finished
 from mailroom.delivery.wakeups import wake
 from mailroom.models import Attempt, Delivery, Message, OutcomeCount
-from mailroom.models.delivery import FREE, DeliveryQuerySet
+from mailroom.models.delivery import NOT_IN_FLIGHT, DeliveryQuerySet
 from mailroom.models.queries import BATCH
 
 BY_A_PERSON = gettext_noop("counted as sent by a person")
@@ -53,7 +53,7 @@ def cancel(message: Message, reason: str) -> int:
     Message.objects.filter(pk=message.pk).update(cancel_reason=reason)
     queued = Delivery.objects.queued().filter(message=message)
     skipped = queued.update(
-        state=Delivery.State.SKIPPED, reason=reason, finished_at=timezone.now(), **FREE
+        state=Delivery.State.SKIPPED, reason=reason, finished_at=timezone.now(), **NOT_IN_FLIGHT
     )
     OutcomeCount.add({(message.channel, "", Delivery.State.SKIPPED.value): skipped})
     if message.is_secret:
@@ -94,7 +94,7 @@ def queue_again(rows: DeliveryQuerySet) -> int:
             expires_at=None,
             finished_at=None,
             not_before=now,
-            **FREE,
+            **NOT_IN_FLIGHT,
         )
     if again:
         wake()

@@ -15,7 +15,7 @@ class Source(NamedTuple):
 
     view: its dotted path; Anymail need not be installed. key: the view's option for a signing key,
     "" where the provider signs nothing and is recognized by a secret in the webhook's URL (HTTP
-    Basic, RFC 7617). either: one of both is enough.
+    Basic, RFC 7617). either: the key or the secret is enough.
     """
 
     view: str

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 def tracking(request: HttpRequest, provider: str) -> HttpResponseBase:
     """Verify a post by each secret that is valid now, and store its events.
 
-    200: stored, also what is unknown or known, or the provider would repeat it for days.
+    200: stored. Also for a repeated or unknown event, or the provider would send it for days.
     400: no valid signature, or a body that is not what the provider documents.
     503: the database is away; post it again.
     """

@@ -14,7 +14,7 @@ from mailroom.delivery import claim, complete, feedback
 from mailroom.delivery.guards import EXPIRED
 from mailroom.models import Attempt, Delivery, Event, Message, OutcomeCount, WorkerBeat
 from mailroom.models.count import hour_of
-from mailroom.models.delivery import FREE
+from mailroom.models.delivery import NOT_IN_FLIGHT
 from mailroom.models.queries import BATCH
 from mailroom.tasks import enqueue
 from mailroom.worker.periodic import every
@@ -45,7 +45,7 @@ def expire_waiting() -> bool:
     expired = {"state": State.SKIPPED, "reason": EXPIRED, "finished_at": timezone.now()}
     with transaction.atomic():
         mine = Delivery.objects.queued().filter(pk__any_of=[one.pk for one in rows])
-        changed = set(mine.update_returning(**expired, **FREE))
+        changed = set(mine.update_returning(**expired, **NOT_IN_FLIGHT))
         done = [one for one in rows if one.pk in changed]
         for one in done:
             one.state, one.reason = State.SKIPPED, EXPIRED

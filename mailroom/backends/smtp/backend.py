@@ -121,7 +121,7 @@ class EmailBackend(smtp.EmailBackend):
     ) -> Iterator[Transaction]:
         """Transactions, each made while the server works on the one before; noted in `made`.
 
-        None is started any more where the server refuses our account again and again.
+        No more are started once the server has refused our account several times in a row.
         """
         answered = slice(-IN_A_ROW - 2 * self.connections, -2 * self.connections)
         for message in messages:
@@ -146,7 +146,7 @@ class EmailBackend(smtp.EmailBackend):
                 session.push()
             for session in sessions:
                 session.finish()
-            self._learn(len(sessions), len(sent), time.monotonic() - begun)
+            self._choose_connections(len(sessions), len(sent), time.monotonic() - begun)
             broken = self._forget_broken(sessions)
             transactions = [transaction for transaction in sent if transaction.was_cut]
             number = len(transactions)
@@ -170,7 +170,7 @@ class EmailBackend(smtp.EmailBackend):
             pass
         return [one._session(PipelinedSession) for one in [self, *self._others[: wanted - 1]]]
 
-    def _learn(self, sessions: int, transactions: int, seconds: float) -> None:
+    def _choose_connections(self, sessions: int, transactions: int, seconds: float) -> None:
         """The farther the server is, the more connections are wanted next time."""
         if transactions > 1 and transactions >= sessions and seconds / transactions > FAR:
             self._wanted = 2 * sessions

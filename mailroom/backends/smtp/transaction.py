@@ -91,7 +91,7 @@ class Transaction:
 
     @property
     def was_cut(self) -> bool:
-        """True where the server ended the connection before its turn came."""
+        """True if the server closed the connection before this message's content was written."""
         if self.is_written:
             return False
         if isinstance(self.error, smtplib.SMTPResponseException):
