@@ -1,4 +1,7 @@
-"""A real Chromium, the site on its defaults, and a screenshot and an axe run of every page."""
+"""A real Chromium, the site on its defaults, and an axe run of every page.
+
+pytest's `--screenshot only-on-failure` keeps pictures; bin/contact-sheet has those of all pages.
+"""
 
 import os
 import re
@@ -11,9 +14,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.processes import ROOT, Site
+from tests.processes import Site
 
-SCREENSHOTS = ROOT / "var" / "screenshots"
 expect.set_options(timeout=60_000)
 WIDTHS = {"desktop": 1280, "phone": 375}
 
@@ -52,7 +54,7 @@ def demo(seeded: tuple[Site, Path]) -> Iterator[Site]:
 
 
 class Visit:
-    """A page in the browser, looked at by eye (a screenshot kept) and by axe at two widths."""
+    """A page in the browser, and axe's look at it at two widths."""
 
     def __init__(self, page: Page, site: Site) -> None:
         self.page = page
@@ -69,11 +71,9 @@ class Visit:
         return self
 
     def look(self, name: str) -> None:
-        """Keep a screenshot at each width, and fail on anything axe or the policy objects to."""
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        """Fail on anything that axe or the policy objects to at either width; name: of the page."""
         for kind, width in WIDTHS.items():
             self.page.set_viewport_size({"width": width, "height": 900})
-            self.page.screenshot(path=str(SCREENSHOTS / f"{name}-{kind}.png"), full_page=True)
             found = Axe().run(self.page)
             assert found.violations_count == 0, f"{name}, {kind}:\n{found.generate_report()}"
             wide = self.page.evaluate("document.documentElement.scrollWidth")

@@ -8,7 +8,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from home.demo.environment import PASSWORD
-from tests.browser.conftest import SCREENSHOTS, Visit
+from tests.browser.conftest import Visit
 from tests.processes import Site
 
 pytestmark = pytest.mark.browser
@@ -40,9 +40,6 @@ def test_the_mail_is_shown_beside_the_text_as_one_types(visit: Visit) -> None:
     page.get_by_label("Body").press_sequentially("Hello {name}, **this** is new.")
     expect(frame(page).get_by_text("Hello Ada Lovelace, this is new.")).to_be_visible()
     expect(page.locator("#checks")).to_contain_text("people would get it")
-    for width in (1440, 768):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.screenshot(path=str(SCREENSHOTS / f"desk-writing-{width}.png"))
     page.set_viewport_size({"width": 1280, "height": 800})
     assert page.get_by_role("button", name="Test…").bounding_box()["y"] < 800
     assert page.get_by_role("button", name="Publish…").bounding_box()["y"] < 800
@@ -176,7 +173,6 @@ def test_without_javascript(browser: Browser, demo: Site) -> None:
     page.get_by_label("Body").fill("Hello {name}, plain.")
     page.get_by_role("button", name="Preview").click()
     expect(frame(page).get_by_text("Hello Ada Lovelace, plain.")).to_be_visible()
-    page.screenshot(path="var/screenshots/desk-without-script.png", full_page=True)
 
     page.locator("summary", has_text="Add a picture").click()
     page.get_by_label("Picture", exact=True).set_input_files(picture())
@@ -184,7 +180,6 @@ def test_without_javascript(browser: Browser, demo: Site) -> None:
         page.get_by_role("button", name="Upload").click()
     markup = opened.value.get_by_label("Copy this into the text").input_value()
     assert markup.startswith(f"![]({demo.url}/newsletters/pictures/")
-    opened.value.screenshot(path="var/screenshots/desk-picture-without-script.png")
 
     page.get_by_label("Body").fill(f"Hello {{name}}\n\n{markup}")
     page.get_by_role("button", name="Test…").click()

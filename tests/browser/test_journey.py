@@ -86,7 +86,6 @@ def test_an_editor_publishes_and_everybody_gets_a_letter(visit: Visit) -> None:
     visit.look("issue-sent")
 
     visit.mail("Four kinds of email", "example")
-    visit.page.screenshot(path="var/screenshots/mail-in-inbox.png")
     mails = int(visit.site.shell(COUNT))
     assert mails == 200
     visit.go("/newsletters/mailroom-letter/four-kinds-of-mail/").look("issue-on-the-web")

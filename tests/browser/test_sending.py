@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from home.demo.environment import PASSWORD
-from tests.browser.conftest import SCREENSHOTS, Visit
+from tests.browser.conftest import Visit
 from tests.processes import ROOT, Site, until
 from tests.services import free_port, wait_for_port
 
@@ -133,7 +133,6 @@ def test_a_slow_sending_is_watched_paused_resumed_and_cancelled(
     editor.press("Resume")
     until(lambda: len(server.accepted()) >= after_two_seconds + 15, "more mails to be accepted")
     expect(page.get_by_text(re.compile(r"\d a minute"))).to_be_visible()
-    page.screenshot(path=str(SCREENSHOTS / "desk-sending.png"), full_page=True)
     page.get_by_text("Cancel the rest…").click()
     page.wait_for_timeout(2500)  # the page has looked for news, and the question is still open
     page.get_by_role("button", name="Cancel the rest").click()
@@ -220,7 +219,6 @@ def test_without_javascript(site: Site, browser: Browser, server: SlowServer) ->
         page.locator("[name=seen]").last.check()
         editor.press("Schedule")
         expect(page.get_by_text("Sending starts on")).to_be_visible()
-        page.screenshot(path=str(SCREENSHOTS / "desk-scheduled-plain.png"), full_page=True)
         editor.press("Back to draft")
         expect(page.get_by_text("It is a draft again")).to_be_visible()
 
