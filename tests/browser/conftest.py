@@ -72,6 +72,8 @@ class Visit:
 
     def look(self, name: str) -> None:
         """Fail on anything that axe or the policy objects to at either width; name: of the page."""
+        self.page.wait_for_timeout(300)  # a click before may lead to another page
+        self.page.wait_for_load_state()
         for kind, width in WIDTHS.items():
             self.page.set_viewport_size({"width": width, "height": 900})
             found = Axe().run(self.page)

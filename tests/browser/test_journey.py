@@ -97,8 +97,10 @@ def test_staff_look_into_the_outbox(visit: Visit) -> None:
     visit.log_in("admin@example.com", PASSWORD)
     visit.go("/admin/mailroom/delivery/?q=curious").look("deliveries")
     visit.page.locator("#result_list tbody th a").first.click()
+    visit.page.wait_for_url("**/delivery/*/change/**")
     visit.look("delivery")
     visit.page.get_by_role("link", name="Confirm your").click()
+    visit.page.wait_for_url("**/message/*/change/**")
     visit.look("message-erased")
     expect(visit.page.get_by_text("Erased after sending.").first).to_be_visible()
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from cryptography.fernet import Fernet
 
 from tests.docs.test_commands import told, words_of
 from tests.processes import ROOT, Site
@@ -79,6 +80,7 @@ def site(tmp_path_factory) -> Site:
         DEBUG="1",
         VAR_DIR=str(tmp_path_factory.mktemp("var")),
         WEBHOOK_SECRET="name:word",
+        MAIL_ACCOUNT_KEYS=Fernet.generate_key().decode(),
         DJANGO_SUPERUSER_EMAIL="admin@example.com",
         DJANGO_SUPERUSER_PASSWORD="typed-by-a-test",
     )
