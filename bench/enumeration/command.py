@@ -31,7 +31,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 from newsletters.models import Newsletter, Subscription
-hash, now, names = make_password('correct-horse-41'), timezone.now(), json.loads('{names}')
+hash, now, names = make_password('correct-horse-41'), timezone.now(), json.load(open('{names}'))
 def accounts(emails, verified):
     users = User.objects.bulk_create(User(email=email, password=hash) for email in emails)
     EmailAddress.objects.bulk_create(
@@ -116,7 +116,8 @@ def _site(port: int, number: int) -> tuple[Site, dict[str, str]]:
         "waiting": sorted(signed_up - {*known}),
         "signed_up": sorted(signed_up),
     }
-    return site, json.loads(site.shell(PEOPLE.format(names=json.dumps(names))))
+    (folder / "names.json").write_text(json.dumps(names))  # too long for a command line
+    return site, json.loads(site.shell(PEOPLE.format(names=folder / "names.json")))
 
 
 def _interleaved(asker: Asker, part: range) -> tuple[list[Answer], list[Answer]]:
