@@ -52,20 +52,12 @@ def until(true: Callable[[], object], what: str, seconds: float = PATIENCE) -> N
 
 
 @cache
-def _migrated() -> Path:
-    site = Site(Path(mkdtemp()), DEBUG="1")
-    atexit.register(shutil.rmtree, site.database.parent)
-    site.manage("migrate", "--no-input", "-v0")
-    return site.database
-
-
-@cache
-def _collected() -> Path:
-    site = Site(Path(mkdtemp()))
-    atexit.register(shutil.rmtree, site.database.parent)
-    site.environment["VAR_DIR"] = str(site.database.parent)
-    site.manage("collectstatic", "--no-input", "-v0")
-    return site.database.parent / "static"
+def _made_by(command: str, **variables: str) -> Path:
+    """The folder of a site after one command of manage.py: each runs once, for it takes a while."""
+    folder = Path(mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    Site(folder, VAR_DIR=str(folder), **variables).manage(command, "--no-input", "-v0")
+    return folder
 
 
 class Site:
@@ -110,14 +102,14 @@ class Site:
         return done.stdout
 
     def set_up(self) -> None:
-        """Make the database: a copy of one that was migrated once, since that takes a while."""
-        shutil.copy(_migrated(), self.database)
+        """Make the database: a copy of one that was migrated once."""
+        shutil.copy(_made_by("migrate", DEBUG="1") / self.database.name, self.database)
 
     def collect_static(self) -> None:
-        """Give it the static files of production: collected once, since that takes a while."""
+        """Give it the static files of production, which were collected once."""
         folder = self.database.parent / "var"
         folder.mkdir()
-        (folder / "static").symlink_to(_collected())
+        (folder / "static").symlink_to(_made_by("collectstatic") / "static")
         self.environment["VAR_DIR"] = str(folder)
 
     def set_up_demo(self) -> None:

@@ -105,7 +105,7 @@ def _site(port: int, number: int) -> tuple[Site, dict[str, str]]:
     folder = Path(tempfile.mkdtemp(prefix="mailroom-bench-"))
     site = Site(folder, MAILER_URL=f"smtp+plain://127.0.0.1:{port}", TRUSTED_PROXY_COUNT="1")
     site.set_up()
-    site.manage("collectstatic", "--no-input", "-v0")
+    site.collect_static()
     pairs = {form: [_pair(form, n) for n in range(number)] for form in FORMS}
     known = [one for one, _other in pairs["reset"]]
     signed_up = {

@@ -76,7 +76,7 @@ def _site(port: int, database: str, slow_ms: int) -> Site:
     if database:
         site.environment["DATABASE_URL"] = database
         site.manage("migrate", "-v0")
-    site.manage("collectstatic", "--no-input", "-v0")
+    site.collect_static()
     site.environment["DJANGO_SETTINGS_MODULE"] = "bench.webhooks.settings"
     site.environment["BENCH_SLOW_MS"] = str(slow_ms)
     return site
