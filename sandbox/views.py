@@ -230,9 +230,7 @@ def _content(request: HttpRequest, mail: EmailMessage) -> dict[str, Any]:
         look = "html" if html else "text"
     raw = mail.as_bytes().decode(errors="replace") if look == "raw" else ""
     return {
-        "looks": EMAIL_PARTS
-        if html
-        else {name: EMAIL_PARTS[name] for name in EMAIL_PARTS if name != "html"},
+        "looks": {name: one for name, one in EMAIL_PARTS.items() if html or name != "html"},
         "look": look,
         "subject": str(mail["Subject"] or ""),
         "sender": str(mail["From"] or ""),

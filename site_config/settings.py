@@ -280,9 +280,7 @@ EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 DKIM_SELECTORS: list[str] = env.list("DKIM_SELECTORS", [])  # for the doctor to look up
 FEEDBACK_SENDER = "mailroom"  # the last part of Feedback-ID: 5 to 15 characters
 MAIL_BOUNCE_ADDRESS = env.str("MAIL_BOUNCE_ADDRESS", "")  # for bounces of email sent over SMTP
-MAIL_BOUNCE_URL = env.str(
-    "MAIL_BOUNCE_URL", ""
-)  # the mailbox they are read from: imaps://user:pw@host
+MAIL_BOUNCE_URL = env.str("MAIL_BOUNCE_URL", "")  # where they are read: imaps://user:pw@host
 UNSUBSCRIBE_MAILBOX = env.str("MAIL_UNSUBSCRIBE", "")
 MAIL_UNSUBSCRIBE_URL = env.str("MAIL_UNSUBSCRIBE_URL", "")
 # While one is being changed, both, separated by a comma.

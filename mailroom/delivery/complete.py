@@ -173,8 +173,7 @@ def _provider_faults(window: Sequence[Delivery], outcomes: Mapping[int, Outcome]
 def _given_up(
     window: Sequence[Delivery], outcomes: Mapping[int, Outcome], now: datetime
 ) -> set[int]:
-    """The rows that were refused for now, GIVE_UP_AFTER or longer after they were queued, released
-    or sent again."""
+    """The rows refused for now that were last queued, released or sent again too long ago."""
     limit = now - GIVE_UP_AFTER
     old = {
         one.pk: one.message_id
@@ -266,9 +265,9 @@ def _write(
         for one in rows
         if is_sent and outcomes[one.pk].provider_id
     }
-    written = (
-        columns | NOT_IN_FLIGHT | ({"provider_id": _provider_ids(ids, len(rows))} if ids else {})
-    )
+    written = columns | NOT_IN_FLIGHT
+    if ids:
+        written["provider_id"] = _provider_ids(ids, len(rows))
     ours = Delivery.objects.in_flight(holder).filter(pk__any_of=list(by_id))
     changed = ours.update_returning(**written)
     if is_sent and len(changed) < len(rows):

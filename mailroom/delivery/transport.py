@@ -114,7 +114,7 @@ class Transport:
 
     @cached_property
     def _skeletons(self) -> Skeletons | None:
-        """Mailers of which at least one can send ready-made bytes."""
+        """Precompiled messages; None if no provider can send ready-made bytes."""
         return Skeletons() if any(map(_takes_bytes, providers_of(self.alias))) else None
 
     def _mail(self, parcel: Parcel) -> EmailMultiAlternatives:

@@ -12,8 +12,7 @@ from django.core.mail import mailers
 
 from mailroom.addresses import address_key
 from mailroom.bounces.mailbox import opened, urls
-from mailroom.config.channels import channel_options, channels, children
-from mailroom.config.channels import providers_of as ends_of
+from mailroom.config.channels import channel_options, channels, children, providers_of
 from mailroom.config.schemes import ANYMAIL
 from mailroom.config.urls import mailbox_at
 from mailroom.delivery.transport import mailer_for
@@ -157,7 +156,7 @@ def _senders(alias: str) -> list[str]:
     if settings.MAIL_BOUNCE_ADDRESS:
         return [settings.MAIL_BOUNCE_ADDRESS]
     own = settings.MAILER_SENDERS.get(alias)
-    used = [channel_options(one).from_email for one in channels() if alias in ends_of(one)]
+    used = [channel_options(one).from_email for one in channels() if alias in providers_of(one)]
     return sorted({address_key(one) for one in ([own] if own else used) if "@" in one})
 
 

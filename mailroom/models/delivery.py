@@ -14,10 +14,8 @@ from mailroom.addresses import AddressField
 from mailroom.models.message import UNFINISHED, Message
 from mailroom.models.queries import database_now, update_returning
 
-NOT_IN_FLIGHT: dict[str, Any] = {
-    "holder": "",
-    "leased_until": None,
-}  # columns of a row not in flight
+# The columns of a row that no worker is sending.
+NOT_IN_FLIGHT: dict[str, Any] = {"holder": "", "leased_until": None}
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):

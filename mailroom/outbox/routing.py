@@ -135,12 +135,14 @@ def _ask(
             answer = _opinion(router, message, recipient)
             if not _asks_recipients(router):
                 known[place] = answer
+        if answer is None:
+            continue
         if isinstance(answer, str) and answer in known:
             return str(known[answer])
-        if answer is not None:
-            route = _accepted(answer, message, f"The router {router_name(router)}")
-            known |= {answer: route} if isinstance(answer, str) else {}
-            return route
+        route = _accepted(answer, message, f"The router {router_name(router)}")
+        if isinstance(answer, str):
+            known[answer] = route
+        return route
     return ""
 
 

@@ -193,9 +193,8 @@ def page_of(rows: DeliveryQuerySet, after: str) -> tuple[list[Any], str]:
     if after := after.replace("\0", ""):
         rows = rows.filter(Q(("key__gt", after)))  # `recipients` annotates it
     found: list[Any] = list(rows.defer("values")[: DELIVERIES_A_PAGE + 1])
-    return found[:DELIVERIES_A_PAGE], found[DELIVERIES_A_PAGE - 1].key if len(
-        found
-    ) > DELIVERIES_A_PAGE else ""
+    page = found[:DELIVERIES_A_PAGE]
+    return page, page[-1].key if len(found) > len(page) else ""
 
 
 def as_rows(rows: DeliveryQuerySet) -> Iterator[Sequence[Any]]:
