@@ -20,7 +20,7 @@ from mailroom.conf import is_installed, needs
 from mailroom.config.channels import channel_options, channels, children, providers_of
 from mailroom.config.hosts import loopback_hosts, sandbox_urls
 from mailroom.config.schemes import DEVELOPMENT
-from mailroom.config.urls import SECRET_OPTION
+from mailroom.masking import SECRET_NAME, hide
 from mailroom.message_types import OWN, template_name
 from mailroom.models import MailAccount
 from mailroom.models.mail_account import fernet
@@ -94,6 +94,7 @@ def _problem(alias: str) -> str:
 
 
 def _without_secrets(text: str, alias: str) -> str:
+    text = hide(text)
     for value in mailers.settings[alias].get("OPTIONS", {}).values():
         if isinstance(value, str) and len(value) > 3:
             text = text.replace(value, "***")
@@ -371,7 +372,7 @@ def no_global_keys(app_configs: object, **kwargs: Any) -> Found:
             id="mailroom.W008",
         )
         for name in getattr(settings, "ANYMAIL", {})
-        if SECRET_OPTION.search(name) and "WEBHOOK" not in name
+        if SECRET_NAME.search(name) and "WEBHOOK" not in name
     ]
 
 

@@ -23,6 +23,8 @@ from django.core.mail import EmailMessage, InvalidMailer, MailerDoesNotExist
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.utils import timezone
 
+from mailroom.masking import hide
+
 
 class Verdict(enum.Enum):
     """The four outcomes of an attempt."""
@@ -195,7 +197,7 @@ def database_fault(error: BaseException) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """The error in the provider's words, in one line, at most 1,000 characters."""
+    """The error in the provider's words without credentials, in one line of 1,000 characters."""
     match error:
         case smtplib.SMTPResponseException():
             text = f"{error.smtp_code} {_text(error.smtp_error)}"
@@ -208,7 +210,12 @@ def describe(error: BaseException) -> str:
                 text = f"{type(error).__name__}: {error}"
             except Exception:  # noqa: BLE001  (an app's exception may fail to describe itself)
                 text = type(error).__name__
-    return " ".join(text.replace("\x00", "").split())[:1000]
+    return _line(text)
+
+
+def _line(text: str) -> str:
+    """One line that can be stored. A server may repeat the credentials that it was given."""
+    return " ".join(hide(text).replace("\x00", "").split())[:1000]
 
 
 def _text(words: bytes | str) -> str:
@@ -343,9 +350,9 @@ STATUS = re.compile(r"\s*#?([245])\.(\d{1,3}\.\d{1,3})(?![\d.])")
 def smtp_reply(code: int, words: bytes | str, stage: Stage = Stage.DATA) -> Outcome:
     """Return the outcome of an SMTP reply (RFC 5321 section 4.2) at a stage of the session."""
     text = " ".join(_text(words).split())
-    reply = f"{code} {text}".strip()[:1000]
     if 200 <= code < 300:
-        return Outcome(Verdict.ACCEPTED, reply)
+        return Outcome(Verdict.ACCEPTED, f"{code} {text}".strip()[:1000])
+    reply = _line(f"{code} {text}")
     found = STATUS.match(text)
     status = found[2] if found and found[1] == str(code)[:1] else ""
     for rule in SMTP_RULES:

@@ -1,8 +1,6 @@
 """Logs: in production one line of JSON each, with the request's id and no secret."""
 
-import base64
 import fcntl
-import html
 import json
 import logging
 import os
@@ -13,10 +11,10 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from functools import cache
-from itertools import product
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote, quote_plus, unquote
+from urllib.parse import parse_qsl, unquote
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -24,6 +22,9 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.utils import log
 from pythonjsonlogger.json import JsonFormatter as PlainJsonFormatter
+
+from mailroom.config.schemes import ANYMAIL
+from mailroom.masking import SECRET_NAME, credentials, pattern
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -145,7 +146,6 @@ ARGUMENT = re.compile(
 PASSWORD_IN_URL = re.compile(r"(?<=://)[^\s\"'<>]*(?=@)")
 # The answers of AUTH (RFC 4954), and the Authorization header: base64 of names and passwords.
 AUTH = re.compile(r"(AUTH (?:PLAIN|LOGIN|XOAUTH2|OAUTHBEARER) |(?:Basic|Bearer) )[\w+/=.~-]+", re.I)
-SECRET_NAME = re.compile(r"pass|key|token|secret", re.IGNORECASE)
 SHORTEST_REDACTED = 6  # what is shorter stands in ordinary words, too
 REDACTED = "…"
 
@@ -213,95 +213,65 @@ class AdminEmailHandler(log.AdminEmailHandler):
 
 def conceal(text: str) -> str:
     """Return the text without keys, passwords, tokens and signed links."""
-    for secret in _known():
-        text = text.replace(secret, REDACTED)
+    text = _known().sub(REDACTED, text)
     text = ARGUMENT.sub(rf"\1\2\3{REDACTED}", PASSWORD_IN_URL.sub(REDACTED, text))
     return TOKEN_IN_PATH.sub(rf"\1{REDACTED}", AUTH.sub(rf"\1{REDACTED}", text))
 
 
-def _known() -> list[str]:
+def _known() -> re.Pattern[str]:
     """The secrets of the settings; where those can't be read, of the environment they come from."""
     try:
-        return _secrets()
+        return _of_settings()
     except Exception:  # noqa: BLE001  (what is wrong with them is about to be logged)
-        return _secrets_of(_of_environment())
+        return _of_environment()
 
 
-def _of_environment() -> Iterator[str]:
-    for name, value in os.environ.items():
-        if SECRET_NAME.search(name):
-            yield from (value, *value.split(","))
-    yield from _passwords_of(re.findall(r"\w+://[^\s()]+", " ".join(os.environ.values())))
+def _of_environment() -> re.Pattern[str]:
+    named = [value for name, value in os.environ.items() if SECRET_NAME.search(name)]
+    found = _split(named)
+    urls = re.findall(r"\w+://[^\s()]+", " ".join(os.environ.values()))
+    return pattern([*found, *_passwords_of(urls)], shortest=SHORTEST_REDACTED)
 
 
 @cache
-def _secrets() -> list[str]:
-    """Keys and passwords of this installation, in every form a text may have them; longest first.
-
-    Read once from the settings.
-    """
-    return _secrets_of(_plain_secrets())
-
-
-def _secrets_of(plain: Iterable[str]) -> list[str]:
-    found = {form for secret in plain for form in _forms(secret)}
-    return sorted((one for one in found if len(one) >= SHORTEST_REDACTED), key=len, reverse=True)
-
-
-def _plain_secrets() -> Iterator[str]:
-    yield from [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS, *settings.MAIL_ACCOUNT_KEYS]
-    for secret in settings.WEBHOOK_SECRETS:
-        yield from (secret, secret.partition(":")[2], _base64(secret))
-    yield from (key for keys in settings.WEBHOOK_KEYS.values() for key in keys)
-    yield settings.DATABASES["default"].get("PASSWORD") or ""
+def _of_settings() -> re.Pattern[str]:
+    """Keys and passwords of this installation, read once from the settings."""
+    secrets, users = credentials(settings.MAILERS)
     names = ("TASKS_URL", "MAIL_BOUNCE_URL", "MAIL_UNSUBSCRIBE_URL")
-    yield from _passwords_of([getattr(settings, name, "") for name in names])
-    caches: Any = settings.CACHES
-    yield from _passwords_of(one.get("LOCATION", "") for one in caches.values())
-    mailers: Any = settings.MAILERS
-    for mailer in mailers.values():
-        options = mailer.get("OPTIONS", {})
-        secrets = [str(value) for name, value in options.items() if _is_secret(name, value)]
-        yield from secrets
-        users = [str(options[name]) for name in ("username", "user") if options.get(name)]
-        for user, secret in product(users, secrets):
-            yield from (_base64(f"\0{user}\0{secret}"), _base64(f"{user}:{secret}"))
-        yield from map(_base64, secrets)
+    services = [getattr(settings, name, "") for name in names]
+    services += [one.get("LOCATION", "") for one in settings.CACHES.values()]
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS, *settings.MAIL_ACCOUNT_KEYS]
+    keys += [settings.METRICS_TOKEN, *chain(*settings.WEBHOOK_KEYS.values())]
+    for database in settings.DATABASES.values():
+        keys += credentials({"": {"OPTIONS": database}})[0]
+    found = [*keys, *secrets, *_split(settings.WEBHOOK_SECRETS), *_passwords_of(services)]
+    return pattern(found, users, shortest=SHORTEST_REDACTED)
 
 
-def _is_secret(name: str, value: Any) -> bool:
-    return isinstance(value, str) and bool(SECRET_NAME.search(name))
+def _split(values: Iterable[str]) -> list[str]:
+    """Values, the items of those that are lists, and the passwords of `user:password`."""
+    items = [item for value in values for item in (value, *value.split(","))]
+    return [one for item in items for one in (item, item.partition(":")[2])]
 
 
 def _passwords_of(urls: Iterable[Any]) -> Iterator[str]:
-    """Passwords in URLs, as they are written and as they are meant."""
-    for url in urls:
-        if isinstance(url, str) and "@" in url:
-            _scheme, _colon, rest = url.partition("://")
-            password = rest.rpartition("@")[0].partition(":")[2]
-            yield from (password, unquote(password))
-
-
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-def _forms(secret: str) -> set[str]:
-    """How a secret looks where it was quoted: in a URL, in JSON, in Python or in HTML."""
-    if len(secret) < SHORTEST_REDACTED:
-        return set()
-    plain = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret)}
-    plain |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    plain |= {repr(secret)[1:-1], ascii(secret)[1:-1], repr(secret.encode())[2:-1]}
-    return (
-        plain | {html.escape(one) for one in plain} | {one.lower() for one in plain if "%" in one}
-    )
+    """What is secret in URLs, as it is written and as it is meant."""
+    for url in filter(lambda one: isinstance(one, str), urls):
+        scheme, _mark, rest = url.partition("://")
+        place, _mark, query = rest.partition("?")
+        account, at, _host = place.rpartition("@")
+        found = [account.partition(":")[2]]
+        if scheme in ANYMAIL:  # its keys are in the place of a user, or alone in that of a host
+            found += (account if at else place).split(":")
+        found += [value for name, value in parse_qsl(query) if SECRET_NAME.search(name)]
+        for secret in found:
+            yield from (secret, unquote(secret))
 
 
 @receiver(setting_changed)
 def _read_again(**_: object) -> None:
     """As Django's own caches of settings do: it is sent by tests alone."""
-    _secrets.cache_clear()
+    _of_settings.cache_clear()
 
 
 # -- Error emails ------------------------------------------------------------------------------

@@ -12,9 +12,9 @@ from zoneinfo import available_timezones
 
 from mailroom.addresses import for_wire, is_address
 from mailroom.config.schemes import ANYMAIL, DEVELOPMENT, SMTP, SMTP_TIMEOUT_SECONDS, APIKind
+from mailroom.masking import SECRET_NAME
 from mailroom.providers import REGISTERED
 
-SECRET_OPTION = re.compile(r"key|secret|token|password", re.IGNORECASE)
 WHOLE_NUMBERS = {"timeout", "port", "connections"}
 SENDER, COST, ZONE = "from", "cost", "zone"
 ROUTING_OPTIONS = {SENDER, COST, ZONE}
@@ -193,7 +193,7 @@ def _masked(parts: SplitResult) -> str:
     is_key = has_key and parts.netloc and not at
     netloc = "***" if is_key else (f"***@{host}" if at else host)
     query = "&".join(
-        f"{name}={'***' if SECRET_OPTION.search(name) else value}"
+        f"{name}={'***' if SECRET_NAME.search(name) else value}"
         for name, value in parse_qsl(parts.query, True)
     )
     slashes = "//" if netloc or parts.path or own or parts.scheme in ANYMAIL else ""

@@ -1,9 +1,6 @@
 """The mailer of a mail account: made of its row, and made again when the row has changed."""
 
-import base64
-import html
 import io
-import json
 import re
 import smtplib
 import ssl
@@ -21,12 +18,12 @@ from mailroom.bulk.batch_api import BATCH_CALLS
 from mailroom.config.hosts import connect_to_host, sandbox_urls
 from mailroom.config.schemes import ANYMAIL, SMTP_TIMEOUT_SECONDS
 from mailroom.delivery.transport import pool_of
+from mailroom.masking import pattern
 from mailroom.models import MailAccount
 from mailroom.models.mail_account import REGIONS
 from mailroom.outcomes import Fault, Outcome, classify
 
 SMTP_PATH = f"{__name__}.CheckedEmailBackend"
-SHORTEST_SECRET = 4  # characters of a secret that is looked for in a server's reply
 NO_CONNECTION = "The connection to the mail server failed."
 
 
@@ -74,7 +71,8 @@ class EmailBackend(EachBackend):
         if self._opened is None or _changes(account) != _changes(self._opened):
             self.close()
             secrets = account.secrets()
-            self._secrets = _pattern(account, secrets)
+            user = account.options.get("username", "")
+            self._secrets = pattern(map(str, secrets.values()), [user])
             self._mailer, self._opened = build_backend(account, secrets, self.timeout), account
         try:
             return bool(self._mailer.open())
@@ -207,28 +205,6 @@ def _unanswered(error: Exception) -> Outcome | None:
     is_call = type(error).__module__.startswith("anymail.")
     is_lost = is_call and outcome.fault is Fault.TRANSPORT
     return outcome._replace(error=NO_CONNECTION) if is_lost else None
-
-
-def _pattern(account: MailAccount, secrets: dict[str, str]) -> re.Pattern[str]:
-    """Matches the credentials in each form in which a server might repeat them, longest first."""
-    user = account.options.get("username", "")
-    found = set()
-    for secret in map(str, secrets.values()):
-        pairs = (secret, f"\0{user}\0{secret}", f"{user}:{secret}", f"api:{secret}")
-        encoded = [base64.b64encode(one.encode()).decode() for one in pairs]
-        found |= {one for one in (secret, *encoded) if len(one) >= SHORTEST_SECRET}
-    longest_first = sorted(found, key=len, reverse=True)
-    return re.compile("|".join("".join(map(_spellings, one)) for one in longest_first) or r"(?!)")
-
-
-def _spellings(character: str) -> str:
-    """A pattern for a character as it is, and as JSON, HTML and URLs have it."""
-    if character.isascii() and character.isalnum():
-        return character
-    code, hexed = ord(character), "".join(f"%{byte:02x}" for byte in character.encode())
-    coded = {json.dumps(character)[1:-1], html.escape(character), f"\\u{code:04x}", hexed}
-    coded |= {f"&#{code};", f"&#x{code:x};"}
-    return rf"(?:\\?{re.escape(character)}|(?i:{'|'.join(map(re.escape, coded))}))"
 
 
 def _say(error: OSError, words: str) -> None:

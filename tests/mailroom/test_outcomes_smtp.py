@@ -1,11 +1,12 @@
 """What real SMTP dialogues mean for a delivery; docs/outcomes.md has the table with its sources."""
 
+import base64
 from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
 
-from mailroom.models import Delivery
+from mailroom.models import Attempt, Delivery, MailerHealth
 from tests.mailroom.conftest import attempt
 from tests.mailroom.fakes.ports import closed_port
 from tests.mailroom.fakes.smtp import DROP, SILENCE, Script, SMTPServer
@@ -114,6 +115,22 @@ def test_wrong_credentials_are_tried_again_since_the_mail_is_not_at_fault(smtp, 
 
     assert delivery.state == QUEUED
     assert delivery.error.startswith("535")
+
+
+@pytest.mark.parametrize("step", ["mail", "rcpt", "content"])
+def test_credentials_that_a_reply_repeats_are_stored_nowhere(smtp, carry_by, step):
+    pair = base64.b64encode(b"\0user\0canary/word").decode()
+    reply = f"451 no canary/word, {pair}"
+    smtp.script.password = "canary/word"
+    setattr(smtp.script, step, {"*": reply} if step == "rcpt" else reply)
+    carry_by(smtp.url.replace("://", "://user:canary%2Fword@"))
+
+    delivery = attempt()
+
+    stored = [*Delivery.objects.values(), *Attempt.objects.values(), *MailerHealth.objects.values()]
+    assert delivery.error.startswith("451 no ***, ***")
+    assert "canary" not in str(stored)
+    assert pair not in str(stored)
 
 
 def test_percent_encoded_credentials_reach_the_server(smtp, carry_by):

@@ -7,7 +7,7 @@ import runpy
 from base64 import b64encode
 from html import escape
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from django.test import override_settings
@@ -80,6 +80,17 @@ def forms(password: str) -> dict[str, str]:
         "AUTH PLAIN": base64(f"\0user\0{password}"),
         "AUTH LOGIN": base64(password),
         "basic auth": base64(f"user:{password}"),
+        "in an HTTP client's header": base64(f"api:{password}"),
+        "in the middle of base64": base64(f'{{"key": "{password}"}}'),
+        "base64 without padding": base64(password).rstrip("="),
+        "in JSON in JSON": json.dumps(json.dumps(password)),
+        "quoted twice": repr(repr(password)),
+        "in a page that quotes JSON": escape(json.dumps(password)),
+        "in HTML in HTML": escape(escape(password)),
+        "in a URL in a URL": quote(quote(password, safe=""), safe=""),
+        "in a form": quote_plus(password),
+        "in JSON of PHP": json.dumps(password).replace("/", "\\/"),
+        "in another charset": password.encode().decode("latin-1"),
     }
 
 
@@ -141,10 +152,15 @@ def test_secrets_are_masked_while_the_settings_cannot_be_read(monkeypatch):
         "MAILER_URL", "failover(smtp://u:canary%2Fword@h postmark://canary-token-1@)"
     )
     monkeypatch.setenv("SECRET_KEY", "canary-key-123")
-    monkeypatch.setattr(logs, "_plain_secrets", lambda: 1 / 0)
-    logs._secrets.cache_clear()
+    monkeypatch.setenv("MAILER_URL_OPS", "sendgrid://SG.canary-token.2")
+    monkeypatch.setenv("DATABASE_URL", "postgres://u@h/n?sslpassword=canary-word-3")
+    monkeypatch.setenv("WEBHOOK_SECRET", "hook:canary-word-4")
+    monkeypatch.setattr(logs, "credentials", lambda _mailers: 1 / 0)
+    logs._of_settings.cache_clear()
     told = logs.conceal("u, canary%2Fword, canary/word, canary-key-123, b'canary/word'")
     assert told == "u, …, …, …, b'…'"
+    told = logs.conceal("SG.canary-token.2, canary-word-3, canary-word-4")
+    assert told == "…, …, …"
 
 
 SECRET_TEXTS = [
@@ -192,10 +208,15 @@ def test_the_password_of_a_broker_a_cache_and_a_webhook_is_masked(told, settings
     settings.TASKS_URL = "amqp://u:bro/ker-word@h"
     settings.CACHES = {"default": {"BACKEND": "x", "LOCATION": "redis://:cache%2Fword@h"}}
     settings.WEBHOOK_SECRETS = ["hook:web-word"]
+    settings.METRICS_TOKEN = "metrics-word"
+    keys = {"aws_secret_access_key": "ses-word"}
+    ses = {"BACKEND": "x", "OPTIONS": {"client_params": keys}}
+    settings.MAILERS = {**settings.MAILERS, "ses": ses}
     logger, lines = told
+    logger.error("metrics-word ses-word")
     logger.error("bro/ker-word cache%2Fword cache/word web-word aG9vazp3ZWItd29yZA==")
 
-    assert lines()[0]["message"] == "… … … … …"
+    assert [line["message"] for line in lines()] == ["… …", "… … … … …"]
 
 
 @pytest.mark.parametrize(("given", "kept"), [("from-the-router-1", True), ("a b", False)])

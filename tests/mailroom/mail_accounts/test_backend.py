@@ -25,7 +25,8 @@ from mailroom.checks import account_faults
 from mailroom.delivery.engine import deliver_due
 from mailroom.doctor.connections import mail_accounts
 from mailroom.doctor.findings import Means
-from mailroom.mail_accounts.backend import EmailBackend, _pattern
+from mailroom.mail_accounts.backend import EmailBackend
+from mailroom.masking import pattern
 from mailroom.messages import TemplatedMessage
 from mailroom.models import Attempt, Delivery, MailAccount, MailerHealth, Message
 from mailroom.outbox import Recipient, add_deliveries, freeze
@@ -343,7 +344,7 @@ class TestCredentials:
 
     def test_stay_hidden_where_a_server_refuses_every_recipient(self):
         backend = EmailBackend(alias="account:1")
-        backend._secrets = _pattern(MailAccount(kind="smtp"), {"password": self.CANARY})
+        backend._secrets = pattern([self.CANARY])
         refused = SMTPRecipientsRefused({"a@example.com": (550, f"no {self.CANARY}".encode())})
 
         assert self.CANARY not in repr(backend._cleared(refused))
