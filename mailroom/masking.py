@@ -4,7 +4,6 @@ Imports nothing but Django, as `outcomes`, which puts *** in place of them.
 """
 
 import base64
-import html
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -84,12 +83,25 @@ def _parts(secret: str) -> Iterator[str]:
 
 
 def _spelled(text: str) -> str:
-    return "".join(map(_spellings, text))
+    # Backslashes are escaped by more of them: a run is matched as a whole.
+    parts = re.findall(r"\\+|[^\\]", text)
+    return "".join(_run(len(one)) if one[0] == "\\" else _spellings(one) for one in parts)
 
 
-MOST = 8  # escapes of escapes; without an end, a run of backslashes would take long to match
-SLASHES = rf"\\{{0,{MOST}}}"
+MOST = 8  # escapes of escapes; without an end, a long run of them would take long to match
+SLASHES = rf"\\{{0,{MOST}}}+"
+ESCAPED = rf"\\{{1,{MOST}}}+"
+AMPERSAND = f"&(?:amp;){{0,{MOST}}}"
+PERCENT = f"%(?:25){{0,{MOST}}}"
+IN_BASE64 = {" ": r"[ +]", "+": r"[+-]", "/": r"[/_]"}  # it has two alphabets; + is a form's space
 LETTERS = {"\n": "n", "\r": "r", "\t": "t"}
+ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
+
+
+def _run(number: int) -> str:
+    """A pattern for so many backslashes."""
+    coded = rf"{PERCENT}5c|{AMPERSAND}#(?:0*92|x0*5c);|\\u005c"
+    return rf"(?:\\{{{number},{MOST * (number + 1)}}}+|(?i:{coded}){{{number}}})"
 
 
 @cache
@@ -98,34 +110,24 @@ def _spellings(character: str) -> str:
     if character.isascii() and character.isalnum():
         return character
     code, utf8 = ord(character), character.encode(errors="replace")
-    bytes_of = [utf8]
-    with suppress(UnicodeEncodeError):
-        bytes_of.append(character.encode("latin-1"))
-    coded = {f"&(?:amp;){{0,{MOST}}}#(?:0*{code}|x0*{code:x});"}
-    coded.add(rf"\\{{1,{MOST}}}(?:x{code:02x}|u{code:04x}|u\{{{code:x}\}}|U{code:08x})")
-    if code > 0xFFFF:
-        high, low = 0xD800 + (code - 0x10000 >> 10), 0xDC00 + (code - 0x10000 & 0x3FF)
-        coded.add(rf"\\{{1,{MOST}}}u{high:04x}\\{{1,{MOST}}}u{low:04x}")
-    for octets in bytes_of:
-        coded.add("".join(f"%(?:25){{0,{MOST}}}{one:02x}" for one in octets))
-        coded.add("".join(rf"\\{{1,{MOST}}}x{one:02x}" for one in octets))
-    entity = html.escape(character)
-    if entity != character:
-        coded.add(f"&(?:amp;){{0,{MOST}}}{entity[1:]}")
+    octets = [utf8] + ([character.encode("latin-1")] if code < 0x100 else [])
+    plain = {f"{AMPERSAND}#(?:0*{code}|x0*{code:x});"}
+    plain |= {"".join(f"{PERCENT}{one:02x}" for one in some) for some in octets}
+    if character in ENTITIES:
+        plain.add(f"{AMPERSAND}{ENTITIES[character]};")
     for charset in ("latin-1", "cp1252"):  # UTF-8 that is read as another
         with suppress(UnicodeDecodeError):
-            coded.add(re.escape(utf8.decode(charset)))
-    if character in LETTERS:
-        coded.add(rf"\\{{1,{MOST}}}{LETTERS[character]}")
-    if character == '"':
-        coded.add(f"&(?:amp;){{0,{MOST}}}quot;")
-    if character == "'":
-        coded.add(f"&(?:amp;){{0,{MOST}}}apos;")
-    plain = {" ": r"[ +]", "+": r"[+-]", "/": r"[/_]"}  # base64 has two alphabets
-    own = plain.get(character, re.escape(character))
-    if character == "\\":
-        own = rf"\\{{1,{MOST}}}"
-    return rf"{SLASHES}(?:{own}|(?i:{'|'.join(sorted(coded))}))"
+            plain.add(re.escape(utf8.decode(charset)))
+    escaped = {f"u{code:04x}", f"U{code:08x}", f"u{{{code:x}}}", LETTERS.get(character, "")} - {""}
+    escaped |= {ESCAPED.join(f"x{one:02x}" for one in some) for some in octets}
+    if code > 0xFFFF:
+        high, low = divmod(code - 0x10000, 0x400)
+        escaped.add(f"u{0xD800 + high:04x}{ESCAPED}u{0xDC00 + low:04x}")
+    own = IN_BASE64.get(character, re.escape(character))
+    return (
+        rf"(?:{SLASHES}(?:{own}|(?i:{'|'.join(sorted(plain))}))"
+        rf"|{ESCAPED}(?i:{'|'.join(sorted(escaped))}))"
+    )
 
 
 @receiver(setting_changed)

@@ -21,6 +21,8 @@ from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.utils import log
+from django.utils.safestring import SafeString
+from django.views import debug
 from pythonjsonlogger.json import JsonFormatter as PlainJsonFormatter
 
 from mailroom.config.schemes import ANYMAIL
@@ -138,16 +140,28 @@ def logging_config(debug: bool) -> dict[str, Any]:
 TOKEN_IN_PATH = re.compile(r"(/|%2F)(?![\w.-]+\.py\b)[A-Za-z0-9_.:=-]{24,}", re.IGNORECASE)
 # An argument of a query string, also where the query string is quoted in another one.
 ARGUMENT = re.compile(
-    r"([?&;]|%3F|%26)((?:\w|%5F)*(?:key|token|pass|pwd|secret|code|signature|sig|auth)\w*)(=|%3D)"
+    r"([?&;]|%3F|%26)((?:\w|%5F){0,40}(?:key|token|pass|pwd|secret|code|signature|sig|auth)\w{0,40})"
+    r"(=|%3D)"
     r"[^\s&;\"'<>]*?(?=%26|[\s&;\"'<>]|$)",
     re.IGNORECASE,
 )
-# Up to the last @: a password may have / and @ in it.
-PASSWORD_IN_URL = re.compile(r"(?<=://)[^\s\"'<>]*(?=@)")
+URL = re.compile(r"://[^\s\"'<>]+")
 # The answers of AUTH (RFC 4954), and the Authorization header: base64 of names and passwords.
 AUTH = re.compile(r"(AUTH (?:PLAIN|LOGIN|XOAUTH2|OAUTHBEARER) |(?:Basic|Bearer) )[\w+/=.~-]+", re.I)
 SHORTEST_REDACTED = 6  # what is shorter stands in ordinary words, too
 REDACTED = "…"
+# A secret beside its name, as texts of dicts, forms and cookies have it.
+_QUOTE = r"(?:\\{0,8}[\"']|&quot;|&#x27;|&#39;)"
+_NAMED = (
+    r"[\w-]{0,40}(?:passw|pwd|passphrase|secret|token|credential|session|cookie|authorization"
+    r"|(?:api|access|private|signing)[_-]?key)[\w-]{0,40}"
+)
+NAMED = re.compile(
+    rf"(\b{_NAMED}=|{_QUOTE}{_NAMED}{_QUOTE}(?::|,|\]?\s?=)\s?)"
+    rf"(?:[bru]?({_QUOTE})(?:(?!\2).){{1,4000}}(\2)|[^\s\"',;&<>{{}}()\[\]]+)",
+    re.IGNORECASE,
+)
+FIELD = re.compile(r"pass|key|token|secret|code|credential|session|cookie|auth|sign", re.I)
 
 
 class LineFormatter(logging.Formatter):
@@ -211,11 +225,44 @@ class AdminEmailHandler(log.AdminEmailHandler):
         )
 
 
+class ExceptionReporter(debug.ExceptionReporter):
+    """Django's report of an error, for email and for the page with DEBUG, without secrets."""
+
+    def get_traceback_data(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().get_traceback_data()
+        for name in ("request_GET_items", "filtered_POST_items"):
+            data[name] = _without_secrets(data.get(name, ()))
+        cookies = data.get("request_COOKIES_items", ())
+        data["request_COOKIES_items"] = [(name, REDACTED) for name, _value in cookies]
+        if query := data.get("request_meta", {}).get("QUERY_STRING"):
+            data["request_meta"]["QUERY_STRING"] = conceal(f"?{query}")[1:]
+        for frame in data.get("frames", ()):
+            frame["vars"] = _without_secrets(frame["vars"])
+        return data
+
+    def get_traceback_html(self) -> SafeString:
+        return SafeString(conceal(super().get_traceback_html()))
+
+    def get_traceback_text(self) -> SafeString:
+        return SafeString(conceal(super().get_traceback_text()))
+
+
+def _without_secrets(pairs: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    return [(name, REDACTED if FIELD.search(name) else value) for name, value in pairs]
+
+
 def conceal(text: str) -> str:
     """Return the text without keys, passwords, tokens and signed links."""
     text = _known().sub(REDACTED, text)
-    text = ARGUMENT.sub(rf"\1\2\3{REDACTED}", PASSWORD_IN_URL.sub(REDACTED, text))
+    text = ARGUMENT.sub(rf"\1\2\3{REDACTED}", URL.sub(_without_password, text))
+    text = NAMED.sub(rf"\1\2{REDACTED}\3", text)
     return TOKEN_IN_PATH.sub(rf"\1{REDACTED}", AUTH.sub(rf"\1{REDACTED}", text))
+
+
+def _without_password(url: re.Match[str]) -> str:
+    """A URL without what is up to the last @: a password may have / and @ in it."""
+    _account, at, rest = url[0].rpartition("@")
+    return f"://{REDACTED}@{rest}" if at else url[0]
 
 
 def _known() -> re.Pattern[str]:

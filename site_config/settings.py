@@ -358,6 +358,7 @@ SILENCED_SYSTEM_CHECKS = environment.SILENCED
 # -- Logs -----------------------------------------------------------------------------------------
 
 LOGGING = logs.logging_config(DEBUG)
+DEFAULT_EXCEPTION_REPORTER = "site_config.logs.ExceptionReporter"
 
 CONFIGURATION_FAULTS = env_file_faults + environment.faults(
     env, debug=DEBUG, hosts=ALLOWED_HOSTS, secret_key=SECRET_KEY, mail=mail.faults

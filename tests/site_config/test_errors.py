@@ -1,8 +1,12 @@
 """Error pages say what happened and show nothing of the inside."""
 
+from logging.config import dictConfig
+
 import pytest
+from django.core import mail
 from django.test import Client
 
+from site_config import logs
 from tests.site_config.page import Page
 
 
@@ -47,6 +51,26 @@ def test_a_fault_of_ours_is_explained_in_the_visitors_language(visitor):
     response = visitor.get("/fail/500/", headers={"accept-language": "fr"})
 
     assert '<html lang="fr"' in response.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_report_shows_no_secret_of_the_request(visitor, settings, debug):
+    """Neither the email to ADMINS nor the page with DEBUG."""
+    settings.DEBUG, settings.ADMINS, settings.ERROR_EMAIL_STATE = debug, ["boss@example.com"], None
+    dictConfig(logs.logging_config(debug=False))
+    logs.forget_errors()
+    visitor.cookies.load({"sessionid": "canary-1", "csrftoken": "canary-2", "other": "canary-3"})
+    form = {"password": "canary-4", "code": "canary-5", "credential": "canary-6", "next": "/"}
+    headers = {"Authorization": "Bearer canary-7", "Referer": "https://x.test/?key=canary-8"}
+    page = "/fail/with/secrets/?key=canary-9&code=canary-10"
+
+    answer = visitor.post(page, form, headers=headers)
+
+    dictConfig(logs.logging_config(debug=True))
+    report = answer.text if debug else mail.outbox[0].subject + mail.outbox[0].body
+    assert "fail_with_secrets" in report
+    assert "canary" not in report
 
 
 @pytest.mark.django_db

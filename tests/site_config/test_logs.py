@@ -175,6 +175,11 @@ SECRET_TEXTS = [
     ("send: 'AUTH PLAIN AHVzZXIAcGFzc3dvcmQ=\\r\\n'", "AHVzZXIAcGFzc3dvcmQ"),
     ("Authorization: Basic aG9vazpzM2NyZXQ=", "aG9vazpzM2NyZXQ"),
     ("Authorization: Bearer abc.def-ghi", "abc.def-ghi"),
+    ("Cookie: sessionid=0123abcd; csrftoken=4567efgh", "0123abcd"),
+    ("Cookie: sessionid=0123abcd; csrftoken=4567efgh", "4567efgh"),
+    ("KeyError: {'password': 'two words', 'user': 'ann'}", "two words"),
+    ('the body {\\"api_key\\": \\"s3cr\\"}', "s3cr"),
+    ("login failed with password=s3cr3t", "s3cr3t"),
 ]
 
 
@@ -195,6 +200,8 @@ def test_what_opens_something_is_masked_wherever_it_comes_from(told, text, secre
         "The breaker of postmark opens for 30 seconds; keyword=value",
         'File "/srv/site/mailroom/a_module_with_quite_a_long_name.py", line 7, in send',
         "https://www.example.com/newsletters/weekly/?page=2",
+        "WEBHOOK_SECRET must look like user:password, as in the webhook's URL",
+        "The password reset of delivery 7 waits: key 'default', passwords: none",
     ],
 )
 def test_ordinary_lines_stay_as_they_are(told, text):

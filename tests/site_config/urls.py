@@ -15,10 +15,20 @@ def fail(request: HttpRequest, status: str) -> NoReturn:
     raise ERRORS[status]("secret detail")
 
 
+def fail_with_secrets(request: HttpRequest) -> NoReturn:
+    password = request.POST["password"]
+    try:
+        raise KeyError({"api_key": password, "user": "ann"})
+    except KeyError as error:
+        error.add_note(f"?token={password}")
+        raise ExceptionGroup(f"password={password}", [error]) from error
+
+
 handler400, handler403 = urls.handler400, urls.handler403
 handler404, handler500 = urls.handler404, urls.handler500
 
 urlpatterns = [
+    path("fail/with/secrets/", fail_with_secrets),
     path("fail/<str:status>/", fail),
     path("", include("sandbox.urls")),
     *urls.urlpatterns,
