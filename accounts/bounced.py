@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
+from accounts.emails import owner_label
 from accounts.models import User
 from mailroom.message_types import message_type
 from mailroom.messages import TemplatedMessage
@@ -48,6 +49,7 @@ def trial_email(user: User) -> TemplatedMessage:
             "name": user.name,
         },
         language=user.language,
+        owner=owner_label(user.pk),
     )
 
 

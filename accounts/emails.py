@@ -71,7 +71,13 @@ def account_message(prefix: str, email: str, context: dict[str, Any]) -> Templat
         to=[email],
         context={**values, "email": email, "name": _name(user, email)},
         language=language,
+        owner=owner_label(user.pk) if user else "",
     )
+
+
+def owner_label(user_id: int) -> str:
+    """The `owner` of an account's emails, by which they are found whatever address they went to."""
+    return f"account:{user_id}"
 
 
 def _name(user: User | None, email: str) -> str:

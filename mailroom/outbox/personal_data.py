@@ -8,6 +8,7 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from email import message_from_bytes
 from email.utils import parseaddr
 from html import escape
@@ -24,6 +25,7 @@ from django.utils import timezone
 from mailroom.addresses import address_key, in_unicode
 from mailroom.messages.merge_fields import shown
 from mailroom.models import Attempt, Delivery, Event, Message, Suppression
+from mailroom.models.delivery import DeliveryQuerySet
 
 ERASED_TEXT = "[erased]"  # in place of an address, in a text that mentions it
 ROWS_IN_MEMORY = 500  # rows in memory
@@ -33,12 +35,14 @@ class Store(NamedTuple):
     """What an app stores about an address, given by its key.
 
     export: returns data for Django's JSON encoder. erase: does nothing where nothing is stored.
-    of_account: the data of an account, which a link in an email must not reach.
+    of_account: the data of an account, which a link in an email must not reach. used_since: whether
+    somebody has given the address since a moment.
     """
 
     export: Callable[[str], Any]
     erase: Callable[[str], object]
     of_account: bool
+    used_since: Callable[[str, datetime], bool]
 
 
 class Quote(NamedTuple):
@@ -62,9 +66,10 @@ def register(
     export: Callable[[str], Any],
     erase: Callable[[str], object],
     of_account: bool = False,
+    used_since: Callable[[str, datetime], bool] = lambda key, moment: False,
 ) -> None:
     """Declare what an app stores about an address; the name is that of its part in the export."""
-    _stores[name] = Store(export, erase, of_account)
+    _stores[name] = Store(export, erase, of_account, used_since)
 
 
 def register_quotes(
@@ -87,6 +92,19 @@ def export_address(address: str, *, account: bool = False) -> dict[str, Any]:
     key = address_key(address)
     found = {name: one.export(key) for name, one in _chosen(account=account).items()}
     return {"address": in_unicode(key), **found}
+
+
+def export_account(address: str) -> dict[str, Any]:
+    """Return what the account of an address holds, and nothing that others gave the address for."""
+    key = address_key(address)
+    found = {name: one.export(key) for name, one in _stores.items() if one.of_account}
+    return {"address": in_unicode(key), **found}
+
+
+def is_used_since(address: str, moment: datetime) -> bool:
+    """Return whether somebody has given an address since a moment, whoever had it before."""
+    key = address_key(address)
+    return any(one.used_since(key, moment) for one in _stores.values())
 
 
 @transaction.atomic
@@ -324,7 +342,25 @@ def forget_address(address: str) -> None:
     got is erased. That it must get no mail stays known, by a keyed hash. Numbers of what was sent
     stay.
     """
-    own = Delivery.objects.of(address)
+    _forget_deliveries(Delivery.objects.of(address), address)
+    Event.objects.filter(address=address_key(address)).update(address="", description="")
+    Suppression.objects.anonymise(address)
+
+
+@transaction.atomic
+def forget_emails(which: Q) -> None:
+    """Take their recipients out of some deliveries, and nothing else of their addresses.
+
+    For those that an account named but never confirmed: they may be somebody else's.
+    """
+    chosen = Delivery.objects.filter(which).exclude(address__startswith=Delivery.ERASED)
+    for address in set(chosen.values_list("address", flat=True)):
+        own = chosen.filter(address=address)
+        Event.objects.filter(delivery__in=own).update(address="", description="")
+        _forget_deliveries(own, address)
+
+
+def _forget_deliveries(own: DeliveryQuerySet, address: str) -> None:
     named = set(own.filter(_names_recipients()).values_list("message_id", flat=True))
     own.unfinished().update(
         state=Delivery.State.SKIPPED, reason="forgotten", finished_at=timezone.now()
@@ -334,8 +370,6 @@ def forget_address(address: str) -> None:
     own.update(address=nobody, address_key=nobody, name="", values={}, error="")
     for message in Message.objects.filter(pk__in=named).select_for_update():
         _leave_out(message, address)
-    Event.objects.filter(address=address_key(address)).update(address="", description="")
-    Suppression.objects.anonymise(address)
 
 
 def _names_recipients() -> Q:

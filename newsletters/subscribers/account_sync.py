@@ -1,9 +1,12 @@
 """Subscriptions of a person: a change of address, an account that goes, export and erasure."""
 
+from datetime import datetime
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Q
 
 from mailroom.csv_files import without_rows
 from mailroom.outbox import personal_data
@@ -33,13 +36,18 @@ def address_changed(
     to_email_address: Any = None,
     **kwargs: Any,
 ) -> None:
-    if from_email_address and to_email_address and to_email_address.verified:
+    # Not from one that was never confirmed: its subscriptions may be somebody else's.
+    is_theirs = from_email_address and getattr(from_email_address, "verified", True)
+    if is_theirs and to_email_address and to_email_address.verified:
         carry_along(from_email_address.email, to_email_address.email)
 
 
 def account_deleted(sender: object, instance: AbstractBaseUser, **kwargs: Any) -> None:
-    """Whoever deletes an account expects silence."""
-    for subscription in Subscription.objects.of(getattr(instance, "email", "")):
+    """Whoever deletes an account expects silence; whose address it only named does not."""
+    address = getattr(instance, "email", "")
+    if EmailAddress.objects.filter(user=instance, email=address, verified=False).exists():
+        return
+    for subscription in Subscription.objects.of(address):
         subscription.unsubscribe()
 
 
@@ -57,7 +65,9 @@ def delete_by_hand(subscription: Subscription) -> None:
 
 def register() -> None:
     """Declare what this app stores about an address, and where one may be mentioned."""
-    personal_data.register("subscriptions", export=_export, erase=_erase)
+    personal_data.register(
+        "subscriptions", export=_export, erase=_erase, used_since=_subscribed_since
+    )
     personal_data.register_quotes("newsletters.Subscription", "name", "consent_source")
     personal_data.register_quotes("newsletters.HistoryEntry", "who", "note")
     personal_data.register_quotes("newsletters.Issue", "stop_reason")  # a provider's words
@@ -78,6 +88,11 @@ def _export(key: str) -> list[dict[str, Any]]:
         {"newsletter": row.newsletter.name} | {name: getattr(row, name) for name in shown}
         for row in Subscription.objects.of(key).select_related("newsletter")
     ]
+
+
+def _subscribed_since(key: str, moment: datetime) -> bool:
+    asked = Q(created_at__gt=moment) | Q(consent_at__gt=moment) | Q(confirmed_at__gt=moment)
+    return Subscription.objects.of(key).filter(asked).exists()
 
 
 def _erase(key: str) -> None:

@@ -6,6 +6,7 @@ from django.test import Client
 
 from accounts.models import User
 from mailroom.models import Delivery
+from newsletters.models import Newsletter, Subscription
 from tests.accounts.conftest import PASSWORD, path_in
 from tests.accounts.test_enumeration import tokenless
 
@@ -65,6 +66,17 @@ def test_correcting_changes_no_account_of_somebody_else(client, ann):
     client.post(WAITING, {"email": "new@example.com"})
 
     assert User.objects.filter(email=ann.email).exists()
+
+
+def test_correcting_ends_no_subscription_of_the_wrong_address(client):
+    weekly = Newsletter.objects.create(name="Weekly", slug="weekly")
+    Subscription.objects.create(newsletter=weekly, email="ann@example.com", state="confirmed")
+    sign_up(client, "ann@example.com")
+
+    client.post(WAITING, {"email": "new@example.com"})
+
+    assert not User.objects.filter(email="ann@example.com").exists()
+    assert Subscription.objects.get().is_confirmed
 
 
 def test_an_address_that_was_signed_up_elsewhere_keeps_its_account(client):

@@ -16,6 +16,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core import mail
+from django.core.cache import cache
 from django.core.mail import EmailMessage
 from django.db import connection, models
 from django.utils import timezone
@@ -484,3 +485,91 @@ class TestAccounts:
         delete_account(get_user_model().objects.get(pk=account.pk))
         assert Subscription.objects.filter(email="bob@example.com").exists()
         assert get_user_model().objects.filter(pk=bob.pk).exists()
+
+
+class TestAddressesOfBefore:
+    """An account had another address, and its owner or an administrator deletes it."""
+
+    @pytest.fixture
+    def moved(self, ann, client, drain):
+        """Ann's account, which was moved to another address and named a third one."""
+        cache.clear()  # rate limits
+        user = get_user_model().objects.create_user(SPELLED, "correct-horse-42", name="Ann Lee")
+        EmailAddress.objects.create(user=user, email=KEY, verified=True, primary=True)
+        EmailAddress.objects.filter(email=KEY, verified=False).delete()
+        client.post("/accounts/login/", {"login": SPELLED, "password": "correct-horse-42"})
+        for address in ("ann@new.example", "ann@third.example"):
+            client.post("/accounts/email/", {"action_add": "", "email": address})
+            drain()
+            text = next(one for one in mail.outbox if one.to == [address]).body
+            if address == "ann@new.example":
+                client.post(re.search(r"/accounts/confirm-email/\S+", text)[0])
+        drain()
+        user.refresh_from_db()
+        assert user.email == "ann@new.example"
+        return user
+
+    def leave(self, client, moved) -> list[str]:
+        client.post("/accounts/delete/", {"sure": "on"})
+        assert not get_user_model().objects.filter(pk=moved.pk).exists()
+        return left_over(dump(), (*SPELLINGS, "ann@new", "ann@third"))
+
+    def test_all_of_them_are_exported_and_erased(self, client, moved):
+        own, before = client.post("/accounts/data/").json()
+        assert own["account"]["former_addresses"] == [KEY]
+        assert before["address"] == "ann.lee@faß.de"
+        assert before["mails"]
+        assert self.leave(client, moved) == []
+
+    def test_so_are_those_that_an_administrator_changed(self, client, moved, editor):
+        client.force_login(editor)
+        page = f"/admin/accounts/user/{moved.pk}/"
+        fields = {"email": "ann@last.example", "language": "en", "time_zone": "UTC"}
+        client.post(f"{page}change/", fields)
+        client.post(f"{page}delete/", {"post": "yes"})
+        assert not get_user_model().objects.filter(pk=moved.pk).exists()
+        assert left_over(dump(), (*SPELLINGS, "ann@new", "ann@third", "ann@last")) == []
+
+    @pytest.mark.parametrize("by", ["account", "subscription"])
+    def test_one_that_somebody_uses_since_is_left_alone(self, client, moved, by):
+        if by == "account":
+            other = get_user_model().objects.create_user("carol@example.com")
+            EmailAddress.objects.create(user=other, email=KEY, verified=False)
+        else:
+            client.post("/newsletters/weekly/", {"email": KEY})
+        before = Delivery.objects.of(KEY).count()
+        assert self.leave(client, moved)
+        assert Delivery.objects.of(KEY).count() == before - 1  # the notice of the change
+
+    def test_one_that_was_only_named_keeps_what_others_sent_there(self, client, moved):
+        address = "ann@third.example"
+        weekly = Newsletter.objects.get(slug="weekly")
+        Subscription.objects.create(newsletter=weekly, email=address, state="confirmed")
+        EmailMessage("An order", "Hello", to=[address]).send(using="default")
+        self.leave(client, moved)
+        assert Delivery.objects.of(address).get().state == "queued"
+        assert Subscription.objects.of(address).get().is_confirmed
+
+
+class TestAnUnconfirmedSignUp:
+    """Anybody can sign up with the address of somebody else."""
+
+    def test_takes_nothing_of_theirs_along(self, client, ann, editor, drain):
+        form = {"email": KEY, "password1": "correct-horse-42", "password2": "correct-horse-42"}
+        EmailAddress.objects.filter(email=KEY).delete()
+        client.post("/accounts/signup/", form)
+        drain()
+        user = get_user_model().objects.get(email=KEY)
+        before = Delivery.objects.of(KEY).count()
+        client.force_login(editor)
+        client.post(f"/admin/accounts/user/{user.pk}/delete/", {"post": "yes"})
+        assert not get_user_model().objects.filter(pk=user.pk).exists()
+        assert Delivery.objects.of(KEY).count() == before - 1  # the confirmation
+        assert Subscription.objects.of(KEY).confirmed().count() == 2
+
+    def test_exports_only_the_account(self, client, ann):
+        user = get_user_model().objects.create_user(KEY, name="Ned")
+        EmailAddress.objects.create(user=user, email=KEY, verified=False, primary=True)
+        client.force_login(user)
+        (found,) = client.post("/accounts/data/").json()
+        assert found.keys() == {"address", "account", "notifications"}

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth import get_user_model
 
 from newsletters.models import Subscription
@@ -37,6 +38,16 @@ def test_an_address_that_is_not_proven_gets_none(subscribed):
     assert states() == {("weekly", "old@example.com"): "confirmed"}
 
 
+def test_none_leaves_an_address_that_was_not_proven(subscribed):
+    subscribed("old@example.com")
+    account_sync.address_changed(
+        None,
+        from_email_address=SimpleNamespace(email="old@example.com", verified=False),
+        to_email_address=SimpleNamespace(email="new@example.com", verified=True),
+    )
+    assert states() == {("weekly", "old@example.com"): "confirmed"}
+
+
 def test_the_new_address_keeps_its_own_word(subscribed, monthly):
     subscribed("old@example.com")
     subscribed("new@example.com").unsubscribe()
@@ -60,3 +71,11 @@ def test_deleting_the_account_ends_them(subscribed, monthly):
         ("weekly", "ann@example.com"): "unsubscribed",
         ("weekly", "bob@example.com"): "confirmed",
     }
+
+
+def test_deleting_an_account_ends_none_of_an_address_it_has_not_proven(subscribed):
+    user = get_user_model().objects.create_user("ann@example.com")
+    EmailAddress.objects.create(user=user, email=user.email, verified=False)
+    subscribed("ann@example.com")
+    user.delete()
+    assert states() == {("weekly", "ann@example.com"): "confirmed"}
