@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, suppress
+from difflib import get_close_matches
 from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
@@ -84,10 +85,17 @@ def split_url(url: str) -> SplitResult:
     return urlsplit("" if _public_url_problem(url, is_debug=True) else url)
 
 
-def hosts(host: str | None, debug: bool) -> list[str]:
-    """The host names to answer to: that of PUBLIC_URL, and this machine's own in development."""
+def hosts(env: Env, host: str | None, debug: bool) -> list[str]:
+    """ALLOWED_HOSTS, or the host of PUBLIC_URL, and this machine's own names in development."""
     own = ["127.0.0.1", "localhost", "[::1]"] if debug else []
-    return [*own, host] if host and host not in own else own
+    others = [host] if host and host not in own else []
+    return items(env, "ALLOWED_HOSTS") or own + others
+
+
+def items(env: Env, name: str, default: str = "") -> list[str]:
+    """The items of a variable such as `a, b`."""
+    text = env.str(name, default)
+    return [one.strip() for one in text.split(",")] if text else []
 
 
 def pairs(env: Env, name: str) -> dict[str, str]:
@@ -96,14 +104,16 @@ def pairs(env: Env, name: str) -> dict[str, str]:
     return {key.strip(): value.strip() for key, _equals, value in parts}
 
 
+SIGNING_PREFIX = "WEBHOOK_KEY_"
+SIGNING = {f"{SIGNING_PREFIX}{kind.backend.split('.')[2].upper()}" for kind in ANYMAIL.values()}
+
+
 def webhook_keys(env: Env) -> dict[str, list[str]]:
     """WEBHOOK_KEY_<PROVIDER>: what a provider signs its webhooks with, by Anymail's module name."""
-    prefix = "WEBHOOK_KEY_"
     # What is in .env alone is not in os.environ: those have to be asked for by name.
-    known = {f"{prefix}{kind.backend.split('.')[2].upper()}" for kind in ANYMAIL.values()}
-    names = sorted(known | {name for name in os.environ if name.startswith(prefix)})
+    names = sorted(SIGNING | {name for name in os.environ if name.startswith(SIGNING_PREFIX)})
     lists: dict[str, list[str]] = {
-        name.removeprefix(prefix).lower(): env.list(name, []) for name in names
+        name.removeprefix(SIGNING_PREFIX).lower(): items(env, name) for name in names
     }
     given = {name: keys for name, keys in lists.items() if keys}
     # Mailgun signed with the API key before it had a key for that; its add-on names only this one.
@@ -114,7 +124,7 @@ def webhook_keys(env: Env) -> dict[str, list[str]]:
 
 def webhook_secrets(env: Env, keys: list[str], is_add_on: bool) -> list[str]:
     """WEBHOOK_SECRET; with an add-on alone, one that is made of SECRET_KEY: adding it is enough."""
-    given: list[str] = env.list("WEBHOOK_SECRET", [])
+    given = items(env, "WEBHOOK_SECRET")
     if given or not is_add_on:
         return given
     return [f"mailroom:{hmac.digest(key.encode(), b'webhook', 'sha256').hex()}" for key in keys]
@@ -155,13 +165,23 @@ def faults(
         if not env.str("DATABASE_URL", ""):
             told = "is missing: for instance postgres://user:pw@host/name"
             found.append(VariableFault("DATABASE_URL", told))
-        found += [*_weak_keys(env), *_host_faults(hosts, public_url)]
+        found += [*_weak_keys(env), *_shared_keys(env), *_host_faults(hosts, public_url)]
+        found += [
+            VariableFault(name, "still has the key or password of the example")
+            for name in [
+                *SERVICE_SCHEMES,
+                "DATABASE_URL",
+                "MAIL_BOUNCE_URL",
+                "MAIL_UNSUBSCRIBE_URL",
+            ]
+            if EXAMPLE.search(env.str(name, ""))
+        ]
         found += [
             VariableFault(name, "is for development only: remove it")
             for name in ("MAIL_ACCOUNT_LOOPBACK_HOSTS", "MAIL_ACCOUNT_API_URLS")
             if env.str(name, "")
         ]
-    found += _mailbox_faults(env)
+    found += [*_mailbox_faults(env), *_unknown(env)]
     found += [*_webhook_faults(env, debug), *_url_faults(env), *_storage_faults(env)]
     routes = env.str("MAILROOM_DOMAIN_ROUTES", "")
     if routes and not all(map(ROUTE.fullmatch, routes.split(","))):
@@ -172,8 +192,7 @@ def faults(
         told = f"must be a random text of {KEY_LENGTH} letters and digits or more"
         found.append(VariableFault("METRICS_TOKEN", told))
     for name, (is_right, told) in LISTS.items():
-        values: list[str] = env.list(name, [])
-        if not all(map(is_right, values)):
+        if not all(map(is_right, items(env, name))):
             found.append(VariableFault(name, told))
     env.int("PORT", 8000, validate=between(1, 65_535))
     env.int("WEB_CONCURRENCY", 2, validate=between(1, 1000))
@@ -191,6 +210,24 @@ def _blank(env: Env) -> Iterator[VariableFault]:
             yield VariableFault(name, "is blank: give it a value, or remove it")
         elif not value.isprintable():
             yield VariableFault(name, "holds a line break or another control character")
+        elif len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            yield VariableFault(name, "is in quotes: write its value without them")
+
+
+# Read elsewhere: by gunicorn.conf.py, and before there is an Env.
+READ_ELSEWHERE = {"VAR_DIR", "ENV_FILE", "PORT", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS"}
+SHORTEST_NAME = 8  # of a variable that another one may be meant for
+LIKENESS = 0.88  # of two names, from 0 to 1
+
+
+def _unknown(env: Env) -> Iterator[VariableFault]:
+    """Names that nothing reads, and that are nearly those of variables without a value."""
+    known = READ_ELSEWHERE | SIGNING
+    known |= {one for one in env.dump() if not one.startswith(SIGNING_PREFIX)}
+    missing = [one for one in known if len(one) >= SHORTEST_NAME and not os.environ.get(one)]
+    for name in sorted(os.environ.keys() - known):
+        if meant := get_close_matches(name, missing, n=1, cutoff=LIKENESS):
+            yield VariableFault(name, f"is unknown: is {meant[0]} meant?")
 
 
 def is_mailbox(text: str) -> bool:
@@ -216,6 +253,10 @@ LISTS: dict[str, tuple[Callable[[str], object], str]] = {
         lambda key: FERNET_KEY.fullmatch(key) and not _is_weak(key, KEY_LENGTH),
         "must hold keys of `manage.py mail_accounts --new-key`, separated by commas",
     ),
+    "NEWSLETTER_TRACKING": (
+        {"opens", "clicks"}.__contains__,
+        "must hold opens, clicks, or both, separated by a comma",
+    ),
     "MAIL_SPECIAL_USE_DOMAINS": (
         {"none", *SPECIAL_USE_DOMAIN_NAMES}.__contains__,
         "must hold endings for special use, such as local,test, or none",
@@ -229,7 +270,13 @@ KEY_LENGTH = 32  # characters; a key of secrets.token_urlsafe(50) has 67
 PASSWORD_LENGTH = 12
 LONGEST_REPEAT = 16  # characters: a shorter text that is only repeated can be guessed
 DIFFERENT = 5  # characters, as Django's own check asks for
-PLACEHOLDER_IN_KEY = re.compile(r"django-insecure|change.?me|replace.?me|your.?(secret|key)", re.I)
+PLACEHOLDER_IN_KEY = re.compile(
+    r"django-insecure|(change|replace).?(me|this|with)|your.?(secret|key)|example|placeholder"
+    r"|generate.?(me|this)|do.?not.?use|not.?for|^todo|://|^<.*>$|\$\{|\{\{|^\$\(.*\)$",
+    re.I,
+)
+# What documents have where a user and a password, or a key, belong.
+EXAMPLE = re.compile(r"//(user:password@host(?![\w.-])|KEY@domain|<|YOUR[_-])")
 GUESSABLE = re.compile(r"(password|secret|insecure|key|test|my|qwerty|abcdefgh\w*)*", re.I)
 
 
@@ -247,16 +294,28 @@ def _weak_keys(env: Env) -> Iterator[VariableFault]:
     text = f"can be guessed: make it a random text of at least {KEY_LENGTH} characters"
     for name, keys in {
         "SECRET_KEY": [env.str("SECRET_KEY", "")],
-        "SECRET_KEY_FALLBACKS": env.list("SECRET_KEY_FALLBACKS", []),
+        "SECRET_KEY_FALLBACKS": items(env, "SECRET_KEY_FALLBACKS"),
     }.items():
         if (keys != [""]) and any(_is_weak(key, KEY_LENGTH) for key in keys):
             yield VariableFault(name, text)
 
 
+def _shared_keys(env: Env) -> Iterator[VariableFault]:
+    """SECRET_KEY stays here: whoever gets it with another secret can sign as this site."""
+    keys = {env.str("SECRET_KEY", ""), *items(env, "SECRET_KEY_FALLBACKS")}
+    for name in ("WEBHOOK_SECRET", "METRICS_TOKEN", "MAIL_ACCOUNT_KEYS"):
+        parts = [part for one in items(env, name) for part in (one, one.partition(":")[2])]
+        if keys.intersection(filter(None, parts)):
+            yield VariableFault(name, "is the same as SECRET_KEY: choose another one")
+
+
+USER_AND_PASSWORD = re.compile(r"[\w.~+-]+:(?!//)[!-~]+", re.A)
+
+
 def _webhook_faults(env: Env, debug: bool) -> Iterator[VariableFault]:
-    secrets: list[str] = env.list("WEBHOOK_SECRET", [])
+    secrets = items(env, "WEBHOOK_SECRET")
     parts = [secret.partition(":") for secret in secrets]
-    if not all(user and password for user, _colon, password in parts):
+    if not all(map(USER_AND_PASSWORD.fullmatch, secrets)):
         yield VariableFault(
             "WEBHOOK_SECRET", "must look like user:password, as in the webhook's URL"
         )
@@ -377,7 +436,7 @@ def _url_faults(env: Env) -> Iterator[VariableFault]:
             yield VariableFault(name, problem)
         elif url and not urlsplit(url).hostname:
             yield VariableFault(name, f"has no host: it must look like {scheme}://host")
-        elif scheme in CACHE_SCHEMES and not re.fullmatch(r"(/\d*)?", urlsplit(url).path):
+        elif scheme in CACHE_SCHEMES and not re.fullmatch(r"(/\d{0,4})?", urlsplit(url).path):
             yield VariableFault(name, f"must end with a number of a database: {scheme}://host/0")
 
 
@@ -491,7 +550,7 @@ def _mailbox_faults(env: Env) -> list[VariableFault]:
     found = []
     for variable in ("MAIL_BOUNCE_ADDRESS", "MAIL_UNSUBSCRIBE"):
         address = env.str(variable, "")
-        if address and (not is_address(address) or set(address) & set("+ <>")):
+        if address and (not is_address(address) or set(address) & set('+ <>:;,"()')):
             found.append(
                 VariableFault(variable, "must be a bare address such as bounces@example.com")
             )

@@ -17,7 +17,7 @@ from mailroom.config.schemes import DEVELOPMENT
 from mailroom.config.urls import MailerUrlError, VariableFault, parse
 from mailroom.message_types import MessageType, asked_for, bulk, transactional
 from mailroom.providers import register
-from site_config.environment import is_mailbox
+from site_config.environment import EXAMPLE, is_mailbox
 
 DEVELOPMENT["inbox"] = "sandbox.inbox.EmailBackend"  # inbox: shows every email at /inbox/
 
@@ -144,7 +144,10 @@ class MailVariables:
         """The keys of addresses, and of domains as @example.com."""
         parts = [one.strip() for one in self.env.str(variable, "").split(",")]
         found = [one for one in parts if one]
-        if not all(is_mailbox(f"x{one}" if one.startswith("@") else one) for one in found):
+        is_empty = self.env.str(variable, "").strip() and not found
+        if is_empty or not all(
+            is_mailbox(f"x{one}" if one.startswith("@") else one) for one in found
+        ):
             self._add(variable, "must hold addresses, or domains such as @example.com")
             return []
         return [address_key(f"x{one}")[1:] if one[0] == "@" else address_key(one) for one in found]
@@ -178,6 +181,8 @@ class MailVariables:
             unknown = sorted(entry.get("OPTIONS", {}).keys() - SMTP_OPTIONS)
             if unknown and alias.startswith("smtp:"):
                 self._add(variable, f"has the option {unknown[0]}, unknown to {alias}")
+        if not self.debug and EXAMPLE.search(text):
+            self._add(variable, "still has the key or password of the example")
         if "inbox" in tree.mailers and not self.debug:
             self._add(variable, "names inbox:, which is for development only")
 

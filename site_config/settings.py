@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from environs import Env, validate
+from environs import Env
 
 from site_config import environment, logs, mailers
 
@@ -29,9 +29,9 @@ _public = environment.split_url(PUBLIC_URL)
 # Links start with the path of PUBLIC_URL. "" instead of None, so that no request header can set it.
 FORCE_SCRIPT_NAME = _public.path
 SECRET_KEY = env.str("SECRET_KEY", "") or environment.PLACEHOLDER_KEY
-SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", []) or environment.hosts(_public.hostname, DEBUG)
-ADMINS: list[str] = env.list("ADMINS", [])
+SECRET_KEY_FALLBACKS = environment.items(env, "SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS = environment.hosts(env, _public.hostname, DEBUG)
+ADMINS = environment.items(env, "ADMINS")
 MANAGERS = ADMINS
 ERROR_EMAIL_STATE = VAR_DIR / "error-emails.json"  # the recent error emails of all processes
 CSRF_TRUSTED_ORIGINS = [f"https://{_public.netloc}"] if _public.scheme == "https" else []
@@ -265,19 +265,19 @@ MAILER_SENDERS = mail.tree.senders  # alias -> the only From it accepts, if its 
 MAILER_COSTS = mail.tree.costs  # alias -> the price of a message, if its URL has ?cost=0.40/1000
 MESSAGE_TYPES = mailers.MESSAGE_TYPES  # type of message -> its channel
 # Special-use domains (RFC 6761) that forms accept: intranets use .local, tests use .test.
-MAIL_SPECIAL_USE_DOMAINS: list[str] = env.list("MAIL_SPECIAL_USE_DOMAINS", ["local", "test"])
+MAIL_SPECIAL_USE_DOMAINS = environment.items(env, "MAIL_SPECIAL_USE_DOMAINS", "local,test")
 # Mail accounts, kept in the database: keys made by `manage.py mail_accounts --new-key`. The first
 # encrypts their credentials, all decrypt.
-MAIL_ACCOUNT_KEYS: list[str] = env.list("MAIL_ACCOUNT_KEYS", [])
-MAILROOM_ROUTERS: list[str] = env.list("MAILROOM_ROUTERS", [])  # classes, by dotted path
+MAIL_ACCOUNT_KEYS = environment.items(env, "MAIL_ACCOUNT_KEYS")
+MAILROOM_ROUTERS = environment.items(env, "MAILROOM_ROUTERS")  # classes, by dotted path
 MAILROOM_DOMAIN_ROUTES = environment.pairs(env, "MAILROOM_DOMAIN_ROUTES")
 # Development only: loopback hosts that accounts may use, and kinds whose API the sandbox simulates.
-MAIL_ACCOUNT_LOOPBACK_HOSTS: list[str] = env.list("MAIL_ACCOUNT_LOOPBACK_HOSTS", [])
+MAIL_ACCOUNT_LOOPBACK_HOSTS = environment.items(env, "MAIL_ACCOUNT_LOOPBACK_HOSTS")
 MAIL_ACCOUNT_API_URLS = environment.pairs(env, "MAIL_ACCOUNT_API_URLS")
 STAGING_MAIL = mail.addresses("STAGING_MAIL")  # on a staging copy, the only recipients
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = MAIL_FROM
 EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
-DKIM_SELECTORS: list[str] = env.list("DKIM_SELECTORS", [])  # for the doctor to look up
+DKIM_SELECTORS = environment.items(env, "DKIM_SELECTORS")  # for the doctor to look up
 FEEDBACK_SENDER = "mailroom"  # the last part of Feedback-ID: 5 to 15 characters
 MAIL_BOUNCE_ADDRESS = env.str("MAIL_BOUNCE_ADDRESS", "")  # for bounces of email sent over SMTP
 MAIL_BOUNCE_URL = env.str("MAIL_BOUNCE_URL", "")  # where they are read: imaps://user:pw@host
@@ -306,9 +306,7 @@ ISSUE_STOP_BOUNCES = env.float("ISSUE_STOP_BOUNCES", 0.05, validate=environment.
 ISSUE_STOP_MINIMUM = env.int("ISSUE_STOP_MINIMUM", 5, validate=environment.count)
 ISSUE_STOP_FAILURES = env.int("ISSUE_STOP_FAILURES", 25, validate=environment.count)  # in a row
 # What the provider records about readers: "opens", "clicks". Nothing by default; emails say so.
-NEWSLETTER_TRACKING: list[str] = env.list(
-    "NEWSLETTER_TRACKING", [], validate=validate.ContainsOnly(["opens", "clicks"])
-)
+NEWSLETTER_TRACKING = environment.items(env, "NEWSLETTER_TRACKING")
 INBOX_FILE = VAR_DIR / "inbox.sqlite3"  # what /inbox/ shows in development
 
 # -- Work outside the request ---------------------------------------------------------------------

@@ -16,6 +16,7 @@ from mailroom.masking import SECRET_NAME
 from mailroom.providers import REGISTERED
 
 WHOLE_NUMBERS = {"timeout", "port", "connections"}
+LARGEST_NUMBER = 65_535
 SENDER, COST, ZONE = "from", "cost", "zone"
 ROUTING_OPTIONS = {SENDER, COST, ZONE}
 PRICE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(?:/([1-9]\d{0,8}))?")
@@ -181,7 +182,7 @@ def _value(name: str, text: str) -> Any:
         return text.lower() == "true"
     if name not in WHOLE_NUMBERS:
         return text
-    if not text.isdecimal() or int(text) == 0:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) <= LARGEST_NUMBER:
         raise MailerUrlError(f"has the option {name}, which must be a whole number above 0")
     return int(text)
 

@@ -176,7 +176,21 @@ WEAK = {
         "0123456789012345678901234567890",
         "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
         "my-insecure-secret-key-0123456789-9876543210",
+        "please-change-this-before-production-Q2w9Zr4Lk8",
+        "postgres://user:pw@host/name-of-a-database",
+        "${SECRET_KEY_OF_THE_PLATFORM_Q2w9Zr4Lk8Vb}",
+        '"x7-random-key-in-quotes-Q2w9Zr4Lk8Vb"',
     ],
+    "METRICS_TOKEN": [WHOLE["SECRET_KEY"], "x"],
+    "STAGING_MAIL": [",", " , "],
+    "NEWSLETTER_TRACKING": ["open", "opens clicks"],
+    "MAILER_URL": [
+        "smtp://user:password@host:587",
+        "failover(smtp://u:pw@a.example mailgun://YOUR_API_KEY@example.com)",
+        "smtp://user:pw@mail.example.com?timeout=99999999999",
+        "'smtp://user:pw@mail.example.com'",
+    ],
+    "DATABASE_URL": ["postgres://user:password@host:5432/name"],
     "MAIL_ACCOUNT_KEYS": ["x", "a,b", "x" * 50, f"{'A' * 43}=", f"{FERNET},old"],
     "SECRET_KEY_FALLBACKS": ["x", f"{WHOLE['SECRET_KEY']},old"],
     "WEBHOOK_SECRET": [
@@ -188,6 +202,10 @@ WEAK = {
         "user:aaaaaaaaaaaaaaaaaaaa",
         "user:password87654",
         "user:a-good-password-1234,a:b",
+        '"user:a-good-password-1234"',
+        f"user:{WHOLE['SECRET_KEY']}",
+        "https://user:a-good-password-1234@host",
+        "user: a-good-password-1234",
     ],
     "PUBLIC_URL": [
         "http://www.example.com",
@@ -225,7 +243,7 @@ WEAK = {
     "ISSUE_STOP_MINIMUM": ["0"],
     "ISSUE_STOP_FAILURES": ["0"],
     "TASKS_URL": ["mysql://host/0", "redis", "http://host"],
-    "CACHE_URL": ["memcached://host"],
+    "CACHE_URL": ["memcached://host", "redis://host/99999", "redis://user:password@host:6379/1"],
     "PICTURE_STORAGE": ["no.such.Storage", "folder", "/srv/pictures"],
     "REQUIRE_TWO_FACTOR_FOR_STAFF": ["perhaps"],
 }
@@ -258,10 +276,40 @@ GOOD = [
     {"PUBLIC_URL": "https://www.example.com/.well/a..b"},
     {"MAIL_ACCOUNT_KEYS": FERNET},
     {"ALLOWED_HOSTS": ".example.com"},
-    {"ADMINS": "boss@example.com"},
+    {"ADMINS": "boss@example.com, Ann <ann@example.com>"},
+    {"SECRET_KEY_FALLBACKS": f"{FERNET}, Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MGFiY2RlZmdoaQ=="},
+    {"WEBHOOK_SECRET": "hook:kd83-Ls72-qP01, new:zT55-Wm90-aB17"},
+    {"MAIL_FROM": '"Mailroom, Inc." <mail@example.com>'},
+    {"MAIL_USER": "root", "DATABASE_PRIVATE_URL": "postgres://h/n", "SECRET_KEY_BASE": "x"},
     {"TASKS_URL": "amqp://u:p@host"},
     {"PICTURE_STORAGE": "django.core.files.storage.FileSystemStorage"},
 ]
+
+
+MISSPELT = {
+    "STAGING_MAILS": "STAGING_MAIL",
+    "MAIL_FORM": "MAIL_FROM",
+    "MAILER_URL_NEWSLETTER": "MAILER_URL_NEWSLETTERS",
+    "WEBHOOK_KEY_MAILGUNN": "WEBHOOK_KEY_MAILGUN",
+    "ALLOWED_HOST": "ALLOWED_HOSTS",
+    "TRUSTED_PROXIES_COUNT": "TRUSTED_PROXY_COUNT",
+}
+
+
+@pytest.mark.parametrize("name", MISSPELT)
+def test_a_name_that_is_nearly_right_is_refused_with_the_right_one(name: str) -> None:
+    (fault,) = settings_with(**WHOLE, **{name: "canary"}).CONFIGURATION_FAULTS
+
+    assert str(fault) == f"{name} is unknown: is {MISSPELT[name]} meant?"
+
+
+def test_the_items_of_a_list_may_have_spaces_around_them() -> None:
+    found = settings_with(
+        **WHOLE, SECRET_KEY_FALLBACKS=f"{FERNET} , {FERNET[::-1]}", ALLOWED_HOSTS=" a.example, b "
+    )
+
+    assert [FERNET, FERNET[::-1]] == found.SECRET_KEY_FALLBACKS
+    assert found.ALLOWED_HOSTS == ["a.example", "b"]
 
 
 @pytest.mark.parametrize("variables", GOOD)

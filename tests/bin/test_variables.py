@@ -33,7 +33,7 @@ ADDRESS = [
     ),
 ]
 ADDRESSES = [one for one in ADDRESS if not one.startswith("@")]
-BARE_ADDRESS = [*ADDRESS, "Boss <boss@example.com>", "a+b@example.com"]
+BARE_ADDRESS = [*ADDRESS, "Boss <boss@example.com>", "a+b@example.com", "mailto:a@b.test"]
 MAILER = [
     *("mail.example.com", " ", "smtp://", f"smtp://u:{SECRET}@", f"smtp://u:{SECRET}@h:port"),
     *(f"smtp://u:{SECRET}@h:{port}" for port in (0, 99999, -1)),
