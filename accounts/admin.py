@@ -250,3 +250,11 @@ class EmailAddressAdmin(WithoutSecret, allauth.account.admin.EmailAddressAdmin):
 class UserSessionAdmin(WithoutSecret, allauth.usersessions.admin.UserSessionAdmin):
     exclude = ("session_key", "data")
     search_fields = ("user__email", "ip")  # allauth's own asks for a user name
+
+    def delete_model(self, request: HttpRequest, obj: UserSession) -> None:
+        """Signing that browser out: to delete the row alone would only hide it."""
+        obj.end()
+
+    def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[UserSession]) -> None:
+        for session in queryset:
+            session.end()

@@ -1,9 +1,13 @@
 """Whoever's account is changed in the admin gets a security notice."""
 
+from io import StringIO
+
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.core import mail
+from django.core.management import call_command
 
 from tests.accounts.conftest import NEW_PASSWORD, PASSWORD
 
@@ -145,3 +149,22 @@ def test_a_second_factor_that_is_deleted_is_reported(boss, ann, notices, type, a
         boss.post(f"/admin/mfa/authenticator/{row.pk}/delete/", {"post": "yes"})
     assert not Authenticator.objects.exists()
     assert notices() == [(ann.email, FACTORS[type])]
+
+
+def test_a_password_that_is_set_on_the_command_line_is_reported(ann, notices, monkeypatch):
+    monkeypatch.setattr("getpass.getpass", lambda prompt="": NEW_PASSWORD)
+    call_command("changepassword", "Ann@example.com", stdout=StringIO())
+    assert notices() == [(ann.email, CHANGED)]
+    ann.refresh_from_db()
+    assert ann.check_password(NEW_PASSWORD)
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_session_that_is_deleted_ends(boss, ann, inside, at_once):
+    row = UserSession.objects.get(user=ann)
+    if at_once:
+        chosen = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
+        boss.post("/admin/usersessions/usersession/", chosen)
+    else:
+        boss.post(f"/admin/usersessions/usersession/{row.pk}/delete/", {"post": "yes"})
+    assert inside.get("/accounts/profile/").status_code == 302
