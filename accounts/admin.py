@@ -25,7 +25,8 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from accounts.own_data import delete_account
+from accounts.own_data import delete_account, delete_waiting_accounts
+from mailroom.admin.erasing import ErasingAdmin
 from mailroom.admin.timeline import Link, add_links
 from mailroom.models import Delivery
 
@@ -111,13 +112,14 @@ RANK = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 @admin.register(User)
-class UserAdmin(ByRank, DjangoUserAdmin):
+class UserAdmin(ByRank, ErasingAdmin, DjangoUserAdmin):
     list_display = ("email", "name", "is_staff", "is_active", "date_joined")
     list_filter = ("is_staff", "is_superuser", "is_active", "language", "groups")
     search_fields = ("email", "name")
     ordering = ("email",)
     readonly_fields = ("last_login", "date_joined")
     change_password_form = NotifiedPasswordForm
+    task = delete_waiting_accounts
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
         (_("Language and time"), {"fields": ("language", "time_zone")}),
@@ -143,13 +145,11 @@ class UserAdmin(ByRank, DjangoUserAdmin):
         locked = () if request.user.is_superuser else RANK
         return [*super().get_readonly_fields(request, obj), *locked]
 
-    def delete_model(self, request: HttpRequest, obj: User) -> None:
-        """With everything that is stored about the person."""
-        delete_account(obj)
+    def erase(self, row: User) -> None:
+        delete_account(row)
 
-    def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
-        for user in queryset:
-            delete_account(user)
+    def stop(self, rows: models.QuerySet[User]) -> None:
+        rows.update(is_active=False)
 
     def save_model(
         self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool

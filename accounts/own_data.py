@@ -16,12 +16,15 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.signals import pre_save
+from django.tasks import task
 
 from accounts.emails import owner_label
 from accounts.models import User
+from mailroom.models.queries import locked
 from mailroom.outbox import personal_data
+from mailroom.worker.periodic import each
 
 
 def register() -> None:
@@ -70,6 +73,22 @@ def delete_account(user: User) -> None:
         its_emails |= Q(address_key=user.email, message__type__startswith="notifications.")
     personal_data.forget_emails(its_emails)
     _delete(user)
+
+
+def waiting_accounts() -> QuerySet[User]:
+    """Accounts that were deleted in the admin, too many of them to wait for."""
+    return personal_data.deleted_by_hand(User.objects.filter(is_active=False))
+
+
+@task()
+def delete_waiting_accounts() -> None:
+    each(list(waiting_accounts().values_list("pk", flat=True)), _delete_waiting)
+
+
+@transaction.atomic
+def _delete_waiting(user_id: int) -> None:
+    if user := locked(User.objects.filter(pk=user_id, is_active=False)).first():
+        delete_account(user)
 
 
 # -- Addresses of before -----------------------------------------------------------------------

@@ -4,9 +4,14 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from mailroom.tasks import enqueue
 from mailroom.worker.periodic import each, every
 from newsletters.models import Issue, SubscriberImport, Subscription
 from newsletters.sending import auto_pause, publish
+from newsletters.subscribers.account_sync import (
+    delete_waiting_subscriptions,
+    waiting_subscriptions,
+)
 from newsletters.subscribers.importing import work_on_import
 from newsletters.subscribers.subscribing import ask_to_confirm
 
@@ -40,6 +45,13 @@ def go_on_with_imports() -> None:
     working = (SubscriberImport.State.CHECKING, SubscriberImport.State.RUNNING)
     jobs = SubscriberImport.objects.filter(state__in=working)
     each(jobs.values_list("pk", flat=True), work_on_import.enqueue)
+
+
+@every(seconds=60)
+def go_on_with_deletions() -> None:
+    """Delete the subscriptions whose task was lost, or died on its way."""
+    if waiting_subscriptions().exists():
+        enqueue(delete_waiting_subscriptions)
 
 
 @every(seconds=3600)

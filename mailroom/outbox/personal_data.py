@@ -8,7 +8,7 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from email import message_from_bytes
 from email.utils import parseaddr
 from html import escape
@@ -122,6 +122,21 @@ def erase_address(address: str, *, account: bool = False) -> None:
         store.erase(key)
     for one in _quotes:
         mention.erase_from(one)
+
+
+def deleted_by_hand(rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    """Return those of the rows that were deleted in the admin lately, and are still there."""
+    log = apps.get_model("admin.LogEntry")._base_manager.filter(
+        content_type__app_label=rows.model._meta.app_label,
+        content_type__model=rows.model._meta.model_name,
+        action_flag=_DELETION,
+        action_time__gt=timezone.now() - _LATELY,
+    )
+    return rows.filter(pk__in=[int(one) for one in log.values_list("object_id", flat=True) if one])
+
+
+_DELETION = 3  # django.contrib.admin.models.DELETION, which needs the admin to be installed
+_LATELY = timedelta(days=7)  # whoever was restored from a backup stays
 
 
 def _chosen(*, account: bool) -> dict[str, Store]:

@@ -10,15 +10,17 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from mailroom.admin.erasing import ErasingAdmin
 from mailroom.admin.own_views import OwnViewsAdmin
 from mailroom.admin.timeline import Link, add_links
 from mailroom.csv_files import csv_response
 from mailroom.models import Delivery
 from newsletters.models import SubscriberImport, Subscription
-from newsletters.subscribers.account_sync import delete_by_hand
+from newsletters.subscribers.account_sync import delete_by_hand, delete_waiting_subscriptions
 from newsletters.subscribers.subscribing import confirm_again, want_confirmation
 
 EVIDENCE: list[Any] = ["consent_at", "consent_source", "consent_ip", "consent_wording"]
@@ -39,7 +41,7 @@ def subscriber_links(request: HttpRequest, delivery: Delivery) -> Iterator[Link]
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(OwnViewsAdmin):
+class SubscriptionAdmin(ErasingAdmin, OwnViewsAdmin):
     list_display = ["email", "name", "newsletter", "state", "confirmed_at", "unsubscribed_at"]
     list_filter = ["newsletter", "state", "language"]
     list_select_related = ["newsletter"]
@@ -51,6 +53,7 @@ class SubscriptionAdmin(OwnViewsAdmin):
         (_("Consent"), {"fields": EVIDENCE}),
     ]
     actions = ["send_confirmation", "unsubscribe"]
+    task = delete_waiting_subscriptions
     show_full_result_count = False  # counting half a million rows twice a page helps nobody
 
     change_list_template = "admin/newsletters/subscription/change_list.html"
@@ -68,12 +71,15 @@ class SubscriptionAdmin(OwnViewsAdmin):
         want_confirmation(obj)
         messages.info(request, _("%s gets an email with a confirmation link.") % obj.email)
 
-    def delete_model(self, request: HttpRequest, obj: Subscription) -> None:
-        delete_by_hand(obj)
+    def erase(self, row: Subscription) -> None:
+        delete_by_hand(row)
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
-        for subscription in queryset:
-            delete_by_hand(subscription)
+    def stop(self, rows: QuerySet[Subscription]) -> None:
+        rows.update(
+            state=Subscription.State.UNSUBSCRIBED,
+            unsubscribed_at=timezone.now(),
+            confirmation_wanted=False,
+        )
 
     @admin.action(description=_("Send the confirmation email again"), permissions=["change"])
     def send_confirmation(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:

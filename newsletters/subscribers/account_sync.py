@@ -6,10 +6,13 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.tasks import task
 
 from mailroom.csv_files import without_rows
+from mailroom.models.queries import locked
 from mailroom.outbox import personal_data
+from mailroom.worker.periodic import each
 from newsletters.models import ErasedAddress, SubscriberImport, Subscription
 
 
@@ -61,6 +64,25 @@ def delete_by_hand(subscription: Subscription) -> None:
     ErasedAddress.objects.remember(subscription.email)
     if not Subscription.objects.of(subscription.email).exists():
         personal_data.erase_address(subscription.email)
+
+
+def waiting_subscriptions() -> QuerySet[Subscription]:
+    """Subscriptions that were deleted in the admin, too many of them to wait for."""
+    return personal_data.deleted_by_hand(
+        Subscription.objects.filter(state=Subscription.State.UNSUBSCRIBED)
+    )
+
+
+@task()
+def delete_waiting_subscriptions() -> None:
+    each(list(waiting_subscriptions().values_list("pk", flat=True)), _delete_waiting)
+
+
+@transaction.atomic
+def _delete_waiting(subscription_id: int) -> None:
+    rows = Subscription.objects.filter(state=Subscription.State.UNSUBSCRIBED)
+    if subscription := locked(rows.filter(pk=subscription_id)).first():
+        delete_by_hand(subscription)
 
 
 def register() -> None:

@@ -11,8 +11,9 @@ from email.message import MIMEPart
 import pytest
 from allauth.account.models import EmailAddress
 from django.apps import apps
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core import mail
@@ -23,6 +24,7 @@ from django.utils import timezone
 from django_ox.models import OxTask
 
 from accounts.own_data import delete_account
+from mailroom.admin import erasing
 from mailroom.csv_files import read_rows
 from mailroom.models import Attempt, Delivery, Event, MailerHealth, Message, Suppression
 from mailroom.outbox.personal_data import erase_address, export_address, quotes
@@ -485,6 +487,49 @@ class TestAccounts:
         delete_account(get_user_model().objects.get(pk=account.pk))
         assert Subscription.objects.filter(email="bob@example.com").exists()
         assert get_user_model().objects.filter(pk=bob.pk).exists()
+
+
+class TestManyAtOnce:
+    """More people than a request has time for are deleted by a task."""
+
+    @pytest.mark.parametrize("task", ["is done", "is lost"])
+    @pytest.mark.parametrize("what", ["accounts.User", "newsletters.Subscription"])
+    def test_are_stopped_at_once_and_then_erased(
+        self, client, ann, editor, drain, monkeypatch, what, task
+    ):
+        drain()
+        monkeypatch.setattr(erasing, "SECONDS", 0)
+        model = apps.get_model(what)
+        EmailAddress.objects.filter(email=KEY).delete()
+        user = get_user_model().objects.create_user(KEY)
+        EmailAddress.objects.create(user=user, email=KEY, verified=True, primary=True)
+        client.force_login(editor)
+        page = f"/admin/{what.lower().replace('.', '/')}/"
+        pks = list(model.objects.filter(email=KEY).values_list("pk", flat=True))
+        chosen = {"action": "delete_selected", "_selected_action": pks, "post": "yes"}
+        assert "continues in the background" in client.post(page, chosen, follow=True).text
+
+        left = model.objects.filter(pk__in=pks)
+        assert left.exists()
+        is_user = what == "accounts.User"
+        assert not left.filter(**{"is_active": True} if is_user else {"state": "confirmed"})
+        if task == "is lost":
+            OxTask.objects.all().delete()
+        drain()
+        assert not left.exists()
+        if is_user:
+            assert left_over(dump()) == []
+        assert not Delivery.objects.of(KEY).exists()
+
+    def test_nobody_else_is_deleted(self, editor, drain):
+        other = get_user_model().objects.create_user("bob@example.com", is_active=False)
+        users = ContentType.objects.get_for_model(other)
+        for model, action in ((users, CHANGE), (None, DELETION)):
+            LogEntry.objects.create(
+                user=editor, content_type=model, object_id=str(other.pk), action_flag=action
+            )
+        drain()
+        assert get_user_model().objects.filter(pk=other.pk).exists()
 
 
 class TestAddressesOfBefore:

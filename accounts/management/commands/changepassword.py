@@ -13,8 +13,8 @@ from accounts.models import User
 class Command(changepassword.Command):
     """Django's command. The owner of the account is notified, whoever has typed it."""
 
-    def handle(self, *args: Any, **options: Any) -> str:
-        done: str = super().handle(*args, **options)
+    def handle(self, *args: Any, **options: Any) -> str | None:
+        done = super().handle(*args, **options)
         user = User.objects.get_by_natural_key(options["username"] or getuser())
         values = {"user": user, "by_admin": True, "timestamp": timezone.now()}
         account_message("account/email/password_changed", user.email, values).send()
