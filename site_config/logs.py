@@ -229,6 +229,11 @@ class ExceptionReporter(debug.ExceptionReporter):
     """Django's report of an error, for email and for the page with DEBUG, without secrets."""
 
     def get_traceback_data(self) -> dict[str, Any]:
+        request: Any = self.request
+        try:
+            getattr(request, "POST", None)
+        except Exception:  # noqa: BLE001  (a body that can't be read may be what is reported)
+            request._mark_post_parse_error()
         data: dict[str, Any] = super().get_traceback_data()
         for name in ("request_GET_items", "filtered_POST_items"):
             data[name] = _without_secrets(data.get(name, ()))

@@ -5,11 +5,13 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 from django.urls import get_script_prefix, reverse
 
 from mailroom.signing import TOKEN_IN_ADDRESS
 
+FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
 STAND_IN = "token"
 MASK = "…"
 # What Django signs ends with a separator and a digest in base64; keys of its password reset, and of
@@ -60,12 +62,19 @@ def mask_tokens(text: str) -> str:
 def is_one_click(request: HttpRequest) -> bool:
     """Whether a mailbox provider posts to a List-Unsubscribe link (RFC 8058 section 3.1).
 
-    A chunked body has no length, so Django does not read it; no browser sends a form that way.
+    So is each post that no browser makes of a form: one in chunks, which Django does not read for
+    lack of a length, in another encoding, or of another type.
     """
     if request.method != "POST":
         return False
     is_chunked = "chunked" in request.headers.get("Transfer-Encoding", "").lower()
-    return is_chunked or request.POST.get("List-Unsubscribe") == "One-Click"
+    if is_chunked or (request.content_type and request.content_type.lower() not in FORM_TYPES):
+        return True
+    try:
+        posted = request.POST.get("List-Unsubscribe", "")
+    except BadRequest:  # not in UTF-8
+        return True
+    return posted.strip().lower() == "one-click"
 
 
 @cache

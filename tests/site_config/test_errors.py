@@ -74,6 +74,15 @@ def test_a_report_shows_no_secret_of_the_request(visitor, settings, debug):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_body_that_can_not_be_read_is_a_bad_request(visitor, settings, debug):
+    settings.DEBUG = debug
+    form = "application/x-www-form-urlencoded; charset=latin-1"
+
+    assert visitor.post("/accounts/login/", "login=x", content_type=form).status_code == 400
+
+
+@pytest.mark.django_db
 def test_an_expired_form_is_explained(settings):
     strict = Client(enforce_csrf_checks=True)
 

@@ -66,6 +66,22 @@ class TestOneClick:
         assert answer.status_code == 200
         assert not is_in(ann)
 
+    @pytest.mark.parametrize(
+        ("kind", "body"),
+        [
+            ("application/x-www-form-urlencoded; charset=ISO-8859-1", "List-Unsubscribe=One-Click"),
+            ("application/x-www-form-urlencoded", "List-Unsubscribe=One-Click\r\n"),
+            ("Application/X-WWW-Form-URLEncoded", "List-Unsubscribe=one-click"),
+            ("text/plain", "List-Unsubscribe=One-Click"),
+            ("application/json", '{"List-Unsubscribe": "One-Click"}'),
+        ],
+    )
+    def test_a_provider_that_writes_it_in_its_own_way(self, ann, kind, body):
+        provider = Client(enforce_csrf_checks=True)
+        answer = provider.post(url(ann), body, content_type=kind)
+        assert answer.status_code == 200
+        assert not is_in(ann)
+
     def test_get_and_head_change_nothing(self, client, ann):
         for _ in range(20):
             assert client.get(url(ann)).status_code == 200
