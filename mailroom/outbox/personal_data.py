@@ -4,7 +4,6 @@ Each app registers a store for what belongs to an address, and quotes: the colum
 an address besides, such as error texts, logs and notes.
 """
 
-import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
@@ -14,7 +13,6 @@ from email.utils import parseaddr
 from html import escape
 from typing import Any, NamedTuple
 from unicodedata import normalize
-from urllib.parse import quote
 
 from django.apps import apps
 from django.db import models, transaction
@@ -116,8 +114,11 @@ def erase_address(address: str, *, account: bool = False) -> None:
     """
     key = address_key(address)
     names = _names_in(export_address(key, account=True))
-    names |= set(Delivery.objects.of(key).values_list("name", flat=True))
-    mention = Mention(key, {one for one in names if len(one) > 1})
+    sent = Delivery.objects.of(key)
+    names |= set(sent.values_list("name", flat=True))
+    typed = {parseaddr(address)[1], *sent.values_list("address", flat=True)}
+    spellings = typed | {in_unicode(one) for one in typed}
+    mention = Mention(key, {one for one in names if len(one) > 1}, spellings)
     for store in _chosen(account=account).values():
         store.erase(key)
     for one in _quotes:
@@ -189,36 +190,40 @@ def _erase_deliveries(key: str) -> None:
 class Mention:
     """An address as a text may have it: in any case, in its own letters, escaped, with a name.
 
-    names: of the person, erased where they stand beside the address.
+    names: of the person, erased where they stand beside the address. spellings: as it was typed,
+    for what is encoded in base64.
     """
 
-    def __init__(self, key: str, names: Iterable[str] = ()) -> None:
+    def __init__(self, key: str, names: Iterable[str] = (), spellings: Iterable[str] = ()) -> None:
         local, _at, domain = key.rpartition("@")
         own = in_unicode(key).rpartition("@")[2]
-        locals_ = {local, quote(local, safe=""), escape(local), json.dumps(local)[1:-1]}
-        domains = {domain, own, json.dumps(own)[1:-1], quote(own)}
-        # Not joann@example.com, nor ann@example.com.au; but a file's name, ann@example.com.csv.
-        before = r"(?<![\w.+-])(?<!\w')"
-        after = r"(?![\w-]|\.(?!(?:csv|tsv|txt)\b)\w)"
-        in_letters = "".join(f"(?:{_any_of(_cases(letter))})" for letter in own)
-        address = f"(?:{_any_of(locals_)})(?:{_any_of(_ATS)})(?:{_any_of(domains)}|{in_letters})"
+        name_part, at = _spelled(local), f"(?:{_spelled('@')}|&commat;)"
+        domains = f"(?:{_spelled(domain)}|{_spelled(own)})"
+        quoted = rf'(?:\\{{0,9}}"{name_part}\\{{0,9}}"|{name_part})'
+        address = f"{quoted}{at}{domains}"
         # ASCII: a look-alike of the address is another one.
         flags = re.IGNORECASE | re.ASCII | re.MULTILINE
-        self.address = re.compile(before + address + after, flags)
+        self.address = re.compile(_BEFORE + address + _AFTER, flags)
         phrase = r"""(?:\\?"[^"<>\n]*"|(?:^|(?<=[,;:]))[^<>,;:"\n]{0,60})"""
-        name = rf"""["'\\]*(?<!\w)(?:{_any_of(names) or "(?!)"})(?!\w)["'\\]*"""
+        name = rf"""["'\\]{{0,9}}(?<!\w)(?:{_any_of(names) or "(?!)"})(?!\w)["'\\]{{0,9}}"""
+        equals = _spelled("=")
         self.patterns = [
             re.compile(rf"{phrase}\s*<{address}>", flags),
             re.compile(rf"{name}\s*<{address}>", flags),
-            re.compile(rf"(?:{name}[\s,;:(]*)?{before}{address}{after}(?:[\s,;:(]*{name})?", flags),
+            re.compile(
+                rf"(?:{name}[\s,;:(]*)?{_BEFORE}{address}{_AFTER}(?:[\s,;:(]*{name})?", flags
+            ),
+            # Within the sender's address of a bounce: bounces+ann=example.com@, =example.com=ann@.
+            re.compile(rf"(?<![\w.]){name_part}{equals}{domains}{_AFTER}", flags),
+            re.compile(rf"(?<==){domains}={name_part}(?=@)", flags),
         ]
         self.base64 = {
             core
-            for one in {f"{local}@{domain}", f"{local}@{own}"}
+            for one in {key, f"{local}@{own}", *spellings}
             for skipped in range(3)
             if len(core := _base64_core(one.encode(), skipped)) >= _SHORTEST
         }
-        self.parts = {one + at for one in locals_ for at in _ATS}
+        self.near = _longest_word(local), {_longest_word(domain), _longest_word(own)}
         self.binary = [
             _in_bytes(f"{local}@{one}", coding)
             for one in {domain, own}
@@ -250,9 +255,10 @@ class Mention:
         if isinstance(column, models.BinaryField):
             return rows.exclude(**{column.name: b""}).only(column.name).iterator(10)
         texts = rows.annotate(_text=Cast(column.name, TextField()))
+        local, domains = self.near
         is_near = Q(pk=None)
-        for part in self.parts:
-            is_near |= Q(_text__icontains=part)
+        for domain in domains:
+            is_near |= Q(_text__icontains=local) & Q(_text__icontains=domain)
         for part in self.base64:
             is_near |= Q(_text__contains=part)
         if isinstance(column, models.JSONField):  # attachments
@@ -291,8 +297,34 @@ class Mention:
         return {"$mime": text}
 
 
-_ATS = ("@", "%40", "=40", "&#64;", "&#x40;", r"\u0040")
+# Not joann@example.com, nor ann@example.com.au; but a file's name, ann@example.com.csv, and what
+# stands behind a bracket, a space or a line's end that is escaped.
+_SEPARATORS = "(?:09|0a|0d|20|22|26|27|28|2c|2f|3a|3b|3c|3d|3f|5b|7b|7c)"
+_BEFORE = rf"(?:(?<![\w.+-])(?<!\w')|(?<=[%=]{_SEPARATORS})|(?<=\\u00{_SEPARATORS})|(?<=\\[nrt]))"
+_AFTER = r"(?![\w-]|\.(?!(?:csv|tsv|txt)\b)\w)"
 _SHORTEST = 8  # characters of base64: fewer are found by chance
+
+
+def _spelled(text: str) -> str:
+    """A pattern for a text any letter of which, but for A to Z and digits, may be escaped."""
+    return "".join(one if one.isascii() and one.isalnum() else _escaped(one) for one in text)
+
+
+def _escaped(letter: str) -> str:
+    """As it is; for URLs, even twice; quoted-printable; for HTML; for JSON, even twice."""
+    forms = set()
+    for one in _cases(letter):
+        forms |= {re.escape(one), re.escape(escape(one))}
+        forms.add("".join(f"%(?:25)*{byte:02x}" for byte in one.encode()))
+        forms.add("".join(f"={byte:02x}" for byte in one.encode()))
+        forms.add("".join(f"&#(?:0*{ord(part)}|x0*{ord(part):x});" for part in one))
+        forms.add("".join(rf"\\+u{ord(part):04x}" for part in one))
+    return f"(?:{'|'.join(sorted(forms, key=len, reverse=True))})"
+
+
+def _longest_word(text: str) -> str:
+    """Of letters and digits that no escaping changes."""
+    return max(re.findall("[a-z0-9]+", text.removeprefix("xn--")) or [""], key=len)
 
 
 def _cases(letter: str) -> set[str]:

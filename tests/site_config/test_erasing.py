@@ -27,7 +27,7 @@ from accounts.own_data import delete_account
 from mailroom.admin import erasing
 from mailroom.csv_files import read_rows
 from mailroom.models import Attempt, Delivery, Event, MailerHealth, Message, Suppression
-from mailroom.outbox.personal_data import erase_address, export_address, quotes
+from mailroom.outbox.personal_data import Mention, erase_address, export_address, quotes
 from newsletters.models import (
     HistoryEntry,
     Issue,
@@ -274,6 +274,48 @@ def test_nothing_is_left_of_an_address(ann, drain):
     assert b64decode(part["$mime"]).endswith(b"[erased]\n")
     assert Suppression.objects.of(KEY).get().reason == "bounced"  # known by a keyed hash
     assert export_address(KEY)["subscriptions"] == export_address(KEY)["mails"] == []
+
+
+ESCAPED = {
+    "quoted": 'smtp;550 <"ann.lee"@FAß.DE> is unknown',
+    "quoted in JSON": r"{\"to\":\"\\\"ann.lee\\\"@xn--fa-hia.de\"}",
+    "in a URL": "?to=%3Cann%2elee%40fa%C3%9F%2Ede%3E",
+    "in a URL in a URL": "?next=%252F&to=ann.lee%2540xn--fa-hia.de",
+    "in HTML": "&lt;ann&#46;lee&commat;fa&#xDF;.de&gt;",
+    "quoted-printable": "=3Cann=2Elee=40fa=C3=9F.de=3E",
+    "in JSON": r"\u003cann.lee\u0040fa\u00df.de\u003e",
+    "in JSON in JSON": r"ann.lee@fa\\u00df.de",
+    "on a line of its own": r"recipients:\nann.lee@xn--fa-hia.de\nbob@example.com",
+    "in the sender of a bounce": "<bounces+ann.lee=xn--fa-hia.de@mailer.example>",
+    "in one that was rewritten": "<SRS0=Hx=4T=xn--fa-hia.de=ann.lee@relay.example>",
+    "in base64, as it was typed": b64encode(f"to {SPELLED}".encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("how", ESCAPED)
+def test_no_escaping_hides_it(how):
+    row = Suppression.objects.create(address="b@example.com", reason="manual", note=ESCAPED[how])
+    erase_address(SPELLED)
+    row.refresh_from_db()
+    assert "[erased]" in row.note
+    assert not re.search("lee|fa", row.note)
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["x%2Bann.lee@fa%C3%9F.de", "jo=2Eann.lee=40faß.de", '"jo ann.lee"@faß.de', "ann.lee@fas.de"],
+)
+def test_one_that_only_ends_like_it_stays(other):
+    row = Suppression.objects.create(address="b@example.com", reason="manual", note=other)
+    erase_address(SPELLED)
+    row.refresh_from_db()
+    assert row.note == other
+
+
+@pytest.mark.parametrize("letter", ['"', "\\", "%25", "&#0", "ann.lee", "Ann Lee "])
+def test_no_text_keeps_it_busy(letter):
+    text = letter * 20_000  # for minutes, if the time grew with the square
+    assert Mention(KEY, {"Ann Lee"})._without(text) == text
 
 
 @pytest.mark.parametrize("spelling", ["ANN.LEE@FAẞ.DE", "ann.lee@n\u0303.fr", "Ann.Lee@Ñ.FR"])
