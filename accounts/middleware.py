@@ -57,7 +57,8 @@ def _is_secret(request: HttpRequest, response: HttpResponse) -> bool:
 class StaffTwoFactorMiddleware:
     """With REQUIRE_TWO_FACTOR_FOR_STAFF, staff first set up a second factor.
 
-    Until then only the pages of their account are open to them.
+    So does everybody else who was given a permission: the status page asks for no more. Until then
+    only the pages of their account are open to them.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -77,7 +78,7 @@ def _lacks_second_factor(request: HttpRequest) -> bool:
     if settings.SESSION_COOKIE_NAME not in request.COOKIES:
         return False
     user = request.user
-    if not (user.is_authenticated and user.is_staff):
+    if not (user.is_authenticated and (user.is_staff or user.get_all_permissions())):
         return False
     return not is_mfa_enabled(user, types=[Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN])
 

@@ -11,7 +11,6 @@ from allauth.core import context
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth import SESSION_KEY
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
@@ -173,11 +172,14 @@ def _unconfirmed(key: str) -> list[dict[str, Any]]:
 def _erase_unconfirmed(key: str) -> None:
     _typed_in(key).delete()
     mention = personal_data.Mention(key)
-    for session in Session.objects.iterator():  # of a sign-up that waits for its confirmation
+    for session in Session.objects.iterator():
         content = session.get_decoded()
-        if SESSION_KEY in content:  # ends with its account
-            continue
-        rest = {name: one for name, one in content.items() if not mention.is_in(json.dumps(one))}
+        rest = {
+            name: one
+            for name, one in content.items()
+            # Who is signed in stays so; that a sign-in is recent is forgotten with its address.
+            if name.startswith("_auth") or not mention.is_in(json.dumps(one))
+        }
         if rest != content:
             session.session_data = SessionStore().encode(rest)
             session.save(update_fields=["session_data"])

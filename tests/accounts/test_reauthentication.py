@@ -3,6 +3,7 @@
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import Permission
 from django.core import mail
 
 from tests.accounts.conftest import NEW_PASSWORD, PASSWORD, path_in
@@ -163,6 +164,13 @@ class TestStaff:
     def test_are_not_asked_without_the_setting(self, inside, settings):
         settings.REQUIRE_TWO_FACTOR_FOR_STAFF = False
         assert inside.get("/admin/").status_code == 200
+
+    @pytest.mark.parametrize("given", ["superuser", "permission"])
+    def test_is_asked_of_others_with_permissions(self, inside, ann, given):
+        type(ann).objects.update(is_staff=False, is_superuser=given == "superuser")
+        if given == "permission":
+            ann.user_permissions.add(Permission.objects.get(codename="manage_mailers"))
+        assert inside.get("/mail/status/").url == "/accounts/2fa/"
 
     def test_is_not_asked_of_others(self, inside, ann):
         type(ann).objects.update(is_staff=False, is_superuser=False)

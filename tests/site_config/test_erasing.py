@@ -354,6 +354,16 @@ def test_the_rows_of_others_stay_in_a_file_and_a_session_keeps_the_rest(ann):
     assert any(one.get_decoded() == {"theme": "dark"} for one in Session.objects.all())
 
 
+def test_a_session_of_somebody_else_forgets_it_and_stays_signed_in(client, editor):
+    client.force_login(editor)
+    session = client.session
+    session["_messages"] = f"{SPELLED} gets an email with a confirmation link."
+    session.save()
+    erase_address(KEY)
+    assert client.get("/accounts/profile/").status_code == 200
+    assert left_over(dump()) == []
+
+
 def test_an_import_does_not_subscribe_whoever_was_erased(ann, take_in):
     erase_address(KEY)
     text = f"email,state\n{SPELLED},confirmed\ncarol@example.com,\n"
