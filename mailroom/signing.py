@@ -18,17 +18,17 @@ def keyed_digest(salt: str, value: str, secret: str | None = None) -> bytes:
 
     secret: SECRET_KEY without it.
     """
-    key = _key(salt, settings.SECRET_KEY if secret is None else secret)
-    return hmac.digest(key, value.encode(), "sha256")
+    mac = _keyed(salt, settings.SECRET_KEY if secret is None else secret).copy()
+    mac.update(value.encode())
+    return mac.digest()
 
 
 class QuickSigner(Signer):
     """Signs as its parent does, several times as fast: bulk mail needs a signature a mail."""
 
     def signature(self, value: str | bytes, key: str | bytes | None = None) -> str:
-        secret, text = (_text(one) for one in (key or self.key, value))
-        salt = _text(self.salt) + "signer"
-        return b64_encode(keyed_digest(salt, text, secret)).decode()
+        digest = keyed_digest(f"{_text(self.salt)}signer", _text(value), _text(key or self.key))
+        return b64_encode(digest).decode()
 
 
 _delivery = QuickSigner(salt="mailroom.delivery")
@@ -56,8 +56,9 @@ def _text(value: str | bytes) -> str:
 
 
 @lru_cache(maxsize=64)
-def _key(salt: str, secret: str) -> bytes:
-    return hashlib.sha256(salt.encode() + secret.encode()).digest()
+def _keyed(salt: str, secret: str) -> hmac.HMAC:
+    """An HMAC that has its key, to be copied for each value."""
+    return hmac.new(hashlib.sha256(salt.encode() + secret.encode()).digest(), digestmod="sha256")
 
 
 NUMBER_BYTES, SEAL_BYTES = 6, 10

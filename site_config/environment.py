@@ -621,11 +621,12 @@ def database(env: Env, debug: bool, folder: Path) -> dict[str, Any]:
         config = dict(dj_database_url.parse(local))
     if config["ENGINE"].endswith("sqlite3"):
         # WAL lets readers go on beside the one writer; IMMEDIATE waits for the lock at the start of
-        # a transaction instead of failing in its middle.
+        # a transaction instead of failing in its middle. temp_store: each window of email would
+        # otherwise write a temporary file.
         config["OPTIONS"] = {
             "timeout": 20,
             "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL;",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA temp_store=MEMORY;",
         }
     elif "postgresql" in config["ENGINE"]:
         for name, value in _postgres(env).items():

@@ -59,10 +59,13 @@ class Skeleton:
         lines = [mailbox_header("To", name, address), _header("Message-ID", message_id)]
         lines += [_header(name, fill_slots(text, values)) for name, text in self._personal.items()]
         pieces: list[Any] = self._pieces.copy()
+        quoted: dict[tuple[str, str], bytes] = {}  # most values are the same in text and HTML
         for gap, places in self._places.items():
-            quoted = _quoted(gap, _text_for(gap, values))
+            text = _text_for(gap, values)
+            if (known := (gap.name, text)) not in quoted:
+                quoted[known] = _quoted(gap, text)
             for place in places:
-                pieces[place] = quoted
+                pieces[place] = quoted[known]
         return b"".join([*lines, *pieces])
 
 
@@ -203,11 +206,11 @@ def quoted_printable(text: str) -> bytes:
     A last line without an end stays without one.
     """
     if text.isascii() and text.isprintable() and "=" not in text and not text.endswith(" "):
-        parts = [text[at : at + QUOTED_LINE] for at in range(0, len(text), QUOTED_LINE)]
-        if not any(part[0] == "." for part in parts):  # names and signed links
-            return "=\r\n".join(parts).encode()
-    lines = text.encode().splitlines(keepends=True)
-    return b"".join(_quoted_line(line) for line in lines)
+        lines = [text[at : at + QUOTED_LINE] for at in range(0, len(text), QUOTED_LINE)]
+        encoded = "=\r\n".join(lines).encode()
+        if not encoded.startswith(b".") and b"\n." not in encoded:  # names and signed links
+            return encoded
+    return b"".join(map(_quoted_line, text.encode().splitlines(keepends=True)))
 
 
 def has_control(text: str) -> bool:

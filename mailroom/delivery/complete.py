@@ -276,9 +276,8 @@ def _write(
         keep_overwritten(in_doubt)
         changed += in_doubt.update_returning(**written)
     for pk in changed:
-        for name, value in (columns | NOT_IN_FLIGHT).items():
-            setattr(by_id[pk], name, value)
-        by_id[pk].provider_id = ids.get(pk, by_id[pk].provider_id)
+        own = {"provider_id": ids[pk]} if pk in ids else {}
+        vars(by_id[pk]).update(columns | NOT_IN_FLIGHT | own)
     return [by_id[pk] for pk in changed]
 
 

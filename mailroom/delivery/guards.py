@@ -74,6 +74,8 @@ def _suppressed(message: Message, rows: Sequence[Delivery]) -> dict[int, str]:
     stopping = Suppression.objects.stopping(
         [one.address for one in rows], channel=message.channel, is_bulk=message.is_bulk
     )
+    if not stopping:
+        return {}
     stopped = [one for one in rows if address_key(one.address) in stopping]
     return {one.pk: SUPPRESSED for one in stopped if not _may_try(message, one)}
 

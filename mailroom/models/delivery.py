@@ -189,7 +189,8 @@ class Delivery(models.Model):
         The caller's where it set one, in whatever case it wrote the header's name. Ours does not
         show how many emails there were: its left part is a digest of message and address.
         """
-        if own := self.message.own_message_id:
+        message = self.message
+        if own := message.own_message_id:
             return own
-        text = f"{self.message.uid.hex}:{self.address}"
-        return f"<{sha256(text.encode()).hexdigest()[:24]}.{self.message.id_right}>"
+        digest = sha256(f"{message.uid.hex}:{self.address}".encode()).hexdigest()
+        return f"<{digest[:24]}.{message.id_right}>"

@@ -3,6 +3,7 @@
 import io
 import re
 import smtplib
+import ssl
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -50,6 +51,7 @@ class Connection(smtplib.SMTP):
         self, host: str, port: int, *, timeout: float | None = None, **kwargs: Any
     ) -> None:
         self.seconds = timeout or REPLY_SECONDS
+        self._reply_until: float | None = None
         self.begin()
         if name := own_name():
             kwargs["local_hostname"] = name
@@ -76,7 +78,7 @@ class Connection(smtplib.SMTP):
 
         Raises SMTPServerDisconnected where it is not complete in time.
         """
-        self._reply_until = min(self._until, time.monotonic() + self.seconds)
+        self._reply_until = None  # it begins when the server is waited for
         if self.file is None:
             raw: Any = self.sock.makefile("rb", buffering=0)  # type: ignore[union-attr]
             reader: Any = DeadlineReader(raw, self.sock, self._remaining)  # type: ignore[arg-type]
@@ -98,14 +100,18 @@ class Connection(smtplib.SMTP):
 
     def write(self, parts: Sequence[bytes]) -> tuple[int, OSError | None]:
         """Write the parts; how many bytes of them left, and what broke the connection if any."""
-        sock, written = self.sock, 0
-        rest = memoryview(b"".join(parts)) if len(parts) > 1 else memoryview(parts[0])
+        sock, written, size = self.sock, 0, sum(map(len, parts))
         try:
             if sock is None:
                 raise smtplib.SMTPServerDisconnected("Connection closed")
-            while written < len(rest):
+            if not isinstance(sock, ssl.SSLSocket):  # which can't gather what it writes
                 sock.settimeout(self._time_to_write())
-                written += sock.send(rest[written:])
+                written = sock.sendmsg(parts)
+            if written < size:
+                rest = memoryview(b"".join(parts))
+                while written < size:
+                    sock.settimeout(self._time_to_write())
+                    written += sock.send(rest[written:])
         except OSError as error:
             return written, error
         return written, None
@@ -118,7 +124,10 @@ class Connection(smtplib.SMTP):
         return reply
 
     def _remaining(self) -> float:
-        return self._reply_until - time.monotonic()
+        now = time.monotonic()
+        if self._reply_until is None:
+            self._reply_until = min(self._until, now + self.seconds)
+        return self._reply_until - now
 
     def _time_to_write(self) -> float:
         left = min(self._until - time.monotonic(), self.seconds)

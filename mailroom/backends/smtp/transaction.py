@@ -144,8 +144,8 @@ def _as_on_the_wire(message: Any) -> Any:
     Where email-validator, which knows IDNA 2008, is not installed, Django's has to do.
     """
     fields = ("to", "cc", "bcc", "reply_to")
-    texts = [message.from_email, *(text for name in fields for text in getattr(message, name))]
-    if all(_domain(text).isascii() for text in texts):
+    texts = [message.from_email, *message.to, *message.cc, *message.bcc, *message.reply_to]
+    if all(str(text).isascii() or _domain(text).isascii() for text in texts):
         return message
     try:
         from mailroom.addresses import for_wire  # noqa: PLC0415  (ours, if installed)
@@ -172,20 +172,16 @@ def _envelope(recipients: Sequence[str], prep_address: Callable[[str], str]) -> 
     envelope: dict[str, str] = {}
     known: set[str] = set()
     for text in recipients:
-        address = _address(text, prep_address)
-        if address.lower() not in known:
-            known.add(address.lower())
-            envelope[address] = bare(text)
+        is_plain = PLAIN.fullmatch(text)
+        address = text if is_plain else prep_address(text)
+        if (lower := address.lower()) not in known:
+            known.add(lower)
+            envelope[address] = lower if is_plain else parseaddr(text)[1].lower()
     return envelope
 
 
 def _address(text: str, prep_address: Callable[[str], str]) -> str:
     return text if PLAIN.fullmatch(text) else prep_address(text)
-
-
-def bare(text: str) -> str:
-    """The address of a recipient in lower case, by which outcomes are told apart."""
-    return (text if PLAIN.fullmatch(text) else parseaddr(text)[1]).lower()
 
 
 def _mail_options(content: bytes, connection: smtplib.SMTP) -> list[str]:
