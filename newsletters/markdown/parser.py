@@ -11,6 +11,7 @@ from markdown_it.token import Token
 from newsletters.markdown.placeholders import NAME
 
 _WWW = re.compile(r"[\w-]+(?:\.[\w-]+)+(?:[/?#](?:[^\s<>\"{}|]*[^\s<>\"{}|.,;:!?)'\]])?)?")
+LONGEST_ADDRESS = 2_000  # characters; without an end, "www." again and again would take long
 _WHOLE_LINK = re.compile(rf"\{{{NAME}\}}")
 
 
@@ -31,7 +32,7 @@ def inline_tokens(tokens: Sequence[Token]) -> Iterator[tuple[int, Token]]:
 
 def _www_length(linkify: Any, text: str, start: int) -> int:
     """How many characters after "www." belong to the address."""
-    found = _WWW.match(text, start)
+    found = _WWW.match(text, start, start + LONGEST_ADDRESS)
     return len(found[0]) if found else 0
 
 

@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from newsletters.composing import pictures, preflight
 from newsletters.composing.preview import preview
-from newsletters.markdown import check, render_html, validate_body, validate_text
+from newsletters.markdown import check, parser, render_html, validate_body, validate_text
 from newsletters.models import Picture
 from notifications.markdown import announcement_html
 from notifications.models import Announcement
@@ -36,7 +36,7 @@ TOO_LARGE = {
 @pytest.fixture
 def parsed(monkeypatch) -> list[str]:
     """The texts that were parsed."""
-    from newsletters.markdown import html, parser, text
+    from newsletters.markdown import html, text
 
     found: list[str] = []
 
@@ -113,6 +113,12 @@ def test_a_long_link_that_is_defined_once_is_not_used_thousands_of_times(parsed,
         validate_body(f"{definition}\n\n{'[a] ' * 5_000}")
     assert parsed == []
     assert len(announcement_html(f"{definition}\n\n{'[a] ' * 5_000}")) < 100_000
+
+
+def test_a_bare_address_is_looked_at_only_up_to_a_limit():
+    text = "www." * 25_000
+    assert parser._www_length(None, text, 4) <= parser.LONGEST_ADDRESS
+    assert 'href="https://www.example.com/a"' in render_html("See www.example.com/a.", {})
 
 
 def test_links_that_are_defined_below_the_text_are_accepted():
