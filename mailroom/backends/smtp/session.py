@@ -3,7 +3,6 @@
 import io
 import re
 import smtplib
-import ssl
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -100,18 +99,14 @@ class Connection(smtplib.SMTP):
 
     def write(self, parts: Sequence[bytes]) -> tuple[int, OSError | None]:
         """Write the parts; how many bytes of them left, and what broke the connection if any."""
-        sock, written, size = self.sock, 0, sum(map(len, parts))
+        sock, written = self.sock, 0
+        rest = memoryview(b"".join(parts)) if len(parts) > 1 else memoryview(parts[0])
         try:
             if sock is None:
                 raise smtplib.SMTPServerDisconnected("Connection closed")
-            if not isinstance(sock, ssl.SSLSocket):  # which can't gather what it writes
+            while written < len(rest):
                 sock.settimeout(self._time_to_write())
-                written = sock.sendmsg(parts)
-            if written < size:
-                rest = memoryview(b"".join(parts))
-                while written < size:
-                    sock.settimeout(self._time_to_write())
-                    written += sock.send(rest[written:])
+                written += sock.send(rest[written:])
         except OSError as error:
             return written, error
         return written, None
