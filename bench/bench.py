@@ -6,12 +6,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import everyday, inbox, mixed, preview, table
-from bench.enumeration import command as enumeration
-from bench.newsletter import api, growth, queueing
-from bench.newsletter import command as newsletter
-from bench.pages import command as pages
-from bench.webhooks import command as webhooks
+try:
+    from bench import everyday, inbox, mixed, preview, table
+    from bench.enumeration import command as enumeration
+    from bench.newsletter import api, growth, queueing
+    from bench.newsletter import command as newsletter
+    from bench.pages import command as pages
+    from bench.webhooks import command as webhooks
+except ModuleNotFoundError as error:
+    sys.exit(f"Missing: {error.name}. Run bin/setup, then: . .venv/bin/activate")
 
 CASES = (
     table,

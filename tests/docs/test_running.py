@@ -122,6 +122,13 @@ def test_the_bench_measures(line, site):
     assert done.stdout
 
 
+def test_the_bench_says_how_to_install_what_is_missing(site):
+    done = run([sys.executable, "-S", "bench/bench.py", "table"], site.environment)  # no packages
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Missing: ") and "bin/setup" in done.stderr
+
+
 def assert_done(done: subprocess.CompletedProcess[str], line: str) -> None:
     allowed = {0, 1} if line.startswith(FINDS_FAULTS) else {0}
     assert done.returncode in allowed, done.stdout + done.stderr
