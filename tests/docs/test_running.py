@@ -126,7 +126,8 @@ def test_the_bench_says_how_to_install_what_is_missing(site):
     done = run([sys.executable, "-S", "bench/bench.py", "table"], site.environment)  # no packages
 
     assert done.returncode == 1
-    assert done.stderr.startswith("Missing: ") and "bin/setup" in done.stderr
+    assert done.stderr.startswith("Missing: ")
+    assert "bin/setup" in done.stderr
 
 
 def assert_done(done: subprocess.CompletedProcess[str], line: str) -> None:
