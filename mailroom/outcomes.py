@@ -561,9 +561,7 @@ def _boto_answer(response: Mapping[str, Any], text: str) -> Outcome:
 def recipient_outcomes(message: EmailMessage) -> dict[str, Outcome]:
     """What Anymail noted on a message: the outcome by bare address in lower case, if any."""
     status = getattr(message, "anymail_status", None)
-    recipients = getattr(status, "recipients", None)
-    if not recipients:
-        return {}
+    recipients = getattr(status, "recipients", None) or {}
     return {
         parseaddr(address)[1].lower(): Outcome(
             RECIPIENT_VERDICTS.get(one.status, Verdict.UNKNOWN),

@@ -146,9 +146,6 @@ def folded(name: str, text: str, linesep: str = "\r\n") -> str | None:
     """
     if not (text.isascii() and text.isprintable()):
         return None
-    if text and " " not in text:  # most: links and ids
-        line = f"{name}: {text}"
-        return f"{line}{linesep}" if len(line) <= LONGEST_LINE else None
     line, lines = f"{name}:", []
     longest = LONGEST_LINE if name.lower().startswith("list-") else LINE
     for place, word in enumerate(text.split()):

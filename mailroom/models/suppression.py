@@ -33,8 +33,8 @@ def forms_of(address: str) -> list[str]:
 def _forms(own: str) -> list[str]:
     keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     # Hashes made before keys had A-labels are of the domain's own letters.
-    spellings = [own, in_unicode(own)] if "xn--" in own else [own]
-    return [own, *[_hash(text, key) for text in spellings for key in keys]]
+    spellings = {own, in_unicode(own)}
+    return [own, *(_hash(text, key) for text in spellings for key in keys)]
 
 
 class SuppressionQuerySet(models.QuerySet["Suppression"]):

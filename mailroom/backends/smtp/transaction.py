@@ -144,8 +144,8 @@ def _as_on_the_wire(message: Any) -> Any:
     Where email-validator, which knows IDNA 2008, is not installed, Django's has to do.
     """
     fields = ("to", "cc", "bcc", "reply_to")
-    texts = [message.from_email, *message.to, *message.cc, *message.bcc, *message.reply_to]
-    if all(str(text).isascii() or _domain(text).isascii() for text in texts):
+    texts = [message.from_email, *(text for name in fields for text in getattr(message, name))]
+    if all(_domain(text).isascii() for text in texts):
         return message
     try:
         from mailroom.addresses import for_wire  # noqa: PLC0415  (ours, if installed)
